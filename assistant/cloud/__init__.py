@@ -1,0 +1,1 @@
+"""The edge's end of the wire to the gateway."""

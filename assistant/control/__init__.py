@@ -1,0 +1,1 @@
+"""The local gRPC service that steers a running daemon, and its client."""

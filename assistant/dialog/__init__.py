@@ -1,0 +1,1 @@
+"""One turn's life: listen, understand, route, answer, speak, remember."""

@@ -1,0 +1,102 @@
+"""What a turn needs from the outside, as Protocols. Engines implement them in their own rooms; the composition root
+hands them in. Every port has a fake in tests/fakes.py that passes the same contract tests as the real adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from assistant.audio.format import Chunk
+from assistant.values import CloudQuestion, Transcription, TurnRecord, WakeDetection
+
+
+class AudioSource(Protocol):
+    """A microphone: an endless (or, for a file, ending) run of 16 kHz mono chunks."""
+
+    def chunks(self) -> AsyncIterator[Chunk]:
+        """Chunks of CHUNK_SAMPLES at RATE_HZ, as they are captured. Devices that vanish are reopened inside.
+
+        Overflow policy: when the reader falls more than 5 s behind, the oldest chunks are dropped and counted.
+        """
+
+
+class WakeDetector(Protocol):
+    def process(self, chunk: Chunk) -> WakeDetection | None:
+        """Feed 16 kHz audio in order; a detection when a wake word just ended. Takes well under 1 ms per 20 ms."""
+
+    def reset(self) -> None:
+        """Forget the audio heard so far (not the refractory period)."""
+
+
+class VoiceActivity(Protocol):
+    def process(self, chunk: Chunk) -> float:
+        """Speech probability 0..1 of the newest audio. Any chunk length; re-blocked inside."""
+
+    def reset(self) -> None:
+        """Forget the audio heard so far."""
+
+
+class Transcriber(Protocol):
+    async def transcribe(self, audio: Chunk) -> Transcription:
+        """Decode one utterance (16 kHz). Silence and noise give empty text. Raises SpeechError, BusyError."""
+
+
+class Synthesizer(Protocol):
+    rate_hz: int
+
+    def synthesize(self, text: str) -> AsyncIterator[Chunk]:
+        """Speak text, sentence by sentence: the first chunk comes before the last sentence is synthesised.
+
+        Raises SpeechError, BusyError.
+        """
+
+
+class PlaybackHandle(Protocol):
+    """Something being played."""
+
+    @property
+    def played_s(self) -> float:
+        """Seconds of it that reached the sink so far."""
+
+    def stop(self) -> None:
+        """Fade out within 20 ms and drop the rest. Idempotent."""
+
+    async def started(self) -> None:
+        """Return when its first sample was rendered (or it ended before that)."""
+
+    async def finished(self) -> bool:
+        """Wait until the last sample was rendered or it was stopped; True when it played to the end.
+
+        An error of the audio iterator is raised here.
+        """
+
+
+class Player(Protocol):
+    """The mixer as a turn sees it."""
+
+    def play(self, audio: AsyncIterator[Chunk], *, priority: int) -> PlaybackHandle:
+        """Start playing; lower priorities are ducked meanwhile. Higher number wins."""
+
+
+class CloudAgent(Protocol):
+    """The cloud LLM behind the gateway."""
+
+    @property
+    def up(self) -> bool:
+        """Whether the link is believed to be up; known without a network call."""
+
+    @property
+    def address(self) -> str:
+        """Host and port, for DataLeft."""
+
+    def converse(self, question: CloudQuestion) -> AsyncIterator[str]:
+        """Stream the answer's text pieces. Raises CloudError (after it the link may be marked down)."""
+
+
+class TurnStore(Protocol):
+    async def append(self, record: TurnRecord) -> None:
+        """Store a finished turn. Raises StoreError."""
+
+    async def recent(self, limit: int) -> Sequence[TurnRecord]:
+        """The newest turns, oldest first."""

@@ -1,0 +1,1 @@
+"""Text to an Understanding: the cheapest reader first."""

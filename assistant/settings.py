@@ -1,0 +1,145 @@
+"""The typed sections of the configuration, and nothing else. Their default values are in `defaults.toml`."""
+
+from __future__ import annotations
+
+import difflib
+import zoneinfo
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
+
+Unit = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+HostPort = Annotated[str, StringConstraints(pattern=r"^$|^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$")]
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are errors, values don't change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AudioConfig(Section):
+    input: str
+    output: str
+    preroll_s: Annotated[float, Field(ge=0, le=3)]
+    volume: Annotated[int, Field(ge=0, le=100)]
+    duck_db: Annotated[float, Field(ge=0, le=60)]
+
+
+class WakeConfig(Section):
+    words: tuple[str, ...]
+    cutoff: Unit
+    refractory_s: Annotated[float, Field(ge=0, le=60)]
+    names: tuple[str, ...]
+    chime: bool
+
+
+class VadConfig(Section):
+    engine: Literal["silero", "webrtcvad"]
+    threshold: Unit
+    aggressiveness: Annotated[int, Field(ge=0, le=3)]
+
+
+class EndpointConfig(Section):
+    silence_s: Annotated[float, Field(ge=0.1, le=5)]
+    command_timeout_s: Annotated[float, Field(ge=1, le=120)]
+    no_speech_timeout_s: Annotated[float, Field(ge=0.5, le=60)]
+    min_speech_s: Annotated[float, Field(ge=0, le=2)]
+
+
+class SttConfig(Section):
+    model: str
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+    compute_type: Literal["int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16", "float16", "float32"]
+    threads: Annotated[int, Field(ge=0, le=64)]
+    timeout_s: Seconds
+
+
+class TtsConfig(Section):
+    voice: str
+    speed: Annotated[float, Field(ge=0.5, le=2)]
+    cache_mb: Annotated[int, Field(ge=0, le=10_000)]
+    timeout_s: Seconds
+
+
+class NluConfig(Section):
+    reject_threshold: Unit
+
+
+class RouterConfig(Section):
+    threshold: Unit
+    offline_threshold: Unit
+
+
+class CloudConfig(Section):
+    address: HostPort
+    ca_file: str
+    token: SecretStr
+    token_file: str
+    first_token_timeout_s: Seconds
+    answer_timeout_s: Seconds
+    probe_interval_s: Seconds
+    probe_timeout_s: Seconds
+    context_turns: Annotated[int, Field(ge=0, le=32)]
+
+
+class LocaleConfig(Section):
+    language: Literal["en"]
+    time_zone: str
+    hour_format: Literal[12, 24]
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value and value not in zoneinfo.available_timezones():
+            close = difflib.get_close_matches(value, zoneinfo.available_timezones(), n=1)
+            raise ValueError(f"unknown time zone {value!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+        return value
+
+
+class SkillsConfig(Section):
+    ring_timeout_s: Seconds
+    timeout_s: Seconds
+
+
+class ControlConfig(Section):
+    socket: str
+
+
+class GatewayConfig(Section):
+    listen: HostPort
+    upstream: str
+    api_key: SecretStr
+    api_key_file: str
+    model: str
+    max_concurrent: Annotated[int, Field(ge=1, le=10_000)]
+    max_queued: Annotated[int, Field(ge=0, le=100_000)]
+    max_tokens: Annotated[int, Field(ge=1, le=8192)]
+    local_model: str
+    local_context_tokens: Annotated[int, Field(ge=256, le=131_072)]
+    upstream_timeout_s: Seconds
+
+
+class LogConfig(Section):
+    level: Literal["debug", "info", "warning", "error"]
+    format: Literal["auto", "text", "json"]
+
+
+class Settings(Section):
+    """The whole configuration."""
+
+    audio: AudioConfig
+    wake: WakeConfig
+    vad: VadConfig
+    endpoint: EndpointConfig
+    stt: SttConfig
+    tts: TtsConfig
+    nlu: NluConfig
+    router: RouterConfig
+    cloud: CloudConfig
+    locale: LocaleConfig
+    skills: SkillsConfig
+    control: ControlConfig
+    gateway: GatewayConfig
+    log: LogConfig

@@ -1,0 +1,1 @@
+"""What the edge can do by itself; one file a skill."""

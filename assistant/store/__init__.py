@@ -1,0 +1,1 @@
+"""What must survive: SQLite, one module a table group."""

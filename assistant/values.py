@@ -1,0 +1,202 @@
+"""Values that cross rooms: what one room returns and another consumes, with no behaviour of their own.
+
+Rooms never import each other (see pyproject's import contracts), so the nouns they share live here. Facts that *happen*
+are in `events`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+import uuid_utils
+
+SlotValue = str | int | float | bool
+Slots = Mapping[str, SlotValue]
+
+
+def new_id() -> str:
+    """A UUIDv7 (RFC 9562) as text: sortable by creation time."""
+    return str(uuid_utils.uuid7())
+
+
+class Clock(Protocol):
+    """Where time comes from. Only adapters and the composition root hold a real one; tests hold a virtual one."""
+
+    def wall_s(self) -> float:
+        """Seconds since the Unix epoch (UTC). May jump."""
+
+    def steady_s(self) -> float:
+        """Seconds since boot, suspend included. Never jumps within one boot."""
+
+    @property
+    def boot_id(self) -> str:
+        """Changes with each boot; `steady_s` values compare only within one boot."""
+
+
+class SystemClock:
+    """The real clock: wall time, CLOCK_BOOTTIME and the kernel's boot id."""
+
+    def __init__(self) -> None:
+        try:
+            self._boot_id = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        except OSError:
+            self._boot_id = new_id()  # unknown boot: steady times are then never compared across processes
+
+    def wall_s(self) -> float:
+        return time.time()
+
+    def steady_s(self) -> float:
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    @property
+    def boot_id(self) -> str:
+        return self._boot_id
+
+
+class State(StrEnum):
+    """What the speaker is doing, as a person would name it."""
+
+    IDLE = "idle"
+    LISTENING = "listening"
+    PROCESSING = "processing"
+    RESPONDING = "responding"
+
+
+class Layer(StrEnum):
+    """Who answers."""
+
+    EDGE = "edge"
+    CLOUD = "cloud"
+
+
+class Outcome(StrEnum):
+    """How a turn ended."""
+
+    ANSWERED = "answered"
+    ASKED_BACK = "asked-back"
+    OFFLINE = "offline"
+    NOTHING_HEARD = "nothing-heard"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class WakeDetection:
+    word: str
+    """Id of the wake word, e.g. `okay_nabu`."""
+    probability: float
+    """Mean over the model's sliding window, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    text: str
+    """What was said; empty when nothing intelligible was (silence, noise)."""
+    audio_s: float
+    """Length of the audio that was decoded."""
+    confidence: float
+    """exp(average token log-probability), 0..1; 0 for empty text."""
+    redone: bool
+    """True when a first, faster pass was rejected and the audio decoded again."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntentMatch:
+    """One reading of an utterance."""
+
+    intent: str
+    """A name from `assistant intents list`."""
+    slots: Slots
+    """Normalised values: numbers are numbers, clock times `HH:MM`, dates ISO."""
+    confidence: float
+    """Probability that this is what the user meant, 0..1."""
+    source: str
+    """Which reader: `grammar`."""
+
+
+class DueState(StrEnum):
+    RUNNING = "running"
+    PAUSED = "paused"
+    RINGING = "ringing"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    MISSED = "missed"
+
+
+@dataclass(frozen=True, slots=True)
+class DueItem:
+    """A timer (alarms and reminders will be the same row with another kind)."""
+
+    id: str
+    kind: str
+    """`timer`."""
+    name: str
+    """What the user called it; empty for none."""
+    state: DueState
+    duration_s: float
+    """The whole length, as last set (increases included)."""
+    due_wall_s: float
+    """When it rings, Unix seconds; meaningless while paused."""
+    due_steady_s: float
+    """The same moment on the steady clock of `boot_id`: decides within one boot, so that clock jumps don't matter."""
+    boot_id: str
+    remaining_s: float
+    """Only meaningful while paused: what is left."""
+    created_wall_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageTime:
+    """How long one stage of a turn took."""
+
+    stage: str
+    """`wake` `listen` `stt` `nlu` `route` `skill` `cloud` `tts-first-audio` ..."""
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """One whole exchange, as stored and as given to whichever layer answers next."""
+
+    id: str
+    conversation_id: str
+    started_wall_s: float
+    source: str
+    """`voice` `text` `wav`."""
+    text: str
+    reply: str
+    intent: str
+    slots: Slots
+    layer: str
+    reason: str
+    confidence: float
+    outcome: Outcome
+    stages: tuple[StageTime, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One side of one exchange in a context window."""
+
+    role: str
+    """`user` or `assistant`."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloudQuestion:
+    """What leaves the device. Nothing else ever does."""
+
+    request_id: str
+    conversation_id: str
+    text: str
+    context: tuple[Message, ...]
+    locale: str
+    deadline_s: float
+    """Seconds the caller is willing to wait for the whole answer."""

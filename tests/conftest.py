@@ -1,0 +1,78 @@
+"""How tests run: coroutine tests in virtual time (or real time when marked), and no task left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assistant.config import Config, data_dir, find_paths, load_config
+from tests.virtual_time import VirtualTimeLoop
+
+REAL_MODELS_DIR = find_paths().models_dir
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run `async def` tests; fail those that leave tasks behind."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
+    real = pyfuncitem.get_closest_marker("real_time")
+    with asyncio.Runner(loop_factory=None if real else VirtualTimeLoop) as runner:
+        runner.run(_guarded(pyfuncitem.obj(**arguments)))
+    return True
+
+
+async def _guarded(test: Any) -> None:
+    await test
+    await asyncio.sleep(0)
+    leaked = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    assert not leaked, f"tasks left behind: {leaked}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what this machine or this call doesn't cover, each with its reason."""
+    chosen = os.environ.get("EDGEWISE_TESTS", "quick")
+    reasons = {
+        "slow": None if chosen in {"all", "full"} else "long: scripts/test --all",
+        "full": None if chosen == "full" else "full counts: scripts/test --full",
+        "root": None if os.geteuid() == 0 else "needs root",
+    }
+    for item in items:
+        for mark, reason in reasons.items():
+            if reason and item.get_closest_marker(mark):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each test has its own home, config and state; models come from the real cache."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("EDGEWISE_CONFIG", str(home / "config.toml"))
+    monkeypatch.setenv("EDGEWISE_STATE_DIR", str(home / "state"))
+    monkeypatch.setenv("EDGEWISE_MODELS_DIR", str(REAL_MODELS_DIR))
+    return home
+
+
+@pytest.fixture
+def config(own_home: Path) -> Config:
+    """The defaults."""
+    return load_config(find_paths())
+
+
+@pytest.fixture
+def data() -> Path:
+    """Development data; the test is skipped where there is none."""
+    found = data_dir()
+    if found is None:
+        pytest.skip("needs the development data (EDGEWISE_DATA)")
+    return found
