@@ -12,6 +12,7 @@
     ├── StoreError           store: database corrupt, full disk, newer schema
     ├── ControlError         control: socket, request
     ├── GatewayError         gateway: upstream, configuration
+    ├── EvaluateError        evaluate: manifest, output
     └── BusyError            any bounded queue that is full
 
 A message never contains what a user said, nor a secret.
@@ -91,6 +92,10 @@ class ControlError(EdgewiseError):
 
 class GatewayError(EdgewiseError):
     stage = "gateway"
+
+
+class EvaluateError(EdgewiseError):
+    stage = "evaluate"
 
 
 class BusyError(EdgewiseError):
