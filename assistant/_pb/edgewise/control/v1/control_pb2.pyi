@@ -1,0 +1,492 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class GetStatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StatusReport(_message.Message):
+    __slots__ = ("state", "version", "uptime_s", "models", "microphone", "speaker", "link_up", "link_reason", "active_timers", "problems")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    UPTIME_S_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    MICROPHONE_FIELD_NUMBER: _ClassVar[int]
+    SPEAKER_FIELD_NUMBER: _ClassVar[int]
+    LINK_UP_FIELD_NUMBER: _ClassVar[int]
+    LINK_REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_TIMERS_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    state: str
+    version: str
+    uptime_s: float
+    models: _containers.RepeatedScalarFieldContainer[str]
+    microphone: DeviceStatus
+    speaker: DeviceStatus
+    link_up: bool
+    link_reason: str
+    active_timers: int
+    problems: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, state: _Optional[str] = ..., version: _Optional[str] = ..., uptime_s: _Optional[float] = ..., models: _Optional[_Iterable[str]] = ..., microphone: _Optional[_Union[DeviceStatus, _Mapping]] = ..., speaker: _Optional[_Union[DeviceStatus, _Mapping]] = ..., link_up: _Optional[bool] = ..., link_reason: _Optional[str] = ..., active_timers: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class DeviceStatus(_message.Message):
+    __slots__ = ("name", "problem")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    problem: str
+    def __init__(self, name: _Optional[str] = ..., problem: _Optional[str] = ...) -> None: ...
+
+class AskRequest(_message.Message):
+    __slots__ = ("text", "wav", "speak", "want_audio")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    WAV_FIELD_NUMBER: _ClassVar[int]
+    SPEAK_FIELD_NUMBER: _ClassVar[int]
+    WANT_AUDIO_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    wav: bytes
+    speak: bool
+    want_audio: bool
+    def __init__(self, text: _Optional[str] = ..., wav: _Optional[bytes] = ..., speak: _Optional[bool] = ..., want_audio: _Optional[bool] = ...) -> None: ...
+
+class AskReply(_message.Message):
+    __slots__ = ("event", "audio", "result")
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    event: Event
+    audio: AudioChunk
+    result: TurnRecord
+    def __init__(self, event: _Optional[_Union[Event, _Mapping]] = ..., audio: _Optional[_Union[AudioChunk, _Mapping]] = ..., result: _Optional[_Union[TurnRecord, _Mapping]] = ...) -> None: ...
+
+class AudioChunk(_message.Message):
+    __slots__ = ("rate_hz", "pcm")
+    RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    PCM_FIELD_NUMBER: _ClassVar[int]
+    rate_hz: int
+    pcm: bytes
+    def __init__(self, rate_hz: _Optional[int] = ..., pcm: _Optional[bytes] = ...) -> None: ...
+
+class TurnRecord(_message.Message):
+    __slots__ = ("id", "conversation_id", "started_wall_s", "source", "text", "reply", "intent", "slots", "layer", "reason", "confidence", "outcome", "stages")
+    class SlotsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: SlotValue
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[SlotValue, _Mapping]] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
+    STARTED_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    INTENT_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    conversation_id: str
+    started_wall_s: float
+    source: str
+    text: str
+    reply: str
+    intent: str
+    slots: _containers.MessageMap[str, SlotValue]
+    layer: str
+    reason: str
+    confidence: float
+    outcome: str
+    stages: _containers.RepeatedCompositeFieldContainer[StageTime]
+    def __init__(self, id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., started_wall_s: _Optional[float] = ..., source: _Optional[str] = ..., text: _Optional[str] = ..., reply: _Optional[str] = ..., intent: _Optional[str] = ..., slots: _Optional[_Mapping[str, SlotValue]] = ..., layer: _Optional[str] = ..., reason: _Optional[str] = ..., confidence: _Optional[float] = ..., outcome: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[StageTime, _Mapping]]] = ...) -> None: ...
+
+class StageTime(_message.Message):
+    __slots__ = ("stage", "ms")
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    MS_FIELD_NUMBER: _ClassVar[int]
+    stage: str
+    ms: float
+    def __init__(self, stage: _Optional[str] = ..., ms: _Optional[float] = ...) -> None: ...
+
+class SlotValue(_message.Message):
+    __slots__ = ("text", "integer", "number", "flag", "big_integer")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    INTEGER_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    FLAG_FIELD_NUMBER: _ClassVar[int]
+    BIG_INTEGER_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    integer: int
+    number: float
+    flag: bool
+    big_integer: str
+    def __init__(self, text: _Optional[str] = ..., integer: _Optional[int] = ..., number: _Optional[float] = ..., flag: _Optional[bool] = ..., big_integer: _Optional[str] = ...) -> None: ...
+
+class SayRequest(_message.Message):
+    __slots__ = ("text",)
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    def __init__(self, text: _Optional[str] = ...) -> None: ...
+
+class SayReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class WatchEventsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListTimersRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListTimersReply(_message.Message):
+    __slots__ = ("timers",)
+    TIMERS_FIELD_NUMBER: _ClassVar[int]
+    timers: _containers.RepeatedCompositeFieldContainer[Timer]
+    def __init__(self, timers: _Optional[_Iterable[_Union[Timer, _Mapping]]] = ...) -> None: ...
+
+class Timer(_message.Message):
+    __slots__ = ("item", "remaining_s")
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_S_FIELD_NUMBER: _ClassVar[int]
+    item: DueItem
+    remaining_s: float
+    def __init__(self, item: _Optional[_Union[DueItem, _Mapping]] = ..., remaining_s: _Optional[float] = ...) -> None: ...
+
+class AddTimerRequest(_message.Message):
+    __slots__ = ("duration_s", "name")
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    duration_s: float
+    name: str
+    def __init__(self, duration_s: _Optional[float] = ..., name: _Optional[str] = ...) -> None: ...
+
+class ChangeTimerRequest(_message.Message):
+    __slots__ = ("item_id", "change")
+    class Change(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        CHANGE_UNSPECIFIED: _ClassVar[ChangeTimerRequest.Change]
+        CHANGE_CANCEL: _ClassVar[ChangeTimerRequest.Change]
+        CHANGE_PAUSE: _ClassVar[ChangeTimerRequest.Change]
+        CHANGE_RESUME: _ClassVar[ChangeTimerRequest.Change]
+    CHANGE_UNSPECIFIED: ChangeTimerRequest.Change
+    CHANGE_CANCEL: ChangeTimerRequest.Change
+    CHANGE_PAUSE: ChangeTimerRequest.Change
+    CHANGE_RESUME: ChangeTimerRequest.Change
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    item_id: str
+    change: ChangeTimerRequest.Change
+    def __init__(self, item_id: _Optional[str] = ..., change: _Optional[_Union[ChangeTimerRequest.Change, str]] = ...) -> None: ...
+
+class DueItem(_message.Message):
+    __slots__ = ("id", "kind", "name", "state", "duration_s", "due_wall_s", "due_steady_s", "boot_id", "remaining_s", "created_wall_s")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    DUE_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    DUE_STEADY_S_FIELD_NUMBER: _ClassVar[int]
+    BOOT_ID_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_S_FIELD_NUMBER: _ClassVar[int]
+    CREATED_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    kind: str
+    name: str
+    state: str
+    duration_s: float
+    due_wall_s: float
+    due_steady_s: float
+    boot_id: str
+    remaining_s: float
+    created_wall_s: float
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[str] = ..., duration_s: _Optional[float] = ..., due_wall_s: _Optional[float] = ..., due_steady_s: _Optional[float] = ..., boot_id: _Optional[str] = ..., remaining_s: _Optional[float] = ..., created_wall_s: _Optional[float] = ...) -> None: ...
+
+class Event(_message.Message):
+    __slots__ = ("turn_started", "wake_word_detected", "speech_started", "speech_ended", "transcript", "intent_recognized", "not_recognized", "routed", "reply_chunk", "reply", "playback_started", "playback_finished", "interrupted", "turn_ended", "failed", "state_changed", "link_changed", "audio_device_lost", "audio_device_restored", "data_left", "due_changed", "ring_started", "ring_stopped", "lost")
+    TURN_STARTED_FIELD_NUMBER: _ClassVar[int]
+    WAKE_WORD_DETECTED_FIELD_NUMBER: _ClassVar[int]
+    SPEECH_STARTED_FIELD_NUMBER: _ClassVar[int]
+    SPEECH_ENDED_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    INTENT_RECOGNIZED_FIELD_NUMBER: _ClassVar[int]
+    NOT_RECOGNIZED_FIELD_NUMBER: _ClassVar[int]
+    ROUTED_FIELD_NUMBER: _ClassVar[int]
+    REPLY_CHUNK_FIELD_NUMBER: _ClassVar[int]
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    PLAYBACK_STARTED_FIELD_NUMBER: _ClassVar[int]
+    PLAYBACK_FINISHED_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
+    TURN_ENDED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    STATE_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    LINK_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_DEVICE_LOST_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_DEVICE_RESTORED_FIELD_NUMBER: _ClassVar[int]
+    DATA_LEFT_FIELD_NUMBER: _ClassVar[int]
+    DUE_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    RING_STARTED_FIELD_NUMBER: _ClassVar[int]
+    RING_STOPPED_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    turn_started: TurnStarted
+    wake_word_detected: WakeWordDetected
+    speech_started: SpeechStarted
+    speech_ended: SpeechEnded
+    transcript: Transcript
+    intent_recognized: IntentRecognized
+    not_recognized: NotRecognized
+    routed: Routed
+    reply_chunk: ReplyChunk
+    reply: Reply
+    playback_started: PlaybackStarted
+    playback_finished: PlaybackFinished
+    interrupted: Interrupted
+    turn_ended: TurnEnded
+    failed: Failed
+    state_changed: StateChanged
+    link_changed: LinkChanged
+    audio_device_lost: AudioDeviceLost
+    audio_device_restored: AudioDeviceRestored
+    data_left: DataLeft
+    due_changed: DueChanged
+    ring_started: RingStarted
+    ring_stopped: RingStopped
+    lost: int
+    def __init__(self, turn_started: _Optional[_Union[TurnStarted, _Mapping]] = ..., wake_word_detected: _Optional[_Union[WakeWordDetected, _Mapping]] = ..., speech_started: _Optional[_Union[SpeechStarted, _Mapping]] = ..., speech_ended: _Optional[_Union[SpeechEnded, _Mapping]] = ..., transcript: _Optional[_Union[Transcript, _Mapping]] = ..., intent_recognized: _Optional[_Union[IntentRecognized, _Mapping]] = ..., not_recognized: _Optional[_Union[NotRecognized, _Mapping]] = ..., routed: _Optional[_Union[Routed, _Mapping]] = ..., reply_chunk: _Optional[_Union[ReplyChunk, _Mapping]] = ..., reply: _Optional[_Union[Reply, _Mapping]] = ..., playback_started: _Optional[_Union[PlaybackStarted, _Mapping]] = ..., playback_finished: _Optional[_Union[PlaybackFinished, _Mapping]] = ..., interrupted: _Optional[_Union[Interrupted, _Mapping]] = ..., turn_ended: _Optional[_Union[TurnEnded, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., link_changed: _Optional[_Union[LinkChanged, _Mapping]] = ..., audio_device_lost: _Optional[_Union[AudioDeviceLost, _Mapping]] = ..., audio_device_restored: _Optional[_Union[AudioDeviceRestored, _Mapping]] = ..., data_left: _Optional[_Union[DataLeft, _Mapping]] = ..., due_changed: _Optional[_Union[DueChanged, _Mapping]] = ..., ring_started: _Optional[_Union[RingStarted, _Mapping]] = ..., ring_stopped: _Optional[_Union[RingStopped, _Mapping]] = ..., lost: _Optional[int] = ...) -> None: ...
+
+class TurnStarted(_message.Message):
+    __slots__ = ("turn_id", "conversation_id", "source")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    conversation_id: str
+    source: str
+    def __init__(self, turn_id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
+
+class WakeWordDetected(_message.Message):
+    __slots__ = ("turn_id", "word", "probability")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    WORD_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    word: str
+    probability: float
+    def __init__(self, turn_id: _Optional[str] = ..., word: _Optional[str] = ..., probability: _Optional[float] = ...) -> None: ...
+
+class SpeechStarted(_message.Message):
+    __slots__ = ("turn_id", "at_s")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    AT_S_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    at_s: float
+    def __init__(self, turn_id: _Optional[str] = ..., at_s: _Optional[float] = ...) -> None: ...
+
+class SpeechEnded(_message.Message):
+    __slots__ = ("turn_id", "at_s", "reason")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    AT_S_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    at_s: float
+    reason: str
+    def __init__(self, turn_id: _Optional[str] = ..., at_s: _Optional[float] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Transcript(_message.Message):
+    __slots__ = ("turn_id", "text", "confidence", "audio_s")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_S_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    text: str
+    confidence: float
+    audio_s: float
+    def __init__(self, turn_id: _Optional[str] = ..., text: _Optional[str] = ..., confidence: _Optional[float] = ..., audio_s: _Optional[float] = ...) -> None: ...
+
+class IntentRecognized(_message.Message):
+    __slots__ = ("turn_id", "intent", "slots", "confidence")
+    class SlotsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: SlotValue
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[SlotValue, _Mapping]] = ...) -> None: ...
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    INTENT_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    intent: str
+    slots: _containers.MessageMap[str, SlotValue]
+    confidence: float
+    def __init__(self, turn_id: _Optional[str] = ..., intent: _Optional[str] = ..., slots: _Optional[_Mapping[str, SlotValue]] = ..., confidence: _Optional[float] = ...) -> None: ...
+
+class NotRecognized(_message.Message):
+    __slots__ = ("turn_id", "open_question")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    OPEN_QUESTION_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    open_question: bool
+    def __init__(self, turn_id: _Optional[str] = ..., open_question: _Optional[bool] = ...) -> None: ...
+
+class Routed(_message.Message):
+    __slots__ = ("turn_id", "layer", "reason", "sentence")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    layer: str
+    reason: str
+    sentence: str
+    def __init__(self, turn_id: _Optional[str] = ..., layer: _Optional[str] = ..., reason: _Optional[str] = ..., sentence: _Optional[str] = ...) -> None: ...
+
+class ReplyChunk(_message.Message):
+    __slots__ = ("turn_id", "text")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    text: str
+    def __init__(self, turn_id: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
+class Reply(_message.Message):
+    __slots__ = ("turn_id", "text", "layer", "reason", "expects_answer")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    EXPECTS_ANSWER_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    text: str
+    layer: str
+    reason: str
+    expects_answer: bool
+    def __init__(self, turn_id: _Optional[str] = ..., text: _Optional[str] = ..., layer: _Optional[str] = ..., reason: _Optional[str] = ..., expects_answer: _Optional[bool] = ...) -> None: ...
+
+class PlaybackStarted(_message.Message):
+    __slots__ = ("turn_id",)
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    def __init__(self, turn_id: _Optional[str] = ...) -> None: ...
+
+class PlaybackFinished(_message.Message):
+    __slots__ = ("turn_id", "played_s", "interrupted")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAYED_S_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    played_s: float
+    interrupted: bool
+    def __init__(self, turn_id: _Optional[str] = ..., played_s: _Optional[float] = ..., interrupted: _Optional[bool] = ...) -> None: ...
+
+class Interrupted(_message.Message):
+    __slots__ = ("turn_id", "by")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    by: str
+    def __init__(self, turn_id: _Optional[str] = ..., by: _Optional[str] = ...) -> None: ...
+
+class TurnEnded(_message.Message):
+    __slots__ = ("turn_id", "outcome")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    outcome: str
+    def __init__(self, turn_id: _Optional[str] = ..., outcome: _Optional[str] = ...) -> None: ...
+
+class Failed(_message.Message):
+    __slots__ = ("code", "message", "stage", "retryable", "turn_id")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    RETRYABLE_FIELD_NUMBER: _ClassVar[int]
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    message: str
+    stage: str
+    retryable: bool
+    turn_id: str
+    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., stage: _Optional[str] = ..., retryable: _Optional[bool] = ..., turn_id: _Optional[str] = ...) -> None: ...
+
+class StateChanged(_message.Message):
+    __slots__ = ("old", "new")
+    OLD_FIELD_NUMBER: _ClassVar[int]
+    NEW_FIELD_NUMBER: _ClassVar[int]
+    old: str
+    new: str
+    def __init__(self, old: _Optional[str] = ..., new: _Optional[str] = ...) -> None: ...
+
+class LinkChanged(_message.Message):
+    __slots__ = ("up", "reason")
+    UP_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    up: bool
+    reason: str
+    def __init__(self, up: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class AudioDeviceLost(_message.Message):
+    __slots__ = ("device", "reason")
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    reason: str
+    def __init__(self, device: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class AudioDeviceRestored(_message.Message):
+    __slots__ = ("device", "lost_s")
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    LOST_S_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    lost_s: float
+    def __init__(self, device: _Optional[str] = ..., lost_s: _Optional[float] = ...) -> None: ...
+
+class DataLeft(_message.Message):
+    __slots__ = ("turn_id", "to", "bytes", "why")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    to: str
+    bytes: int
+    why: str
+    def __init__(self, turn_id: _Optional[str] = ..., to: _Optional[str] = ..., bytes: _Optional[int] = ..., why: _Optional[str] = ...) -> None: ...
+
+class DueChanged(_message.Message):
+    __slots__ = ("item",)
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    item: DueItem
+    def __init__(self, item: _Optional[_Union[DueItem, _Mapping]] = ...) -> None: ...
+
+class RingStarted(_message.Message):
+    __slots__ = ("due_id", "kind", "name")
+    DUE_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    due_id: str
+    kind: str
+    name: str
+    def __init__(self, due_id: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class RingStopped(_message.Message):
+    __slots__ = ("due_id", "by")
+    DUE_ID_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    due_id: str
+    by: str
+    def __init__(self, due_id: _Optional[str] = ..., by: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,78 @@
+"""What the control service needs from the running assistant, and the values that cross it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from assistant.audio.format import Chunk
+from assistant.events import Event, EventBus
+from assistant.values import DueItem, State, TurnRecord
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """One audio device in use, or the reason there is none."""
+
+    name: str
+    """As the system names it; empty when there is none."""
+    problem: str
+    """Why there is none; empty when it works."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """How the assistant is doing. Holds nothing anybody said."""
+
+    state: State
+    version: str
+    uptime_s: float
+    models: tuple[str, ...]
+    """Names of the models that are loaded."""
+    microphone: DeviceStatus
+    speaker: DeviceStatus
+    link_up: bool
+    link_reason: str
+    """Why the way to the cloud is up or down, for a person."""
+    active_timers: int
+    """Running, paused or ringing."""
+    problems: tuple[str, ...]
+    """What doesn't work and what to do about it, one sentence each."""
+
+
+class ControlTarget(Protocol):
+    """A running assistant as the control service sees it."""
+
+    bus: EventBus
+
+    def status(self) -> StatusReport:
+        """The state of things now."""
+
+    async def ask(
+        self,
+        *,
+        text: str | None,
+        audio: Chunk | None,
+        source: str,
+        speak: bool,
+        on_audio: Callable[[Chunk], None] | None,
+        on_event: Callable[[Event], None] | None,
+    ) -> TurnRecord:
+        """Run one whole turn from text or from sound (exactly one of them).
+
+        `speak` also plays the reply; `on_audio` gets the reply's sound as it is synthesised, with or without a speaker;
+        `on_event` gets this turn's events. Both are called on the event loop. Raises EdgewiseError.
+        """
+
+    async def say(self, text: str) -> None:
+        """Speak a text; returns when it was spoken. Raises EdgewiseError when nothing can be heard."""
+
+    def timers(self) -> Sequence[tuple[DueItem, float]]:
+        """Timers that run, pause or ring, with the seconds each has left; the next one first."""
+
+    async def add_timer(self, duration_s: float, name: str) -> DueItem:
+        """Start a timer. Raises EdgewiseError."""
+
+    async def change_timer(self, item_id: str, change: str) -> DueItem:
+        """`cancel`, `pause` or `resume` a timer. Raises EdgewiseError: unknown id, change that doesn't apply."""
