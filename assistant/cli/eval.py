@@ -1,0 +1,62 @@
+"""`assistant eval`: measure over a manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from assistant.config import find_paths, load_config
+from assistant.evaluate.common import EvalOptions, Report, write_json
+
+_HELP = "Measure over a manifest (JSON lines; paths are relative to it)."
+app = typer.Typer(no_args_is_help=True)
+
+Manifest = Annotated[Path, typer.Argument(help="JSON lines, one object a line.", show_default=False)]
+JsonOut = Annotated[Path | None, typer.Option("--json", help="Write the figures and every row here.", metavar="OUT")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Measure this many rows only.", metavar="N")]
+Seed = Annotated[int, typer.Option(help="Chooses the rows that --limit leaves.", metavar="N")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="Configuration file.", metavar="FILE")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="A setting for this run, as TOML.", metavar="SECTION.KEY=VALUE")
+]
+
+
+@app.callback(help=_HELP)
+def evaluate() -> None:
+    """Keeps `wake` a command of its own, however many there are."""
+
+
+@app.command()
+def wake(
+    manifest: Manifest,
+    *,
+    json_out: JsonOut = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+) -> None:
+    """Misses, false accepts per hour and CPU share of the wake words."""
+    from assistant.evaluate.wake import run_wake  # noqa: PLC0415 - heavy
+
+    finish(run_wake(read_options(manifest, limit, seed, config, overrides)), json_out)
+
+
+def read_options(
+    manifest: Path, limit: int | None, seed: int, config: Path | None, overrides: list[str] | None
+) -> EvalOptions:
+    """The options every evaluation has. Raises ConfigError."""
+    return EvalOptions(manifest, load_config(find_paths(config), overrides or ()), limit, seed)
+
+
+def finish(report: Report, json_out: Path | None) -> None:
+    """Print the table and the rows that failed; write the JSON. Raises EvaluateError."""
+    console = Console()
+    console.print(report.table())
+    for problem in report.problems:
+        console.print(str(problem), style="yellow", markup=False, soft_wrap=True)
+    if json_out:
+        write_json(report, json_out)
