@@ -1,4 +1,4 @@
-"""Model files: named in a manifest, fetched from the first source that has them, kept only when their sha256 is right."""
+"""Model files: named in a manifest, fetched from the first source that has them, kept only when the sha256 is right."""
 
 from assistant.models.check import Callback, FileState, Progress
 from assistant.models.spec import FileSpec, ModelSpec, read_manifest

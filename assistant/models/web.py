@@ -63,9 +63,7 @@ class Web:
                 appends = response.status == 206 and _begins_at(response, start)
                 if start and not appends:
                     start = 0
-                length = response.headers.get("Content-Length")
-                total = start + int(length) if length and length.isdigit() else None
-                return _store(response, part, start, size, total, moved)
+                return _store(response, part, start, size, moved)
         except urllib.error.HTTPError as exc:
             with exc:
                 if exc.code == 416:  # the part is longer than the file: begin again
@@ -122,9 +120,11 @@ def _store(
     part: Path,
     start: int,
     size: int | None,
-    total: int | None,
     moved: Callable[[int], None],
 ) -> bool:
+    """Write the response to the part from `start` on; True when all that was announced has come."""
+    length = response.headers.get("Content-Length") or ""
+    total = start + int(length) if length.isdigit() else size
     done = start
 
     def read(amount: int) -> bytes:
@@ -147,7 +147,7 @@ def _store(
     except ModelError:
         part.unlink(missing_ok=True)
         raise
-    return done >= total if total is not None else size is None or done >= size
+    return total is None or done >= total
 
 
 def _size(path: Path) -> int:

@@ -1,0 +1,229 @@
+"""`assistant models`: which models there are, getting them, checking them, removing what isn't used."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Annotated, Any, Self
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from assistant.config import find_paths, load_config
+from assistant.errors import ConfigError, EdgewiseError, ModelError
+from assistant.models import Models, ModelSpec, Progress
+
+app = typer.Typer(help="Model files: list, fetch, verify, prune.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
+Ids = Annotated[list[str] | None, typer.Argument(help="Models, as `assistant models list` names them.")]
+
+
+@app.command("list")
+def list_models(as_json: AsJson = False) -> None:
+    """Every model: what it is and whether it is here."""
+    models = _models()
+    rows = [_row(models, spec) for spec in models.specs().values()]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table("model", "kind", "size", "state", "licence", "what", box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        size = f"{row['bytes'] / 1e6:.0f} MB" if row["bytes"] else ""
+        name = f"{row['id']} *" if row["default"] else row["id"]
+        table.add_row(name, row["kind"], size, row["state"], row["licence"], row["title"])
+    Console().print(table)
+    print("* fetched by default")
+
+
+@app.command()
+def fetch(
+    ids: Ids = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every model, 0.8 GB and more.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Get models that are missing or damaged; without names, the default ones and those the configuration uses."""
+    models = _models()
+    wanted = list(models.specs()) if everything else (ids or _wanted(models))
+    for model_id in wanted:
+        models.get(model_id)  # a misspelt name is told before anything is downloaded
+    rows: list[dict[str, Any]] = []
+    failures: list[EdgewiseError] = []
+    with _Display() as display:
+        for model_id in wanted:
+            try:
+                models.fetch(model_id, display)
+                rows.append({"id": model_id, "state": "ready", "path": str(models.path(model_id))})
+            except ModelError as exc:
+                failures.append(exc)
+                rows.append({"id": model_id, "state": "failed", "code": exc.code, "message": exc.message})
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    _tell(failures)
+
+
+@app.command()
+def verify(ids: Ids = None, as_json: AsJson = False) -> None:
+    """Hash files anew and compare; without names, every model that is here."""
+    models = _models()
+    rows: list[dict[str, Any]] = []
+    for model_id in ids or [name for name in models.specs() if models.present(name)]:
+        rows += [
+            {
+                "id": model_id,
+                "file": state.file.name,
+                "state": state.state,
+                "expected_bytes": state.file.bytes,
+                "found_bytes": state.found_bytes,
+                "expected_sha256": state.file.sha256,
+                "found_sha256": state.found_sha256,
+            }
+            for state in models.verify(model_id)
+        ]
+    bad = [row for row in rows if row["state"] != "ok"]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    else:
+        for row in rows:
+            print(f"{row['state']:9} {row['id']}/{row['file']}")
+            if row in bad:
+                print(f"          expected {row['expected_sha256']}, found {row['found_sha256'] or 'nothing'}")
+        for model_id in dict.fromkeys(row["id"] for row in bad):
+            print(f"Run `assistant models fetch {model_id}`.")
+        if not rows:
+            print("No models here. Run `assistant models fetch`.")
+    if bad:
+        raise typer.Exit(1)
+
+
+@app.command()
+def prune(as_json: AsJson = False) -> None:
+    """Remove fetched models that the configuration doesn't name, and leftovers of interrupted downloads."""
+    models = _models()
+    removed = models.prune(_kept(models))
+    if as_json:
+        print(json.dumps([{"path": str(item.path), "bytes": item.bytes} for item in removed], indent=2))
+        return
+    for item in removed:
+        print(f"removed {item.path} ({item.bytes / 1e6:.0f} MB)")
+    if not removed:
+        print("nothing to remove")
+
+
+def _models() -> Models:
+    paths = find_paths()
+    return Models(paths.models_dir, paths.user_manifest)
+
+
+def _wanted(models: Models) -> list[str]:
+    """Default models and those that hearing and speaking need as configured; a broken configuration needs none."""
+    wanted = {spec.id for spec in models.specs().values() if spec.default}
+    with contextlib.suppress(ConfigError):
+        settings = load_config(find_paths()).settings
+        wanted |= {settings.stt.model, settings.tts.voice, *settings.wake.words}
+    return [name for name in models.specs() if name in wanted]
+
+
+def _kept(models: Models) -> list[str]:
+    """What `prune` leaves: whatever the configuration names."""
+    kept = _wanted(models)
+    with contextlib.suppress(ConfigError):
+        kept.append(load_config(find_paths()).settings.gateway.local_model)
+    return kept
+
+
+def _row(models: Models, spec: ModelSpec) -> dict[str, Any]:
+    path, state = "", "ready"
+    try:
+        path = str(models.path(spec.id))
+    except ModelError as exc:
+        state = "damaged" if models.present(spec.id) else "missing"
+        if exc.code == "model-unreadable":
+            state = "unreadable"
+    return {
+        "id": spec.id,
+        "kind": spec.kind,
+        "title": spec.title,
+        "licence": spec.licence,
+        "bytes": spec.bytes,
+        "default": spec.default,
+        "state": state,
+        "path": path,
+        "files": [file.name for file in spec.files],
+    }
+
+
+def _tell(failures: Iterable[EdgewiseError]) -> None:
+    """Print failures and leave with 1 when there are any."""
+    failed = False
+    for failure in failures:
+        failed = True
+        print(failure, file=sys.stderr)
+    if failed:
+        raise typer.Exit(1)
+
+
+class _Display:
+    """Progress on stderr: bars on a terminal, else a line every ten percent."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._bars = (
+            Bars(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                DownloadColumn(),
+                TimeRemainingColumn(),
+                console=console,
+            )
+            if console.is_terminal
+            else None
+        )
+        self._tasks: dict[tuple[str, str], TaskID] = {}
+        self._told: tuple[str, str, int] | None = None
+
+    def __enter__(self) -> Self:
+        if self._bars:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bars:
+            self._bars.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        if self._bars:
+            self._bar(self._bars, progress)
+        else:
+            self._line(progress)
+
+    def _bar(self, bars: Bars, progress: Progress) -> None:
+        if progress.step == "done":
+            bars.console.print(f"{progress.model_id} ready")
+            return
+        key = (progress.model_id, f"{progress.step} {progress.what}" if progress.step != "download" else "download")
+        if key not in self._tasks:
+            for task in self._tasks.values():
+                bars.update(task, visible=False)
+            self._tasks[key] = bars.add_task(" ".join(key), total=progress.total_bytes or None)
+        bars.update(self._tasks[key], completed=progress.done_bytes, total=progress.total_bytes or None)
+
+    def _line(self, progress: Progress) -> None:
+        if progress.step == "done":
+            print(f"{progress.model_id} ready", file=sys.stderr, flush=True)
+            return
+        counts = progress.step == "download" and progress.total_bytes
+        tenths = progress.done_bytes * 10 // progress.total_bytes if counts else 0
+        told = (progress.model_id, progress.step, tenths)
+        if told != self._told:
+            self._told = told
+            amount = f" {tenths * 10}% of {progress.total_bytes / 1e6:.0f} MB" if counts else ""
+            print(f"{progress.model_id}: {progress.step} {progress.what}{amount}", file=sys.stderr, flush=True)
