@@ -127,6 +127,7 @@ class DueState(StrEnum):
     DONE = "done"
     CANCELLED = "cancelled"
     MISSED = "missed"
+    """Passed while nothing ran, or rung out unheard; it stays so until the user was told."""
 
 
 @dataclass(frozen=True, slots=True)
