@@ -1,0 +1,129 @@
+"""Whether the gateway can be reached: known before a question is asked, so that a dead link costs no timeout.
+
+`LinkState` is the pure half: outcomes and the time in, what is believed and when to look next out. `Link` publishes
+its changes, `HealthMonitor` probes. The link is believed up until a call or a probe fails, then down until one
+succeeds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from assistant.errors import CloudError
+from assistant.events import LinkChanged
+
+log = structlog.get_logger(__name__)
+
+NOT_CONFIGURED = "not-configured"
+UNKNOWN = "unknown"
+REACHED = "reached"
+
+CALL_KEEPS_LINK = frozenset({"cloud-busy", "cloud-refused", "cloud-invalid", "cloud-empty"})
+"""Codes with which a gateway that is there and well may end a call: they say nothing against the link."""
+
+
+class LinkState:
+    """What is believed of the link. Pure: every method takes the time, none reads a clock."""
+
+    def __init__(self, *, configured: bool, interval_s: float, now_s: float) -> None:
+        self.up = configured
+        self.reason = UNKNOWN if configured else NOT_CONFIGURED
+        """`unknown` `reached` `not-configured`, or the code of what failed."""
+        self._configured = configured
+        self._interval_s = interval_s
+        self._next_probe_s = now_s
+
+    @property
+    def next_probe_s(self) -> float | None:
+        """When to probe next; None for never. The first probe is due at once, a later one `interval_s` after the newest
+        outcome of anything."""
+        return self._next_probe_s if self._configured else None
+
+    def succeeded(self, now_s: float) -> bool:
+        """A call or probe reached the gateway. True when this changed what is believed."""
+        return self._learn(True, REACHED, now_s)
+
+    def failed(self, reason: str, now_s: float) -> bool:
+        """A call or probe failed. True when this changed what is believed (the reason alone is no change)."""
+        return self._learn(False, reason, now_s)
+
+    def _learn(self, up: bool, reason: str, now_s: float) -> bool:
+        changed = self._configured and (up != self.up or self.reason == UNKNOWN)
+        if self._configured:
+            self.up, self.reason = up, reason
+            self._next_probe_s = now_s + self._interval_s
+        return changed
+
+
+class Link:
+    """The one shared `LinkState`: calls and probes report to it, and it tells everybody else."""
+
+    def __init__(self, state: LinkState, publish: Callable[[LinkChanged], None], now: Callable[[], float]) -> None:
+        self._state = state
+        self._publish = publish
+        self._now = now
+
+    @property
+    def up(self) -> bool:
+        return self._state.up
+
+    @property
+    def reason(self) -> str:
+        return self._state.reason
+
+    @property
+    def probe_in_s(self) -> float | None:
+        """Seconds until the next probe is due (0 or less: now); None for never."""
+        due_s = self._state.next_probe_s
+        return None if due_s is None else due_s - self._now()
+
+    def succeeded(self) -> None:
+        if self._state.succeeded(self._now()):
+            self._tell()
+
+    def failed(self, reason: str) -> None:
+        if self._state.failed(reason, self._now()):
+            self._tell()
+
+    def call_failed(self, code: str) -> None:
+        """A call ended with this error code. A gateway that answers "busy" is a gateway that answers."""
+        if code in CALL_KEEPS_LINK:
+            self.succeeded()
+        else:
+            self.failed(code)
+
+    def _tell(self) -> None:
+        log.info("link-changed", up=self.up, reason=self.reason)
+        self._publish(LinkChanged(up=self.up, reason=self.reason))
+
+
+class HealthMonitor:
+    """Probes whenever the link has been silent for the probe interval, down or up. One probe at a time."""
+
+    def __init__(self, link: Link, probe: Callable[[], Awaitable[None]], *, timeout_s: float) -> None:
+        """`probe` raises CloudError when the gateway can't answer questions; it may take `timeout_s`."""
+        self._link = link
+        self._probe = probe
+        self._timeout_s = timeout_s
+
+    async def run(self) -> None:
+        """Probe until cancelled. Returns at once when no gateway is configured."""
+        while (wait_s := self._link.probe_in_s) is not None:
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)  # calls only move the next probe later, so waking early is harmless
+            else:
+                await self._probe_once()
+
+    async def _probe_once(self) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._probe()
+        except TimeoutError:
+            self._link.failed("cloud-timeout")
+        except CloudError as exc:
+            self._link.failed(exc.code)
+        else:
+            self._link.succeeded()

@@ -1,0 +1,246 @@
+"""The LLM server behind the gateway: an OpenAI-compatible `/chat/completions`, streamed, over HTTP.
+
+Every way in which it fails becomes a GatewayError:
+
+    upstream-down       nobody answers, or HTTP 5xx         upstream-timeout   silent for too long
+    upstream-busy       HTTP 429 or 503                     upstream-cut-off   ended in mid-answer
+    upstream-refused    HTTP 401 or 403                     upstream-invalid   any other HTTP status: it won't have this
+    upstream-protocol   what it says can't be understood
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from assistant.errors import ConfigError, GatewayError
+from assistant.gateway.sse import SseParser
+
+T = TypeVar("T")
+CONNECT_TIMEOUT_S = 5.0
+PROBE_TIMEOUT_S = 3.0
+MAX_MODELS_BYTES = 4_194_304
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The next text of an answer; never empty."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The answer is complete."""
+
+    truncated: bool
+    """The token limit ended it."""
+    prompt_tokens: int
+    """0 when the upstream doesn't say."""
+    completion_tokens: int
+
+
+class Upstream:
+    """One OpenAI-compatible server. `base_url` may change while it runs (a local server that was restarted)."""
+
+    def __init__(self, base_url: str, *, api_key: str, model: str, max_tokens: int, timeout_s: float) -> None:
+        """`timeout_s`: the longest silence before or within an answer. `model` empty: its first one.
+
+        Raises:
+            ConfigError: `gateway-upstream`, `gateway-api-key`.
+        """
+        self.base_url = check_url(base_url)
+        if not api_key.isascii() or not api_key.isprintable():
+            raise ConfigError("gateway-api-key", "the API key has odd characters", hint="Check gateway.api_key.")
+        self.api_key = api_key
+        self._wanted_model = model
+        self._model = model
+        self._max_tokens = max_tokens
+        self._timeout_s = timeout_s
+        self._session: aiohttp.ClientSession | None = None
+
+    async def stream(self, messages: Sequence[dict[str, str]]) -> AsyncGenerator[Piece | Finish, None]:
+        """Stream the answer to chat messages; a Finish comes last. Closing the iterator hangs up on the upstream.
+
+        Raises:
+            GatewayError: see the module.
+        """
+        body = {
+            "model": self._model or await self.probe(),
+            "messages": list(messages),
+            "max_tokens": self._max_tokens,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        response = await self._guard(lambda: self._request("POST", "/chat/completions", json=body))
+        try:
+            _check_status(response.status)
+            if response.content_type != "text/event-stream":
+                raise _protocol_error(f"doesn't stream ({response.content_type})")
+            answer = _Answer()
+            parser = SseParser()
+            while piece := await self._guard(response.content.readany):
+                for payload in parser.feed(piece):
+                    if text := answer.take(payload):
+                        yield Piece(text)
+                if answer.done:
+                    break
+            for payload in parser.close():
+                if text := answer.take(payload):
+                    yield Piece(text)
+            yield answer.finish()
+        finally:
+            response.close()
+
+    async def probe(self) -> str:
+        """Ask for the list of models: is it there, and what is the model called? Returns the name to ask for.
+
+        Raises:
+            GatewayError: see the module.
+        """
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                status, body = await self._guard(self._read_models)
+        except TimeoutError as exc:
+            raise GatewayError("upstream-timeout", "the upstream doesn't answer", retryable=True) from exc
+        if status in {404, 405} and self._wanted_model:
+            return self._wanted_model  # a server without a list; the name is known
+        _check_status(status)
+        self._model = self._wanted_model or _first_model(body)
+        return self._model
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _read_models(self) -> tuple[int, bytes]:
+        response = await self._request("GET", "/models")
+        async with response:
+            return response.status, await response.content.read(MAX_MODELS_BYTES)
+
+    async def _request(self, method: str, path: str, **arguments: Any) -> aiohttp.ClientResponse:
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=self._timeout_s)
+            self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
+        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        return await self._session.request(
+            method, self.base_url + path, headers=headers, allow_redirects=False, **arguments
+        )
+
+    async def _guard(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run one step of the exchange; aiohttp's errors become ours."""
+        try:
+            return await work()
+        except (aiohttp.ServerTimeoutError, TimeoutError) as exc:
+            raise GatewayError("upstream-timeout", "the upstream is silent", retryable=True) from exc
+        except aiohttp.ClientConnectorError as exc:
+            raise GatewayError("upstream-down", "the upstream can't be reached", retryable=True) from exc
+        except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError) as exc:
+            raise GatewayError("upstream-cut-off", "the upstream hung up", retryable=True) from exc
+        except (aiohttp.ClientError, ValueError) as exc:
+            raise _protocol_error("doesn't speak HTTP as it should") from exc
+
+
+class _Answer:
+    """What the stream's payloads add up to."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self._reason = ""
+        self._usage = (0, 0)
+
+    def take(self, payload: str) -> str:
+        """The text that one payload adds; often empty."""
+        if self.done or payload.strip() == "[DONE]":
+            self.done = True
+            return ""
+        try:
+            chunk = json.loads(payload)
+        except (ValueError, RecursionError) as exc:
+            raise _protocol_error("sends events that are no JSON") from exc
+        if not isinstance(chunk, dict):
+            raise _protocol_error("sends events that are no objects")
+        if chunk.get("error"):
+            raise GatewayError("upstream-cut-off", "the upstream failed in mid-answer", retryable=True)
+        if isinstance(usage := chunk.get("usage"), dict):
+            self._usage = (_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
+        choices = chunk.get("choices") or [{}]
+        if not isinstance(choices, list) or not isinstance(choices[0], dict):
+            raise _protocol_error("sends events without choices")
+        delta = choices[0].get("delta") or {}
+        text = delta.get("content") if isinstance(delta, dict) else 0
+        if not isinstance(text, str | None):
+            raise _protocol_error("sends pieces that are no text")
+        self._reason = str(choices[0].get("finish_reason") or self._reason)
+        return text or ""
+
+    def finish(self) -> Finish:
+        if not self.done and not self._reason:
+            raise GatewayError("upstream-cut-off", "the upstream stopped in mid-answer", retryable=True)
+        return Finish(self._reason == "length", *self._usage)
+
+
+def check_url(url: str) -> str:
+    """The base URL without a slash at its end.
+
+    Raises:
+        ConfigError: `gateway-upstream`.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if (
+        not usable
+        or parts.username
+        or parts.query
+        or parts.fragment
+        or not url.isascii()
+        or any(c.isspace() for c in url)
+    ):
+        raise ConfigError(
+            "gateway-upstream",
+            "gateway.upstream is not the URL of an OpenAI-compatible server",
+            hint="For example http://127.0.0.1:8000/v1; or run `assistant gateway run --local`.",
+        )
+    return url.rstrip("/")
+
+
+def _check_status(status: int) -> None:
+    if status == 200:
+        return
+    if status in {429, 503}:
+        raise GatewayError("upstream-busy", f"the upstream is busy (HTTP {status})", retryable=True)
+    if status in {401, 403}:
+        hint = "Check gateway.api_key."
+        raise GatewayError("upstream-refused", f"the upstream refuses the gateway (HTTP {status})", hint=hint)
+    if status >= 500:
+        raise GatewayError("upstream-down", f"the upstream fails (HTTP {status})", retryable=True)
+    hint = "Check gateway.upstream and gateway.model."
+    raise GatewayError("upstream-invalid", f"the upstream rejects the request (HTTP {status})", hint=hint)
+
+
+def _first_model(body: bytes) -> str:
+    try:
+        name = json.loads(body)["data"][0]["id"]
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as exc:
+        raise _protocol_error("lists no models") from exc
+    if not isinstance(name, str) or not name:
+        raise _protocol_error("lists no models")
+    return name
+
+
+def _count(value: object) -> int:
+    return min(value, 2**32 - 1) if isinstance(value, int) and value > 0 else 0
+
+
+def _protocol_error(what: str) -> GatewayError:
+    return GatewayError("upstream-protocol", f"the upstream {what}", hint="Is it an OpenAI-compatible server?")
