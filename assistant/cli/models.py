@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
-from collections.abc import Iterable
 from types import TracebackType
 from typing import Annotated, Any, Self
 
@@ -13,48 +11,58 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
-from rich.table import Table
 
-from assistant.config import find_paths, load_config
-from assistant.errors import ConfigError, EdgewiseError, ModelError
+from assistant.cli.options import AsJson, ConfigFile
+from assistant.cli.output import failed, show_json, show_table
+from assistant.config import Paths, find_paths, load_config
+from assistant.errors import ConfigError, ModelError
 from assistant.models import Models, ModelSpec, Progress
 
 app = typer.Typer(help="Model files: list, fetch, verify, prune.", no_args_is_help=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
 Ids = Annotated[list[str] | None, typer.Argument(help="Models, as `assistant models list` names them.")]
 
 
 @app.command("list")
-def list_models(as_json: AsJson = False) -> None:
+def list_models(config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Every model: what it is and whether it is here."""
-    models = _models()
+    models = _models(find_paths(config))
     rows = [_row(models, spec) for spec in models.specs().values()]
     if as_json:
-        print(json.dumps(rows, indent=2))
+        show_json(rows)
         return
-    table = Table("model", "kind", "size", "state", "licence", "what", box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        size = f"{row['bytes'] / 1e6:.0f} MB" if row["bytes"] else ""
-        name = f"{row['id']} *" if row["default"] else row["id"]
-        table.add_row(name, row["kind"], size, row["state"], row["licence"], row["title"])
-    Console().print(table)
+    show_table(
+        ("model", "kind", "size", "state", "licence", "what"),
+        [
+            (
+                f"{row['id']} *" if row["default"] else row["id"],
+                row["kind"],
+                f"{row['bytes'] / 1e6:.0f} MB" if row["bytes"] else "",
+                row["state"],
+                row["licence"],
+                row["title"],
+            )
+            for row in rows
+        ],
+    )
     print("* fetched by default")
 
 
 @app.command()
 def fetch(
     ids: Ids = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every model, 0.8 GB and more.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Every model, 0.9 GB and more.")] = False,
+    config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Get models that are missing or damaged; without names, the default ones and those the configuration uses."""
-    models = _models()
-    wanted = list(models.specs()) if everything else (ids or _wanted(models))
+    paths = find_paths(config)
+    models = _models(paths)
+    wanted = list(models.specs()) if everything else (ids or _wanted(models, paths))
     for model_id in wanted:
         models.get(model_id)  # a misspelt name is told before anything is downloaded
     rows: list[dict[str, Any]] = []
-    failures: list[EdgewiseError] = []
+    failures: list[ModelError] = []
     with _Display() as display:
         for model_id in wanted:
             try:
@@ -64,14 +72,15 @@ def fetch(
                 failures.append(exc)
                 rows.append({"id": model_id, "state": "failed", "code": exc.code, "message": exc.message})
     if as_json:
-        print(json.dumps(rows, indent=2))
-    _tell(failures)
+        show_json(rows)
+    if failures:
+        raise typer.Exit(max([failed(failure) for failure in failures]))
 
 
 @app.command()
-def verify(ids: Ids = None, as_json: AsJson = False) -> None:
+def verify(ids: Ids = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Hash files anew and compare; without names, every model that is here."""
-    models = _models()
+    models = _models(find_paths(config))
     rows: list[dict[str, Any]] = []
     for model_id in ids or [name for name in models.specs() if models.present(name)]:
         rows += [
@@ -88,7 +97,7 @@ def verify(ids: Ids = None, as_json: AsJson = False) -> None:
         ]
     bad = [row for row in rows if row["state"] != "ok"]
     if as_json:
-        print(json.dumps(rows, indent=2))
+        show_json(rows)
     else:
         for row in rows:
             print(f"{row['state']:9} {row['id']}/{row['file']}")
@@ -103,12 +112,13 @@ def verify(ids: Ids = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def prune(as_json: AsJson = False) -> None:
+def prune(config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Remove fetched models that the configuration doesn't name, and leftovers of interrupted downloads."""
-    models = _models()
-    removed = models.prune(_kept(models))
+    paths = find_paths(config)
+    models = _models(paths)
+    removed = models.prune(_kept(models, paths))
     if as_json:
-        print(json.dumps([{"path": str(item.path), "bytes": item.bytes} for item in removed], indent=2))
+        show_json([{"path": str(item.path), "bytes": item.bytes} for item in removed])
         return
     for item in removed:
         print(f"removed {item.path} ({item.bytes / 1e6:.0f} MB)")
@@ -116,25 +126,24 @@ def prune(as_json: AsJson = False) -> None:
         print("nothing to remove")
 
 
-def _models() -> Models:
-    paths = find_paths()
+def _models(paths: Paths) -> Models:
     return Models(paths.models_dir, paths.user_manifest)
 
 
-def _wanted(models: Models) -> list[str]:
+def _wanted(models: Models, paths: Paths) -> list[str]:
     """Default models and those that hearing and speaking need as configured; a broken configuration needs none."""
     wanted = {spec.id for spec in models.specs().values() if spec.default}
     with contextlib.suppress(ConfigError):
-        settings = load_config(find_paths()).settings
+        settings = load_config(paths).settings
         wanted |= {settings.stt.model, settings.tts.voice, *settings.wake.words}
     return [name for name in models.specs() if name in wanted]
 
 
-def _kept(models: Models) -> list[str]:
+def _kept(models: Models, paths: Paths) -> list[str]:
     """What `prune` leaves: whatever the configuration names."""
-    kept = _wanted(models)
+    kept = _wanted(models, paths)
     with contextlib.suppress(ConfigError):
-        kept.append(load_config(find_paths()).settings.gateway.local_model)
+        kept.append(load_config(paths).settings.gateway.local_model)
     return kept
 
 
@@ -157,16 +166,6 @@ def _row(models: Models, spec: ModelSpec) -> dict[str, Any]:
         "path": path,
         "files": [file.name for file in spec.files],
     }
-
-
-def _tell(failures: Iterable[EdgewiseError]) -> None:
-    """Print failures and leave with 1 when there are any."""
-    failed = False
-    for failure in failures:
-        failed = True
-        print(failure, file=sys.stderr)
-    if failed:
-        raise typer.Exit(1)
 
 
 class _Display:
