@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Any, Self
 
-from assistant.errors import StoreError
-from assistant.values import DueItem, DueState, TurnRecord
+import numpy as np
+from aiohttp import web
 
+from assistant.audio.backend import OnBlock, OnEnd, Pull
+from assistant.audio.format import CHUNK_SAMPLES, RATE_HZ, Chunk, Samples
+from assistant.errors import AudioError, CloudError, StoreError
+from assistant.values import CloudQuestion, DueItem, DueState, TurnRecord
 
 # --- due and store -----------------------------------------------------------------------------------------------------
 
@@ -56,3 +63,294 @@ class FakeTurnStore:
     def _check(self) -> None:
         if self.error:
             raise self.error
+
+
+# --- cloud and gateway -------------------------------------------------------------------------------------------------
+
+
+class FakeCloud:
+    """dialog.ports.CloudAgent from a script. Like the real one, a failure of the link marks it down."""
+
+    def __init__(self, *pieces: str) -> None:
+        self.pieces = pieces
+        self.up = True
+        self.address = "gateway.test:50051"
+        self.error: CloudError | None = None
+        """Raised after `error_after` pieces."""
+        self.error_after = 0
+        self.delay_s = 0.0
+        """Before each piece."""
+        self.first_token_timeout_s = 5.0
+        self.questions: list[CloudQuestion] = []
+        self.hung_up = 0
+        """Answers that the caller left before their end."""
+
+    async def converse(self, question: CloudQuestion) -> AsyncGenerator[str, None]:
+        self.questions.append(question)
+        try:
+            for index, piece in enumerate(self.pieces):
+                if self.error and index == self.error_after:
+                    break
+                if not index and self.delay_s > self.first_token_timeout_s:
+                    await asyncio.sleep(self.first_token_timeout_s)
+                    self.up = False
+                    raise CloudError("cloud-timeout", "no answer", retryable=True)
+                await asyncio.sleep(self.delay_s)
+                yield piece
+        except (GeneratorExit, asyncio.CancelledError):
+            self.hung_up += 1
+            raise
+        if self.error:
+            self.up = self.error.code in {"cloud-busy", "cloud-refused", "cloud-invalid", "cloud-empty"}
+            raise self.error
+
+
+class FakeOpenAiServer:
+    """An OpenAI-compatible server on loopback that answers, stalls, fails and breaks as told. An async context manager.
+
+    Attributes may be changed between requests.
+    """
+
+    def __init__(self, *pieces: str) -> None:
+        self.pieces = pieces
+        self.status = 200
+        """HTTP status of /chat/completions."""
+        self.models_status = 200
+        self.models_body = b'{"object": "list", "data": [{"id": "fake-model"}]}'
+        self.content_type = "text/event-stream"
+        self.raw: tuple[bytes, ...] | None = None
+        """Sent as the body, one write each, instead of the pieces."""
+        self.finish_reason = "stop"
+        self.hold_after: int | None = None
+        """After so many pieces, wait for `released`."""
+        self.released = asyncio.Event()
+        self.cut = False
+        """Break the connection instead of ending the answer."""
+        self.asked = asyncio.Event()
+        """Set by every question."""
+        self.hung_up = asyncio.Event()
+        """Set when a client left in mid-answer."""
+        self.requests: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        """Authorization headers, of every request."""
+        self.base_url = ""
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_post("/v1/chat/completions", self._chat)
+        self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.released.set()
+        await self._runner.cleanup()
+
+    async def _models(self, request: web.Request) -> web.Response:
+        self.keys.append(request.headers.get("Authorization", ""))
+        return web.Response(status=self.models_status, body=self.models_body, content_type="application/json")
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        self.keys.append(request.headers.get("Authorization", ""))
+        self.requests.append(await request.json())
+        self.asked.set()
+        if self.status != 200:
+            return web.Response(status=self.status, text="no")
+        response = web.StreamResponse(headers={"Content-Type": self.content_type})
+        await response.prepare(request)
+        try:
+            for index, piece in enumerate(self._body()):
+                if index == self.hold_after:
+                    await self.released.wait()
+                await response.write(piece)
+        except (asyncio.CancelledError, ConnectionError):
+            self.hung_up.set()
+            raise
+        if self.cut and request.transport is not None:
+            request.transport.abort()
+        return response
+
+    def _body(self) -> list[bytes]:
+        if self.raw is not None:
+            return list(self.raw)
+        chunks: list[dict[str, Any]] = [{"choices": [{"delta": {"content": piece}}]} for piece in self.pieces]
+        if not self.cut:
+            chunks.append({"choices": [{"delta": {}, "finish_reason": self.finish_reason}]})
+            chunks.append({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": len(self.pieces)}})
+        lines = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks]
+        return lines if self.cut else [*lines, b"data: [DONE]\n\n"]
+
+
+# --- audio ---
+
+
+class FakeAudioSource:
+    """dialog.ports.AudioSource: a list of samples, cut into chunks, as fast as they are read."""
+
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples
+
+    async def chunks(self) -> AsyncIterator[Chunk]:
+        for at in range(0, len(self._samples) - CHUNK_SAMPLES + 1, CHUNK_SAMPLES):
+            await asyncio.sleep(0)
+            yield Chunk(self._samples[at : at + CHUNK_SAMPLES], RATE_HZ)
+
+
+class FakePlayback:
+    """dialog.ports.PlaybackHandle of FakePlayer."""
+
+    def __init__(self, audio: AsyncIterator[Chunk], heard: list[Chunk]) -> None:
+        self._audio = audio
+        self._heard = heard
+        self._started = asyncio.Event()
+        self._finished = asyncio.Event()
+        self._result: bool | Exception = True
+        self._played_s = 0.0
+        self._task = asyncio.create_task(self._run())
+
+    @property
+    def played_s(self) -> float:
+        return self._played_s
+
+    def stop(self) -> None:
+        if not self._finished.is_set():
+            self._end(result=False)
+            self._task.cancel()
+
+    async def started(self) -> None:
+        await self._started.wait()
+
+    async def finished(self) -> bool:
+        await self._finished.wait()
+        if isinstance(self._result, Exception):
+            raise self._result
+        return self._result
+
+    def _end(self, result: bool | Exception) -> None:
+        self._result = result
+        self._started.set()
+        self._finished.set()
+
+    async def _run(self) -> None:
+        result: bool | Exception = True
+        try:
+            async for chunk in self._audio:
+                self._started.set()
+                self._heard.append(chunk)
+                for _ in range(round(chunk.duration_s / 0.01)):
+                    await asyncio.sleep(0.01)
+                    self._played_s += 0.01
+        except Exception as exc:
+            result = exc
+        finally:
+            close = getattr(self._audio, "aclose", None)
+            if close:
+                await close()
+            if not self._finished.is_set():
+                self._end(result)
+
+
+class FakePlayer:
+    """dialog.ports.Player: no mixing; every voice takes as long as its sound is."""
+
+    def __init__(self) -> None:
+        self.heard: list[Chunk] = []
+        """Every chunk whose playing began."""
+
+    def play(self, audio: AsyncIterator[Chunk], *, priority: int) -> FakePlayback:
+        return FakePlayback(audio, self.heard)
+
+
+class FakeStream:
+    """audio.backend.Stream of FakeSoundCard."""
+
+    def __init__(self, rate_hz: int, on_end: OnEnd, *, on_block: OnBlock | None, pull: Pull | None) -> None:
+        self.device = "Fake Card"
+        self.rate_hz = rate_hz
+        self.active = True
+        self.withdrawn = False
+        self.closed = False
+        self.on_end = on_end
+        self.on_block = on_block
+        self.pull = pull
+
+    def close(self) -> None:
+        self.active = False
+        self.closed = True
+
+
+class FakeSoundCard:
+    """audio.backend.Backend: a sound card that tests feed, pull and unplug. `run` moves sound at the loop's pace."""
+
+    def __init__(self, rate_hz: int = 48_000) -> None:
+        self.rate_hz = rate_hz
+        self.error: AudioError | None = None
+        """Raised by every opening while set."""
+        self.frozen = False
+        """Streams stay open but no sound moves."""
+        self.streams: list[FakeStream] = []
+        """Every stream ever opened."""
+        self.looks = 0
+        """How often devices were looked for."""
+        self.played: list[Samples] = []
+        self.signal: Samples = np.full(4800, 1000, np.int16)
+        """What the microphone hears, over and over."""
+        self._at = 0
+
+    @property
+    def open_streams(self) -> list[FakeStream]:
+        return [stream for stream in self.streams if not stream.closed]
+
+    def open_input(self, device: str, on_block: OnBlock, on_end: OnEnd) -> FakeStream:
+        return self._opened(FakeStream(self.rate_hz, on_end, on_block=on_block, pull=None))
+
+    def open_output(self, device: str, source: Callable[[int], Pull], on_end: OnEnd) -> FakeStream:
+        return self._opened(FakeStream(self.rate_hz, on_end, on_block=None, pull=source(self.rate_hz)))
+
+    def refresh(self) -> None:
+        self.looks += 1
+
+    def _opened(self, stream: FakeStream) -> FakeStream:
+        if self.error:
+            raise self.error
+        self.streams.append(stream)
+        return stream
+
+    def unplug(self) -> None:
+        """Every stream ends by itself, and none can be opened."""
+        self.error = AudioError("no-input-device", "There is no microphone.")
+        for stream in self.open_streams:
+            stream.active = False
+            stream.on_end()
+
+    def plug(self) -> None:
+        self.error = None
+
+    def withdraw(self) -> None:
+        """Close every stream, as the real backend does to look for devices."""
+        for stream in self.open_streams:
+            stream.withdrawn = True
+            stream.close()
+            stream.on_end()
+
+    def step(self, frames: int) -> None:
+        """Move that much sound, both ways."""
+        for stream in [] if self.frozen else self.open_streams:
+            if stream.on_block and stream.active:
+                stream.on_block(Chunk(np.resize(np.roll(self.signal, -self._at), frames), self.rate_hz))
+            if stream.pull and stream.active:
+                self.played.append(stream.pull(frames))
+        self._at += frames
+
+    async def run(self) -> None:
+        """Move sound in blocks of 40 ms until cancelled."""
+        loop = asyncio.get_running_loop()
+        next_s = loop.time()
+        while True:
+            next_s += 0.04
+            await asyncio.sleep(max(0.0, next_s - loop.time()))
+            self.step(self.rate_hz // 25)

@@ -1,0 +1,111 @@
+"""Gateways for tests: in this process, or as a process that can be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import AsyncIterator
+
+from assistant.cloud.client import GrpcCloud
+from assistant.cloud.health import Link, LinkState
+from assistant.config import find_paths, load_config
+from assistant.events import LinkChanged
+from assistant.gateway.app import Running, open_gateway
+from assistant.settings import CloudConfig
+from assistant.values import CloudQuestion, Message, new_id
+from tests.fakes import FakeOpenAiServer
+
+COMMAND = "from assistant.cli.gateway import app; app()"
+
+
+def question(text: str = "why is the sky blue", *context: Message, deadline_s: float = 30.0) -> CloudQuestion:
+    return CloudQuestion(new_id(), new_id(), text, context, "en", deadline_s)
+
+
+@contextlib.asynccontextmanager
+async def gateway_before(upstream: FakeOpenAiServer, *settings: str) -> AsyncIterator[Running]:
+    """A gateway in front of the upstream, on a port of its own. `settings`: `section.key=value`."""
+    own = ('gateway.listen="127.0.0.1:0"', f'gateway.upstream="{upstream.base_url}"')
+    config = load_config(find_paths(), [*own, *settings])
+    async with open_gateway(config, drain_s=0.0) as running:
+        yield running
+
+
+class LinkedCloud:
+    """A client of one gateway, with its link and what was published about it."""
+
+    def __init__(self, address: str, *, token: str = "", **settings: object) -> None:
+        base = load_config(find_paths()).settings.cloud
+        self.config = CloudConfig.model_validate({**base.model_dump(), "address": address, **settings})
+        self.published: list[LinkChanged] = []
+        loop = asyncio.get_running_loop()
+        state = LinkState(configured=bool(address), interval_s=self.config.probe_interval_s, now_s=loop.time())
+        self.link = Link(state, self.published.append, loop.time)
+        self.cloud = GrpcCloud(self.config, token, self.link)
+
+    async def ask(self, text: str = "why is the sky blue") -> str:
+        """The whole answer."""
+        return "".join([piece async for piece in self.cloud.converse(question(text))])
+
+    async def __aenter__(self) -> LinkedCloud:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.cloud.close()
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+class GatewayProcess:
+    """`assistant gateway run` on a fixed port, as a process: it can be killed and started again."""
+
+    def __init__(self, upstream_url: str, *arguments: str) -> None:
+        self.address = f"127.0.0.1:{free_port()}"
+        self.said = b""
+        """The line it printed when it listened."""
+        source = ("--upstream", upstream_url) if upstream_url else ("--local",)
+        self._arguments = ("run", "--listen", self.address, *source, *arguments)
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Return once it listens."""
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", COMMAND, *self._arguments), stdout=-1, stderr=-3
+        )
+        assert self._process.stdout is not None
+        async with asyncio.timeout(60):
+            while b"listens on" not in self.said:
+                self.said = await self._process.stdout.readline()
+                assert self.said, "the gateway ended before it listened"
+
+    async def kill(self) -> None:
+        """As `kill -9` does."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+
+    async def terminate(self) -> int:
+        """SIGTERM; its exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        async with asyncio.timeout(20):
+            return await self._process.wait()
+
+    async def __aenter__(self) -> GatewayProcess:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process is not None and self._process.returncode is None:
+            await self.kill()
