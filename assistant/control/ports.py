@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,7 +49,7 @@ class ControlTarget(Protocol):
     def status(self) -> StatusReport:
         """The state of things now."""
 
-    async def ask(
+    async def ask(  # noqa: PLR0913 -- all of one request, by keyword
         self,
         *,
         text: str | None,
@@ -67,6 +67,9 @@ class ControlTarget(Protocol):
 
     async def say(self, text: str) -> None:
         """Speak a text; returns when it was spoken. Raises EdgewiseError when nothing can be heard."""
+
+    def synthesize(self, text: str) -> AsyncIterator[Chunk]:
+        """A text's sound, sentence by sentence, played nowhere: an async generator. Raises EdgewiseError."""
 
     def timers(self) -> Sequence[tuple[DueItem, float]]:
         """Timers that run, pause or ring, with the seconds each has left; the next one first."""

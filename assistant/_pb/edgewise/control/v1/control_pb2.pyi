@@ -142,6 +142,12 @@ class SayReply(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class SynthesizeRequest(_message.Message):
+    __slots__ = ("text",)
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    def __init__(self, text: _Optional[str] = ...) -> None: ...
+
 class WatchEventsRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

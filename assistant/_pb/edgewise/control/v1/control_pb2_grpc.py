@@ -49,6 +49,11 @@ class ControlStub:
                 request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.SayRequest.SerializeToString,
                 response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.SayReply.FromString,
                 _registered_method=True)
+        self.Synthesize = channel.unary_stream(
+                '/edgewise.control.v1.Control/Synthesize',
+                request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.SynthesizeRequest.SerializeToString,
+                response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.AudioChunk.FromString,
+                _registered_method=True)
         self.WatchEvents = channel.unary_stream(
                 '/edgewise.control.v1.Control/WatchEvents',
                 request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.WatchEventsRequest.SerializeToString,
@@ -90,6 +95,13 @@ class ControlServicer:
 
     def Say(self, request, context):
         """Say speaks a text; it returns when the text was spoken.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Synthesize(self, request, context):
+        """Synthesize streams the sound of a text and plays it nowhere.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,6 +151,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.Say,
                     request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.SayRequest.FromString,
                     response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.SayReply.SerializeToString,
+            ),
+            'Synthesize': grpc.unary_stream_rpc_method_handler(
+                    servicer.Synthesize,
+                    request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.SynthesizeRequest.FromString,
+                    response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.AudioChunk.SerializeToString,
             ),
             'WatchEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchEvents,
@@ -242,6 +259,33 @@ class Control:
             '/edgewise.control.v1.Control/Say',
             edgewise_dot_control_dot_v1_dot_control__pb2.SayRequest.SerializeToString,
             edgewise_dot_control_dot_v1_dot_control__pb2.SayReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Synthesize(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/edgewise.control.v1.Control/Synthesize',
+            edgewise_dot_control_dot_v1_dot_control__pb2.SynthesizeRequest.SerializeToString,
+            edgewise_dot_control_dot_v1_dot_control__pb2.AudioChunk.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,43 @@
+"""The options that every command with a configuration takes, and loading it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assistant.config import Config, find_paths, load_config
+from assistant.errors import ConfigError
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Configuration file to use.", show_default=False)
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        help="A setting for this call (TOML value); repeatable.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def load(config_file: Path | None, overrides: list[str] | None) -> Config:
+    """The configuration in force. Raises ConfigError; a file that was named must exist."""
+    paths = find_paths(config_file)
+    if config_file is not None and not paths.config_file.exists():
+        raise ConfigError(
+            "config-missing", f"{paths.config_file} does not exist", hint="Check the path after --config."
+        )
+    return load_config(paths, overrides or ())
+
+
+def log_quietly(config: Config) -> None:
+    """Logging for a command that prints its own results: warnings only, unless the level was set on purpose."""
+    from assistant.logs import setup_logging  # noqa: PLC0415 -- structlog takes 0.1 s
+
+    chosen = config.origins["log.level"] != "default"
+    setup_logging(config.settings.log.level if chosen else "warning", config.settings.log.format)

@@ -1,0 +1,116 @@
+"""The assistant a command talks to: the one that runs, through its socket, or one of the command's own."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from assistant.audio.format import Chunk
+from assistant.config import Config
+from assistant.control.client import ControlClient
+from assistant.control.ports import ControlTarget, StatusReport
+from assistant.control.unix_socket import Listener, find_listener
+from assistant.events import Event
+from assistant.values import DueItem, TurnRecord
+
+if TYPE_CHECKING:
+    from assistant.daemon.sound import Sound, SoundMaker
+
+
+class Session(Protocol):
+    """What both have in common; see `control.ports.ControlTarget`."""
+
+    async def status(self) -> StatusReport: ...
+
+    async def ask(
+        self,
+        *,
+        text: str | None,
+        audio: Chunk | None,
+        speak: bool,
+        on_audio: Callable[[Chunk], None] | None,
+        on_event: Callable[[Event], None] | None,
+    ) -> TurnRecord: ...
+
+    async def say(self, text: str) -> None: ...
+
+    def synthesize(self, text: str) -> AsyncIterator[Chunk]: ...
+
+    async def timers(self) -> Sequence[tuple[DueItem, float]]: ...
+
+    async def add_timer(self, duration_s: float, name: str) -> DueItem: ...
+
+    async def change_timer(self, item_id: str, change: str) -> DueItem: ...
+
+
+class OwnAssistant:
+    """A Session on an assistant in this process."""
+
+    def __init__(self, target: ControlTarget) -> None:
+        self._target = target
+
+    async def status(self) -> StatusReport:
+        return self._target.status()
+
+    async def ask(
+        self,
+        *,
+        text: str | None,
+        audio: Chunk | None,
+        speak: bool,
+        on_audio: Callable[[Chunk], None] | None,
+        on_event: Callable[[Event], None] | None,
+    ) -> TurnRecord:
+        source = "text" if audio is None else "wav"
+        return await self._target.ask(
+            text=text, audio=audio, source=source, speak=speak, on_audio=on_audio, on_event=on_event
+        )
+
+    async def say(self, text: str) -> None:
+        await self._target.say(text)
+
+    def synthesize(self, text: str) -> AsyncIterator[Chunk]:
+        return self._target.synthesize(text)
+
+    async def timers(self) -> Sequence[tuple[DueItem, float]]:
+        return self._target.timers()
+
+    async def add_timer(self, duration_s: float, name: str) -> DueItem:
+        return await self._target.add_timer(duration_s, name)
+
+    async def change_timer(self, item_id: str, change: str) -> DueItem:
+        return await self._target.change_timer(item_id, change)
+
+
+@contextlib.asynccontextmanager
+async def open_session(config: Config, *, audio_devices: bool) -> AsyncIterator[tuple[Session, bool]]:
+    """A session, and whether it talks to a running daemon.
+
+    Without one, an assistant is built in this process (with a speaker when `audio_devices`), under the lock that keeps
+    any other out.
+
+    Raises:
+        EdgewiseError: the daemon's socket can't be used, or the assistant can't be built.
+    """
+    socket = config.paths.control_socket(config.settings)
+    if find_listener(socket) in {Listener.ALIVE, Listener.DENIED}:
+        async with ControlClient(socket) as client:
+            yield client, True
+    else:
+        from assistant.daemon import open_assistant  # noqa: PLC0415 -- imports every room
+
+        async with open_assistant(config, _speaker_of(config) if audio_devices else None) as target:
+            yield OwnAssistant(target), False
+
+
+def _speaker_of(config: Config) -> SoundMaker:
+    """The speaker if there is one, and no microphone: a command doesn't listen, nor wait for a speaker to appear."""
+    from assistant.daemon.devices import device_sound  # noqa: PLC0415 -- imports the audio room
+
+    async def make(publish: Callable[[Event], None]) -> Sound:
+        sound = await device_sound(config.settings.audio.model_copy(update={"input": "none"}), publish)
+        return dataclasses.replace(sound, mixer=None, pump=None) if sound.speaker.problem else sound
+
+    return make
