@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,11 +39,6 @@ def ring(rate_hz: int = TONE_RATE_HZ) -> Chunk:
     """A timer rings: one round of a two-tone pattern, 2 s, made to be repeated."""
     strokes = [(784.0, 0.0), (1046.5, 0.16), (784.0, 0.4), (1046.5, 0.56)]
     return _render(2.0, [_Note(pitch, at, 0.7, 0.26, 0.18) for pitch, at in strokes], rate_hz)
-
-
-async def once(chunk: Chunk) -> AsyncIterator[Chunk]:
-    """A single sound as the mixer wants it."""
-    yield chunk
 
 
 def _render(length_s: float, notes: list[_Note], rate_hz: int) -> Chunk:
