@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,8 +13,19 @@ from aiohttp import web
 
 from assistant.audio.backend import OnBlock, OnEnd, Pull
 from assistant.audio.format import CHUNK_SAMPLES, RATE_HZ, Chunk, Samples
-from assistant.errors import AudioError, CloudError, StoreError
-from assistant.values import CloudQuestion, DueItem, DueState, TurnRecord
+from assistant.control.ports import DeviceStatus, StatusReport
+from assistant.errors import AudioError, CloudError, SkillError, StoreError
+from assistant.events import (
+    DueChanged,
+    Event,
+    EventBus,
+    IntentRecognized,
+    PlaybackStarted,
+    Routed,
+    TurnEnded,
+    TurnStarted,
+)
+from assistant.values import CloudQuestion, DueItem, DueState, Layer, Outcome, StageTime, State, TurnRecord
 
 # --- due and store -----------------------------------------------------------------------------------------------------
 
@@ -354,3 +366,133 @@ class FakeSoundCard:
             next_s += 0.04
             await asyncio.sleep(max(0.0, next_s - loop.time()))
             self.step(self.rate_hz // 25)
+
+
+# --- control ---
+
+
+class FakeTarget:
+    """`control.ports.ControlTarget` without engines: it knows one timer sentence, and counts what is asked of it."""
+
+    def __init__(self) -> None:
+        self.bus = EventBus()
+        self.items: dict[str, DueItem] = {}
+        self.said: list[str] = []
+        self.asked: list[tuple[str | None, Chunk | None, str, bool]] = []
+        self.cancelled = 0
+        """Turns that were cancelled before their end."""
+        self.error: Exception | None = None
+        """Raised by every call that can fail."""
+        self.hold = asyncio.Event()
+        """A turn waits for it after its first events."""
+        self.hold.set()
+        self.speaker = DeviceStatus("fake speaker", "")
+        self.reply_sound = Chunk(np.arange(4000, dtype=np.int16), 16_000)
+        self.spoken_repeats = 1
+        self.problems: tuple[str, ...] = ()
+
+    def status(self) -> StatusReport:
+        return StatusReport(
+            state=State.IDLE,
+            version="1.2.3",
+            uptime_s=12.5,
+            models=("whisper-base", "voice-joe"),
+            microphone=DeviceStatus("", "There is no microphone."),
+            speaker=self.speaker,
+            link_up=False,
+            link_reason="no gateway is configured",
+            active_timers=len(self.timers()),
+            problems=self.problems,
+        )
+
+    async def ask(
+        self,
+        *,
+        text: str | None,
+        audio: Chunk | None,
+        source: str,
+        speak: bool,
+        on_audio: Callable[[Chunk], None] | None,
+        on_event: Callable[[Event], None] | None,
+    ) -> TurnRecord:
+        tell = on_event or (lambda _event: None)
+        self.asked.append((text, audio, source, speak))
+        tell(TurnStarted(turn_id="turn-1", conversation_id="talk-1", source=source))
+        try:
+            await self.hold.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if self.error:
+            raise self.error
+        slots = {"minutes": 10, "name": "päste"}
+        if text == "set a timer":
+            await self.add_timer(600.0, "")
+        tell(IntentRecognized(turn_id="turn-1", intent="HassStartTimer", slots=slots, confidence=0.98))
+        tell(Routed(turn_id="turn-1", layer=Layer.EDGE, reason="skill", sentence="A skill does it."))
+        if speak and self.speaker.name:
+            tell(PlaybackStarted(turn_id="turn-1"))
+        if on_audio:
+            for _ in range(self.spoken_repeats):
+                on_audio(self.reply_sound)
+        outcome = Outcome.NOTHING_HEARD if audio is not None and not audio.samples.any() else Outcome.ANSWERED
+        tell(TurnEnded(turn_id="turn-1", outcome=outcome))
+        return TurnRecord(
+            id="turn-1",
+            conversation_id="talk-1",
+            started_wall_s=1_750_000_000.25,
+            source=source,
+            text=text or ("ten [bold] minutes" if outcome is Outcome.ANSWERED else ""),
+            reply="Ten minutes, starting now." if outcome is Outcome.ANSWERED else "",
+            intent="HassStartTimer",
+            slots=slots,
+            layer="edge",
+            reason="skill",
+            confidence=0.98,
+            outcome=outcome,
+            stages=(StageTime("nlu", 2.25), StageTime("skill", 0.5)),
+        )
+
+    async def say(self, text: str) -> None:
+        if self.error:
+            raise self.error
+        self.said.append(text)
+
+    async def synthesize(self, text: str) -> AsyncIterator[Chunk]:
+        if self.error:
+            raise self.error
+        self.said.append(text)
+        yield self.reply_sound
+        yield self.reply_sound
+
+    def timers(self) -> Sequence[tuple[DueItem, float]]:
+        live = (DueState.RUNNING, DueState.PAUSED, DueState.RINGING)
+        return [(item, item.duration_s / 2) for item in self.items.values() if item.state in live]
+
+    async def add_timer(self, duration_s: float, name: str) -> DueItem:
+        if self.error:
+            raise self.error
+        item = DueItem(
+            id=f"0198-timer-{len(self.items) + 1}",
+            kind="timer",
+            name=name,
+            state=DueState.RUNNING,
+            duration_s=duration_s,
+            due_wall_s=1_750_000_000.0 + duration_s,
+            due_steady_s=1_000.0 + duration_s,
+            boot_id="boot-1",
+            remaining_s=0.0,
+            created_wall_s=1_750_000_000.0,
+        )
+        return self._keep(item)
+
+    async def change_timer(self, item_id: str, change: str) -> DueItem:
+        if item_id not in self.items:
+            raise SkillError("timer-unknown", "there is no such timer", hint="Näher hinsehen.")
+        states = {"cancel": DueState.CANCELLED, "pause": DueState.PAUSED, "resume": DueState.RUNNING}
+        return self._keep(replace(self.items[item_id], state=states[change]))
+
+    def _keep(self, item: DueItem) -> DueItem:
+        self.items[item.id] = item
+        self.bus.publish(DueChanged(item=item))
+        return item
