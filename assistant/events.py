@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -213,7 +213,8 @@ def all_event_types() -> list[type[Event]]:
 
     def walk(cls: type[Event]) -> Iterator[type[Event]]:
         for sub in cls.__subclasses__():
-            yield sub
+            if "__slots__" in vars(sub):  # else it is what @dataclass(slots=True) made the real class from
+                yield sub
             yield from walk(sub)
 
     return sorted({cls for cls in walk(Event) if cls is not TurnEvent}, key=lambda cls: cls.__name__)
@@ -261,11 +262,23 @@ class EventBus:
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
+        self._watchers: list[Callable[[Event], None]] = []
         self._closed = False
 
     def publish(self, event: Event) -> None:
         for subscription in self._subscriptions:
             subscription.push(event)
+        for watcher in tuple(self._watchers):
+            watcher(event)
+
+    @contextlib.contextmanager
+    def watch(self, watcher: Callable[[Event], None]) -> Iterator[None]:
+        """Call `watcher` with each event, at once, for the duration of the `with` block. It must not block or raise."""
+        self._watchers.append(watcher)
+        try:
+            yield
+        finally:
+            self._watchers.remove(watcher)
 
     @contextlib.contextmanager
     def subscribe(self, capacity: int = 256) -> Iterator[Subscription]:

@@ -69,7 +69,6 @@ class NluConfig(Section):
 
 class RouterConfig(Section):
     threshold: Unit
-    offline_threshold: Unit
 
 
 class CloudConfig(Section):

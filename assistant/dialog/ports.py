@@ -37,14 +37,46 @@ class VoiceActivity(Protocol):
         """Forget the audio heard so far."""
 
 
+class Preroll(Protocol):
+    """The newest sound, so that words right behind the wake word survive."""
+
+    def push(self, chunk: Chunk) -> None:
+        """Add the newest sound; the oldest is dropped when full."""
+
+    def drain(self) -> Sequence[Chunk]:
+        """Everything kept, oldest first; empty afterwards."""
+
+
+class EndOfTurnState(Protocol):
+    """What the newest audio decided."""
+
+    @property
+    def speech_started(self) -> bool:
+        """Speech has begun (stays true)."""
+
+    @property
+    def speech_start_s(self) -> float:
+        """Where it really began, seconds since the last reset; meaningful once it has begun."""
+
+    @property
+    def ended(self) -> str:
+        """Empty while the user's turn goes on; then why it ended: `silence` `timeout` `no-speech`."""
+
+
+class EndOfTurn(Protocol):
+    def process(self, samples: int, probability: float) -> EndOfTurnState:
+        """Count `samples` more of audio whose speech probability is given. Pure: no clock."""
+
+    def reset(self) -> None:
+        """A new utterance begins."""
+
+
 class Transcriber(Protocol):
     async def transcribe(self, audio: Chunk) -> Transcription:
         """Decode one utterance (16 kHz). Silence and noise give empty text. Raises SpeechError, BusyError."""
 
 
 class Synthesizer(Protocol):
-    rate_hz: int
-
     def synthesize(self, text: str) -> AsyncIterator[Chunk]:
         """Speak text, sentence by sentence: the first chunk comes before the last sentence is synthesised.
 

@@ -1,0 +1,363 @@
+"""A running assistant: every part, built and joined."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from assistant import __version__
+from assistant.audio import tones
+from assistant.audio.format import Chunk
+from assistant.audio.ring import PrerollRing
+from assistant.cloud.client import GrpcCloud
+from assistant.cloud.health import HealthMonitor, Link, LinkState
+from assistant.config import Config, read_secret
+from assistant.control.ports import StatusReport
+from assistant.daemon.background import Background
+from assistant.daemon.devices import device_sound
+from assistant.daemon.engines import Engines, LazySynthesizer, LazyTranscriber
+from assistant.daemon.ringer import ring_on_events
+from assistant.daemon.sound import Sound, SoundMaker
+from assistant.dialog import phrases
+from assistant.dialog.answer import Answerer
+from assistant.dialog.attend import Attention
+from assistant.dialog.context import MAX_TURNS, Context
+from assistant.dialog.followup import understand_turn
+from assistant.dialog.router import RouterPolicy
+from assistant.dialog.speak import REPLY_PRIORITY, Speaker
+from assistant.dialog.turn import TurnRequest, TurnRunner
+from assistant.due.scheduler import Scheduler
+from assistant.errors import AudioError, BusyError, ControlError
+from assistant.events import Event, EventBus, Failed, StateChanged, TurnEvent, log_fields
+from assistant.executor import BoundedExecutor
+from assistant.models import Models
+from assistant.nlu.understanding import Understanding
+from assistant.process import single_instance
+from assistant.skills.base import SkillContext
+from assistant.skills.book import SkillBook
+from assistant.speech.endpoint import make_endpoint
+from assistant.store.database import Database
+from assistant.store.due import SqliteDueStore
+from assistant.store.turns import SqliteTurnStore
+from assistant.streams import closing
+from assistant.values import Clock, DueItem, DueState, IntentMatch, State, SystemClock, TurnRecord
+
+log = structlog.get_logger(__name__)
+
+MAX_ASKS = 16
+"""Turns under way at once; more are refused."""
+
+
+@contextlib.asynccontextmanager
+async def open_assistant(
+    config: Config, sound: SoundMaker | None = None, *, audio_devices: bool = False, clock: Clock | None = None
+) -> AsyncIterator[Assistant]:
+    """A running assistant that holds its state directory's lock.
+
+    Without `sound` it hears nobody and is asked by text and file; with `audio_devices` it speaks all the same.
+
+    Raises:
+        EdgewiseError: `already-running`, `state-unwritable`, StoreError, ConfigError.
+    """
+    with single_instance(config.paths.lock_file):
+        if sound is None and audio_devices:
+            sound = functools.partial(device_sound, config.settings.audio, microphone=False)
+        assistant = Assistant(config, clock or SystemClock())
+        async with AsyncExitStack() as stack:
+            await assistant.start(stack, sound)
+            yield assistant
+
+
+class Assistant:
+    """`control.ports.ControlTarget`. Built and started by `open_assistant`."""
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        self._config = config
+        self._settings = config.settings
+        self._clock = clock
+        self._began_s = clock.steady_s()
+        self._zone = _zone(config.settings.locale.time_zone)
+        self._context = Context()
+        self._state = State.IDLE
+        self._sound = Sound()
+        self._problems: list[str] = []
+        self._asks = 0
+        self._thinking = BoundedExecutor("understanding", max_pending=MAX_ASKS)
+        self._unfinished: set[asyncio.Task[Any]] = set()
+        self.bus = EventBus()
+        self.engines = Engines(config, Models(config.paths.models_dir, config.paths.user_manifest))
+
+    async def start(self, stack: AsyncExitStack, sound: SoundMaker | None) -> None:
+        """Start every part in order; `stack` stops them in reverse."""
+        stack.callback(self.bus.close)
+        stack.callback(self._thinking.close)
+        self._background = Background(stack, self.bus.publish)
+        self._background.run("event log", self._log_events)
+        database = await Database.open(self._config.paths.database)
+        stack.push_async_callback(database.close)
+        if database.set_aside:
+            self._problems.append(f"The database was damaged; it is kept at {database.set_aside}.")
+        turns = SqliteTurnStore(database)
+        self._context.restore(await turns.recent(MAX_TURNS))
+        await self._start_due(stack, SqliteDueStore(database), sound)
+        self._start_cloud(stack)
+        stack.push_async_callback(self._finish)
+        self._runner = self._build_runner(turns)
+        if sound:
+            await self._start_sound()
+
+    async def _start_due(
+        self,
+        stack: AsyncExitStack,
+        store: SqliteDueStore,
+        sound: SoundMaker | None,
+    ) -> None:
+        """Due things, and first of all what makes them heard."""
+        if sound:
+            self._sound = await sound(self.bus.publish)
+        mixer = self._sound.mixer
+        if mixer:
+            stack.push_async_callback(mixer.close)
+            if self._sound.pump:
+                self._background.run("speaker", self._sound.pump)
+            events = stack.enter_context(self.bus.subscribe(1024))
+            self._background.run("ringer", lambda: ring_on_events(events, mixer, tones.ring()))
+        self.due = Scheduler(store, self._clock, self.bus.publish, ring_timeout_s=self._settings.skills.ring_timeout_s)
+        await self.due.start()
+        stack.push_async_callback(self.due.stop)
+
+    def _start_cloud(self, stack: AsyncExitStack) -> None:
+        cloud = self._settings.cloud
+        state = LinkState(
+            configured=bool(cloud.address), interval_s=cloud.probe_interval_s, now_s=self._clock.steady_s()
+        )
+        self._link = Link(state, self.bus.publish, self._clock.steady_s)
+        token = read_secret(cloud.token, cloud.token_file, name="cloud.token_file")
+        self._cloud = GrpcCloud(cloud, token, self._link)
+        stack.push_async_callback(self._cloud.close)
+        monitor = HealthMonitor(self._link, self._cloud.check, timeout_s=cloud.probe_timeout_s)
+        self._background.run("cloud health", monitor.run)
+
+    def _build_runner(self, turns: SqliteTurnStore) -> TurnRunner:
+        settings = self._settings
+        self._skills = SkillBook.built_in()
+        self._voice = LazySynthesizer(self.engines.tts)
+        self._speaker = Speaker(self._voice, self._sound.mixer, self.bus.publish)
+        answerer = Answerer(
+            skills=self._skills,
+            skill_context=self._skill_context,
+            news=self._news,
+            cloud=self._cloud,
+            publish=self.bus.publish,
+            locale=settings.locale.language,
+            skill_timeout_s=settings.skills.timeout_s,
+            answer_timeout_s=settings.cloud.answer_timeout_s,
+            cloud_configured=bool(settings.cloud.address),
+        )
+        return TurnRunner(
+            transcriber=LazyTranscriber(self.engines.stt),
+            understand=self._understand,
+            answerer=answerer,
+            speaker=self._speaker,
+            policy=RouterPolicy(settings.router.threshold, settings.nlu.reject_threshold),
+            context=self._context,
+            context_turns=settings.cloud.context_turns,
+            store=turns,
+            clock=self._clock,
+            publish=self.bus.publish,
+            set_state=self._set_state,
+        )
+
+    async def _start_sound(self) -> None:
+        """Load the engines that sound needs, and begin to listen."""
+        self.engines.nlu.begin()
+        self.engines.tts.begin()
+        if self._sound.mixer:
+            self._background.run("first words", self._say_first_words)
+        source = self._sound.source
+        if source is None:
+            return
+        self.engines.stt.begin()
+        settings = self._settings
+        attention = Attention(
+            source=source,
+            wake=await self.engines.load_wake(),
+            vad=await self.engines.load_vad(),
+            endpoint=make_endpoint(settings.endpoint, settings.vad),
+            voice_threshold=settings.vad.threshold,
+            preroll=PrerollRing(settings.audio.preroll_s),
+            runner=self._runner,
+            hush=self.hush,
+            player=self._sound.mixer,
+            chime=tones.chime() if settings.wake.chime else None,
+            publish=self.bus.publish,
+            set_state=self._set_state,
+        )
+        self._background.run("ears", attention.run)
+
+    async def _say_first_words(self) -> None:
+        """Tell what was missed while off, then render the frequent phrases ahead of need."""
+        voice = await self.engines.tts.get()
+        if missed := self.due.missed():
+            await self.say(phrases.missed([item.name for item in missed]))
+            await self.due.told([item.id for item in missed])
+        for phrase in phrases.FREQUENT:
+            async with closing(voice.synthesize(phrase)) as chunks:
+                async for _ in chunks:
+                    pass
+
+    def status(self) -> StatusReport:
+        """The state of things now."""
+        return StatusReport(
+            state=self._state,
+            version=__version__,
+            uptime_s=self._clock.steady_s() - self._began_s,
+            models=self.engines.loaded(),
+            microphone=self._sound.microphone,
+            speaker=self._sound.speaker,
+            link_up=self._link.up,
+            link_reason=self._link.reason,
+            active_timers=len(self.due.active()),
+            problems=(*self._problems, *self.engines.problems(), *self._background.problems.values()),
+        )
+
+    async def ask(  # noqa: PLR0913 - the port's signature
+        self,
+        *,
+        text: str | None,
+        audio: Chunk | None,
+        source: str,
+        speak: bool,
+        on_audio: Callable[[Chunk], None] | None,
+        on_event: Callable[[Event], None] | None,
+    ) -> TurnRecord:
+        """Run one whole turn from text or from sound; see `control.ports.ControlTarget`."""
+        if self._asks >= MAX_ASKS:
+            raise BusyError("the assistant")
+        request = TurnRequest(
+            source=source,
+            text=text or "",
+            audio=audio,
+            aloud=speak and self._speaker.audible,
+            on_audio=on_audio,
+        )
+        self._asks += 1
+        try:
+            with self.bus.watch(lambda event: _tell(event, request.id, on_event)):
+                return await self._runner.run(request)
+        finally:
+            self._asks -= 1
+            if request.aloud:
+                self._set_state(State.IDLE)
+
+    async def say(self, text: str) -> None:
+        """Speak a text; returns when it was spoken."""
+        mixer = self._sound.mixer
+        if mixer is None:
+            problem = self._sound.speaker.problem
+            raise AudioError("no-speaker", f"there is no speaker: {problem}", hint="`assistant doctor` says more.")
+        handle = mixer.play(self._voice.synthesize(text), priority=REPLY_PRIORITY)
+        try:
+            await handle.finished()
+        finally:
+            handle.stop()
+
+    def synthesize(self, text: str) -> AsyncIterator[Chunk]:
+        """A text's sound, played nowhere."""
+        return self._voice.synthesize(text)
+
+    def timers(self) -> Sequence[tuple[DueItem, float]]:
+        """Active timers with the seconds each has left, the next one first."""
+        return [(item, self.due.remaining_s(item)) for item in self.due.active()]
+
+    async def add_timer(self, duration_s: float, name: str) -> DueItem:
+        """Start a timer."""
+        return await self.due.add(duration_s=duration_s, name=name)
+
+    async def change_timer(self, item_id: str, change: str) -> DueItem:
+        """`cancel`, `pause` or `resume` a timer."""
+        match change:
+            case "cancel":
+                return await self.due.cancel(item_id)
+            case "pause":
+                return await self.due.pause(item_id)
+            case "resume":
+                return await self.due.resume(item_id)
+        raise ControlError("change-unknown", f"timers know no {change!r}", hint="Use cancel, pause or resume.")
+
+    def hush(self) -> bool:
+        """Silence rings and the reply being spoken; True when there was something to silence."""
+        speaking = self._runner.speaking
+        talking = speaking is not None and speaking.first_audio.is_set()
+        if speaking is not None and talking:
+            speaking.stop("stop")
+        ringing = any(item.state is DueState.RINGING for item in self.due.active())
+        if ringing:
+            self._later(self.due.dismiss())
+        return talking or ringing
+
+    def _news(self) -> str:
+        """What the user must be told before anything else: timers that nobody heard. Empty for nothing."""
+        missed = self.due.missed()
+        if not missed:
+            return ""
+        self._later(self.due.told([item.id for item in missed]))
+        return phrases.missed([item.name for item in missed])
+
+    def _later(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run work to its end without waiting for it here; the shutdown waits."""
+        task = asyncio.create_task(work)
+        self._unfinished.add(task)
+        task.add_done_callback(self._unfinished.discard)
+
+    def _skill_context(self) -> SkillContext:
+        return SkillContext(
+            clock=self._clock,
+            zone=self._zone,
+            hour_format=self._settings.locale.hour_format,
+            timers=self.due,
+            last_reply=self._context.last_reply,
+            hush=self.hush,
+        )
+
+    async def _understand(self, text: str, waiting: IntentMatch | None) -> Understanding:
+        understander = await self.engines.nlu.get()
+        now = datetime.fromtimestamp(self._clock.wall_s(), self._zone)
+        return await self._thinking.run(lambda: understand_turn(understander, text, waiting, now=now))
+
+    async def _finish(self) -> None:
+        if self._unfinished:
+            await asyncio.wait(self._unfinished, timeout=1.0)
+        await self.engines.stop()
+
+    def _set_state(self, state: State) -> None:
+        if state is not self._state:
+            old, self._state = self._state, state
+            self.bus.publish(StateChanged(old=old, new=state))
+
+    async def _log_events(self) -> None:
+        with self.bus.subscribe(1024) as events:
+            async for event in events:
+                log.info(type(event).__name__, **log_fields(event))
+
+
+def _tell(event: Event, turn_id: str, on_event: Callable[[Event], None] | None) -> None:
+    if on_event and isinstance(event, TurnEvent | Failed) and event.turn_id == turn_id:
+        on_event(event)
+
+
+def _zone(name: str) -> tzinfo:
+    if name:
+        return ZoneInfo(name)
+    with contextlib.suppress(OSError, ValueError), Path("/etc/localtime").open("rb") as file:
+        return ZoneInfo.from_file(file)
+    return ZoneInfo("UTC")

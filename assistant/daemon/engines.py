@@ -1,0 +1,181 @@
+"""Engines that load while the assistant already listens; whoever needs one first waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+
+from assistant.audio.format import Chunk
+from assistant.config import Config
+from assistant.dialog.ports import VoiceActivity, WakeDetector
+from assistant.errors import EdgewiseError
+from assistant.executor import BoundedExecutor
+from assistant.models import Models
+from assistant.nlu.understand import Understander
+from assistant.speech.stt import WhisperTranscriber
+from assistant.speech.tts import PiperSynthesizer
+from assistant.speech.vad import make_vad
+from assistant.speech.wake import make_wake
+from assistant.streams import closing
+from assistant.values import Transcription
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+class Starting(Generic[T]):
+    """One engine that is loaded at most once, in the background or on first use."""
+
+    def __init__(self, name: str, load: Callable[[], Awaitable[T]]) -> None:
+        self._name = name
+        self._load = load
+        self._task: asyncio.Task[T] | None = None
+
+    def begin(self) -> None:
+        """Begin to load, unless that has begun."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+            self._task.add_done_callback(lambda task: task.cancelled() or task.exception())  # told by `problem`
+
+    async def get(self) -> T:
+        """The engine, once it is loaded. Raises what loading it raised; then the next call tries again."""
+        if self._task is not None and self._task.done() and self._failed:
+            self._task = None
+        self.begin()
+        assert self._task is not None
+        return await asyncio.shield(self._task)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it is ready for use."""
+        return self._task is not None and self._task.done() and not self._failed
+
+    @property
+    def problem(self) -> EdgewiseError | None:
+        """Why it couldn't be loaded; None while that isn't known."""
+        if self._task is None or not self._task.done() or self._task.cancelled():
+            return None
+        error = self._task.exception()
+        return error if isinstance(error, EdgewiseError) else None
+
+    async def stop(self) -> T | None:
+        """Give up loading; the engine when it was loaded, for the caller to close."""
+        task, self._task = self._task, None
+        if task is None:
+            return None
+        task.cancel()
+        await asyncio.wait([task])
+        return None if task.cancelled() or task.exception() else task.result()
+
+    @property
+    def _failed(self) -> bool:
+        return self._task is None or self._task.cancelled() or self._task.exception() is not None
+
+    async def _run(self) -> T:
+        try:
+            engine = await self._load()
+        except EdgewiseError as exc:
+            log.warning("engine not loaded", engine=self._name, code=exc.code)
+            raise
+        log.info("engine loaded", engine=self._name)
+        return engine
+
+
+class LazyTranscriber:
+    """`dialog.ports.Transcriber` that waits for its engine."""
+
+    def __init__(self, engine: Starting[WhisperTranscriber]) -> None:
+        self._engine = engine
+
+    async def transcribe(self, audio: Chunk) -> Transcription:
+        return await (await self._engine.get()).transcribe(audio)
+
+
+class LazySynthesizer:
+    """`dialog.ports.Synthesizer` that waits for its engine."""
+
+    def __init__(self, engine: Starting[PiperSynthesizer]) -> None:
+        self._engine = engine
+
+    async def synthesize(self, text: str) -> AsyncIterator[Chunk]:
+        voice = await self._engine.get()
+        async with closing(voice.synthesize(text)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+
+class Engines:
+    """Understanding, hearing and speaking, each loaded when it is first needed."""
+
+    def __init__(self, config: Config, models: Models) -> None:
+        self._settings = config.settings
+        self._speech_cache = config.paths.speech_cache
+        self._models = models
+        self._loading = BoundedExecutor("loading", workers=2, max_pending=8)
+        self.nlu: Starting[Understander] = Starting("nlu", self._load_nlu)
+        self.stt: Starting[WhisperTranscriber] = Starting("stt", self._load_stt)
+        self.tts: Starting[PiperSynthesizer] = Starting("tts", self._load_tts)
+
+    async def stop(self) -> None:
+        """Give up what loads, close what is loaded."""
+        await self.nlu.stop()
+        for engine in (await self.stt.stop(), await self.tts.stop()):
+            if engine:
+                await engine.close()
+        self._loading.close()
+
+    async def load_wake(self) -> WakeDetector | None:
+        """The wake words as configured, the user's own included; None for none."""
+        custom = await self._loading.run(self._custom_words)
+        return await self._loading.run(make_wake, self._settings.wake, custom)
+
+    async def load_vad(self) -> VoiceActivity:
+        """The voice activity detector as configured."""
+        return await self._loading.run(make_vad, self._settings.vad)
+
+    def loaded(self) -> tuple[str, ...]:
+        """Names of the models that are ready."""
+        named = ((self._settings.stt.model, self.stt.loaded), (self._settings.tts.voice, self.tts.loaded))
+        return tuple(name for name, loaded in named if loaded)
+
+    def problems(self) -> tuple[str, ...]:
+        """Why engines couldn't be loaded, one sentence each."""
+        found = (self.nlu.problem, self.stt.problem, self.tts.problem)
+        return tuple(str(problem) for problem in found if problem)
+
+    def _custom_words(self) -> dict[str, Path]:
+        wanted = set(self._settings.wake.words)
+        specs = [spec for spec in self._models.specs().values() if spec.kind == "wake" and spec.id in wanted]
+        return {spec.id: self._models.path(spec.id) / spec.main for spec in specs}
+
+    async def _load_nlu(self) -> Understander:
+        names = [*self._settings.wake.names, *(word.replace("_", " ") for word in self._settings.wake.words)]
+        return await self._loading.run(lambda: Understander(names=names))
+
+    async def _load_stt(self) -> WhisperTranscriber:
+        stt = self._settings.stt
+        engine = WhisperTranscriber(
+            await self._loading.run(self._models.path, stt.model),
+            language=stt.language,
+            compute_type=stt.compute_type,
+            threads=stt.threads,
+            timeout_s=stt.timeout_s,
+        )
+        await engine.start()
+        return engine
+
+    async def _load_tts(self) -> PiperSynthesizer:
+        tts = self._settings.tts
+        engine = PiperSynthesizer(
+            await self._loading.run(self._models.path, tts.voice),
+            speed=tts.speed,
+            timeout_s=tts.timeout_s,
+            cache_dir=self._speech_cache,
+            cache_mb=tts.cache_mb,
+        )
+        await engine.start()
+        return engine

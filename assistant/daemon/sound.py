@@ -1,0 +1,29 @@
+"""The ends where sound comes in and goes out, real or virtual."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from assistant.audio.mixer import Mixer
+from assistant.control.ports import DeviceStatus
+from assistant.dialog.ports import AudioSource
+from assistant.events import Event
+
+_NOT_USED = DeviceStatus("", "not used")
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """The ends where sound comes in and goes out; what is None isn't there, and says why."""
+
+    source: AudioSource | None = None
+    mixer: Mixer | None = None
+    pump: Callable[[], Awaitable[None]] | None = None
+    """Runs while the assistant does, and carries the mixer's sound to a speaker."""
+    microphone: DeviceStatus = _NOT_USED
+    speaker: DeviceStatus = _NOT_USED
+
+
+SoundMaker = Callable[[Callable[[Event], None]], Awaitable[Sound]]
+"""Makes the ends of sound, given the bus's `publish`."""

@@ -1,0 +1,195 @@
+"""Making the reply: a decision becomes a stream of text pieces.
+
+Whatever goes wrong, the stream ends with a true sentence: an error before the first piece becomes a sentence instead
+of the answer, a stream that dies half-way is closed at its last whole sentence and says that it was cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from assistant.dialog import phrases
+from assistant.dialog.ports import CloudAgent
+from assistant.dialog.router import Action, Decision
+from assistant.errors import CloudError, EdgewiseError, SkillError
+from assistant.events import DataLeft, Event, Failed
+from assistant.nlu.understanding import Understanding
+from assistant.skills.base import SkillContext, SkillReply
+from assistant.skills.book import SkillBook
+from assistant.streams import closing
+from assistant.values import CloudQuestion, IntentMatch, Message, Outcome, new_id
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a reply is wanted to."""
+
+    turn_id: str
+    conversation_id: str
+    understanding: Understanding
+    decision: Decision
+    context: tuple[Message, ...]
+
+
+@dataclass(slots=True)
+class Answer:
+    """What became of a reply; complete once its stream has ended."""
+
+    outcome: Outcome = Outcome.ANSWERED
+    expects_answer: bool = False
+    intent: IntentMatch | None = None
+    pending: IntentMatch | None = None
+    """A request that waits for the user's answer to be complete."""
+    cut: bool = False
+    """The stream broke: an unfinished sentence must not be spoken."""
+
+
+class Answerer:
+    """Runs skills and the cloud for the turn."""
+
+    def __init__(  # noqa: PLR0913 - each is one collaborator, handed in by the composition root
+        self,
+        *,
+        skills: SkillBook,
+        skill_context: Callable[[], SkillContext],
+        news: Callable[[], str],
+        cloud: CloudAgent,
+        publish: Callable[[Event], None],
+        locale: str,
+        skill_timeout_s: float,
+        answer_timeout_s: float,
+        cloud_configured: bool,
+    ) -> None:
+        self._skills = skills
+        self._skill_context = skill_context
+        self._news = news
+        self._cloud = cloud
+        self._publish = publish
+        self._locale = locale
+        self._skill_timeout_s = skill_timeout_s
+        self._answer_timeout_s = answer_timeout_s
+        self._cloud_configured = cloud_configured
+        self._said_offline = False
+
+    @property
+    def link_up(self) -> bool:
+        """Whether the cloud can be asked; known without a network call."""
+        return self._cloud.up
+
+    async def answer(self, question: Question, answer: Answer) -> AsyncIterator[str]:
+        """Stream the reply's text; `answer` is filled in while it runs. Nothing is raised but bugs."""
+        if news := self._news():
+            yield f"{news} "
+        decision = question.decision
+        match decision.action:
+            case Action.SKILL:
+                yield await self._run_skill(question, answer)
+            case Action.ASK_BACK:
+                yield self._ask_back(question, answer)
+            case Action.CLARIFY:
+                answer.outcome = Outcome.ASKED_BACK
+                yield phrases.CLARIFY
+            case Action.OFFLINE_MESSAGE:
+                yield self._offline(answer)
+            case Action.CLOUD:
+                async with closing(self._ask_cloud(question, answer)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+
+    async def _run_skill(self, question: Question, answer: Answer) -> str:
+        match = question.understanding.match
+        assert match is not None, "the router gives a skill only what a skill claims"
+        answer.intent = match
+        try:
+            async with asyncio.timeout(self._skill_timeout_s):
+                reply = await self._skills.handle(match, self._skill_context())
+        except TimeoutError:
+            reply = SkillReply(phrases.SKILL_FAILED, ok=False)
+            error = SkillError("skill-timeout", f"{match.intent} took over {self._skill_timeout_s:g} s", retryable=True)
+            self._fail(question, error)
+        except EdgewiseError as exc:
+            reply = SkillReply(phrases.SKILL_FAILED, ok=False)
+            self._fail(question, exc)
+        answer.expects_answer = reply.expects_answer
+        if reply.expects_answer:
+            answer.outcome = Outcome.ASKED_BACK
+            answer.pending = match
+        elif not reply.ok:
+            answer.outcome = Outcome.FAILED
+        return reply.text
+
+    def _ask_back(self, question: Question, answer: Answer) -> str:
+        understanding = question.understanding
+        match = understanding.match
+        assert match is not None, "the router asks back only about a skill's request"
+        answer.outcome = Outcome.ASKED_BACK
+        answer.expects_answer = True
+        answer.intent = match
+        answer.pending = match if understanding.missing else dataclasses.replace(match, confidence=1.0)
+        if understanding.missing:
+            return self._skills.ask_back(match, understanding.missing).text
+        return phrases.CONFIRM
+
+    def _offline(self, answer: Answer) -> str:
+        answer.outcome = Outcome.OFFLINE
+        if not self._cloud_configured:
+            return phrases.NOT_CONFIGURED
+        text = phrases.OFFLINE_SHORT if self._said_offline else phrases.OFFLINE
+        self._said_offline = True
+        return text
+
+    async def _ask_cloud(self, question: Question, answer: Answer) -> AsyncIterator[str]:
+        text = question.understanding.text
+        request = CloudQuestion(
+            request_id=new_id(),
+            conversation_id=question.conversation_id,
+            text=text,
+            context=question.context,
+            locale=self._locale,
+            deadline_s=self._answer_timeout_s,
+        )
+        size = sum(len(part.encode()) for part in (text, *(message.text for message in question.context)))
+        self._publish(
+            DataLeft(turn_id=question.turn_id, to=self._cloud.address, bytes=size, why=question.decision.reason)
+        )
+        spoken = False
+        try:
+            async with closing(self._cloud.converse(request)) as pieces:
+                async for piece in pieces:
+                    spoken = True
+                    yield piece
+        except CloudError as exc:
+            self._fail(question, exc)
+            answer.outcome = Outcome.FAILED
+            answer.cut = spoken
+            yield f" {phrases.CUT_OFF}" if spoken else self._instead_of_cloud(exc, answer)
+        else:
+            self._said_offline = False
+            if not spoken:
+                yield phrases.NO_ANSWER
+
+    def _instead_of_cloud(self, error: CloudError, answer: Answer) -> str:
+        if error.code == "cloud-busy":
+            return phrases.CLOUD_BUSY
+        if error.code == "cloud-refused":
+            return phrases.CLOUD_REFUSED
+        return self._offline(answer)
+
+    def _fail(self, question: Question, error: EdgewiseError) -> None:
+        log.warning("answer failed", turn_id=question.turn_id, code=error.code, stage=error.stage)
+        self._publish(
+            Failed(
+                code=error.code,
+                message=error.message,
+                stage=error.stage,
+                retryable=error.retryable,
+                turn_id=question.turn_id,
+            )
+        )

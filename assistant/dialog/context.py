@@ -1,0 +1,54 @@
+"""One conversation window that every layer shares: skills, and the cloud."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from assistant.values import Message, TurnRecord, new_id
+
+IDLE_S = 300.0
+"""After this long without a turn, the next one begins a new conversation."""
+
+MAX_TURNS = 32
+
+
+class Context:
+    """The last exchanges, newest last, bounded to MAX_TURNS."""
+
+    def __init__(self) -> None:
+        self._turns: deque[TurnRecord] = deque(maxlen=MAX_TURNS)
+        self._conversation_id = new_id()
+        self._last_wall_s = float("-inf")
+
+    def restore(self, records: Iterable[TurnRecord]) -> None:
+        """Take up where an earlier run stopped."""
+        for record in records:
+            self.add(record)
+
+    def add(self, record: TurnRecord) -> None:
+        """Remember a finished turn."""
+        self._turns.append(record)
+        self._conversation_id = record.conversation_id
+        self._last_wall_s = record.started_wall_s
+
+    def conversation_id(self, now_wall_s: float) -> str:
+        """Id of the conversation a turn at `now_wall_s` belongs to; a clock that jumped back continues the old one."""
+        if now_wall_s - self._last_wall_s > IDLE_S:
+            self._conversation_id = new_id()
+            self._last_wall_s = now_wall_s
+        return self._conversation_id
+
+    def messages(self, conversation_id: str, max_turns: int) -> tuple[Message, ...]:
+        """The exchanges of one conversation that had both sides, oldest first."""
+        turns = [t for t in self._turns if t.conversation_id == conversation_id and t.text and t.reply]
+        return tuple(
+            message
+            for turn in turns[max(0, len(turns) - max_turns) :]
+            for message in (Message("user", turn.text), Message("assistant", turn.reply))
+        )
+
+    @property
+    def last_reply(self) -> str:
+        """What was said last; empty when nothing was."""
+        return next((turn.reply for turn in reversed(self._turns) if turn.reply), "")

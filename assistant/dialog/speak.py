@@ -1,0 +1,134 @@
+"""A reply becoming sound: text pieces -> whole sentences -> audio, while later text is still arriving.
+
+Text is taken as fast as it comes (64 sentences at most wait; then the source is held back), audio only as fast as it
+is played.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from assistant.audio.format import Chunk
+from assistant.dialog.answer import Answer
+from assistant.dialog.ports import PlaybackHandle, Player, Synthesizer
+from assistant.events import Event, Interrupted, PlaybackFinished, PlaybackStarted, ReplyChunk
+from assistant.sentences import SentenceSplitter
+
+REPLY_PRIORITY = 20
+"""Above a ring (daemon), below the wake chime (attend)."""
+
+_MAX_WAITING = 64
+
+
+@dataclass(slots=True)
+class Spoken:
+    """What was said, growing while it is said."""
+
+    turn_id: str
+    text: str = ""
+    interrupted_by: str = ""
+    first_audio: asyncio.Event = field(default_factory=asyncio.Event)
+    _handle: PlaybackHandle | None = None
+    _last_sentence: bool = False
+
+    def stop(self, by: str) -> None:
+        """Silence the reply at once."""
+        self.interrupted_by = by
+        if self._handle:
+            self._handle.stop()
+
+    def finish_sentence(self) -> None:
+        """End after the sentence being spoken."""
+        self._last_sentence = True
+
+
+class Speaker:
+    """Says replies through the player, a callback, both or neither."""
+
+    def __init__(self, synthesizer: Synthesizer, player: Player | None, publish: Callable[[Event], None]) -> None:
+        self._synthesizer = synthesizer
+        self._player = player
+        self._publish = publish
+
+    @property
+    def audible(self) -> bool:
+        """Whether there is a speaker."""
+        return self._player is not None
+
+    async def say(
+        self,
+        pieces: AsyncIterator[str],
+        spoken: Spoken,
+        answer: Answer,
+        *,
+        aloud: bool,
+        on_audio: Callable[[Chunk], None] | None,
+    ) -> None:
+        """Speak `pieces` until they end or `spoken.stop` is called."""
+        sentences: asyncio.Queue[str | None] = asyncio.Queue(_MAX_WAITING)
+        pump = asyncio.create_task(self._pump(pieces, sentences, spoken, answer))
+        try:
+            if aloud and self._player:
+                await self._play(self._voice(sentences, spoken, on_audio), spoken)
+            elif on_audio:
+                async for _ in self._voice(sentences, spoken, on_audio):
+                    pass
+            else:
+                while await sentences.get() is not None:
+                    pass
+            if not spoken.interrupted_by:
+                await pump
+        finally:
+            pump.cancel()
+            await asyncio.wait([pump])
+
+    async def _play(self, voice: AsyncIterator[Chunk], spoken: Spoken) -> None:
+        assert self._player is not None
+        handle = self._player.play(voice, priority=REPLY_PRIORITY)
+        spoken._handle = handle  # noqa: SLF001 - Spoken is this module's own bookkeeping
+        completed = False
+        try:
+            if spoken.interrupted_by:
+                handle.stop()
+            await handle.started()
+            self._publish(PlaybackStarted(turn_id=spoken.turn_id))
+            completed = await handle.finished()
+        finally:
+            handle.stop()
+            self._publish(PlaybackFinished(turn_id=spoken.turn_id, played_s=handle.played_s, interrupted=not completed))
+            if spoken.interrupted_by:
+                self._publish(Interrupted(turn_id=spoken.turn_id, by=spoken.interrupted_by))
+
+    async def _pump(
+        self, pieces: AsyncIterator[str], sentences: asyncio.Queue[str | None], spoken: Spoken, answer: Answer
+    ) -> None:
+        splitter = SentenceSplitter()
+        try:
+            async for piece in pieces:
+                if answer.cut:
+                    splitter = SentenceSplitter()  # half a sentence is never spoken
+                spoken.text += piece
+                self._publish(ReplyChunk(turn_id=spoken.turn_id, text=piece))
+                for sentence in splitter.feed(piece):
+                    await sentences.put(sentence)
+            for sentence in splitter.flush():
+                await sentences.put(sentence)
+        finally:
+            if sentences.full():
+                sentences.get_nowait()
+            sentences.put_nowait(None)
+
+    async def _voice(
+        self, sentences: asyncio.Queue[str | None], spoken: Spoken, on_audio: Callable[[Chunk], None] | None
+    ) -> AsyncIterator[Chunk]:
+        while not spoken._last_sentence:  # noqa: SLF001
+            sentence = await sentences.get()
+            if sentence is None:
+                return
+            async for chunk in self._synthesizer.synthesize(sentence):
+                spoken.first_audio.set()
+                if on_audio:
+                    on_audio(chunk)
+                yield chunk

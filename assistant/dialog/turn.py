@@ -1,0 +1,320 @@
+"""One turn's life: heard or read, understood, routed, answered, spoken, remembered.
+
+    TurnStarted [WakeWordDetected SpeechStarted SpeechEnded] [Transcript]
+        (IntentRecognized | NotRecognized) Routed ReplyChunk+ [PlaybackStarted ... PlaybackFinished] Reply TurnEnded
+
+Whatever happens in between, a turn's first event is TurnStarted and its last is TurnEnded; errors of ours become
+Failed and a spoken apology; cancellation passes through untouched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from assistant.audio.format import Chunk
+from assistant.dialog import phrases
+from assistant.dialog.answer import Answer, Answerer, Question
+from assistant.dialog.context import Context
+from assistant.dialog.listen import Heard
+from assistant.dialog.ports import Transcriber, TurnStore
+from assistant.dialog.router import Decision, RouterPolicy, route
+from assistant.dialog.speak import Speaker, Spoken
+from assistant.errors import EdgewiseError, StoreError
+from assistant.events import (
+    Event,
+    Failed,
+    IntentRecognized,
+    NotRecognized,
+    Reply,
+    Routed,
+    Transcript,
+    TurnEnded,
+    TurnStarted,
+    WakeWordDetected,
+)
+from assistant.nlu.understanding import Understanding
+from assistant.values import (
+    Clock,
+    IntentMatch,
+    Layer,
+    Outcome,
+    StageTime,
+    State,
+    TurnRecord,
+    WakeDetection,
+    new_id,
+)
+
+log = structlog.get_logger(__name__)
+
+PENDING_S = 30.0
+"""An unanswered question of ours is forgotten after this long."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TurnRequest:
+    """What a turn begins with: text, finished audio, or a listening under way."""
+
+    source: str
+    """`voice` `wav` `text`."""
+    text: str = ""
+    audio: Chunk | None = None
+    heard: asyncio.Future[Heard] | None = None
+    wake: WakeDetection | None = None
+    aloud: bool = False
+    """Whether the reply is spoken through the speaker."""
+    on_audio: Callable[[Chunk], None] | None = None
+    """Gets the reply's sound as well, as it is made."""
+    id: str = field(default_factory=new_id)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What a turn has found out so far."""
+
+    request: TurnRequest
+    conversation_id: str
+    started_wall_s: float
+    spoken: Spoken
+    text: str = ""
+    decision: Decision | None = None
+    answer: Answer = field(default_factory=Answer)
+    stages: list[StageTime] = field(default_factory=list)
+
+
+class TurnRunner:
+    """Runs turns. Spoken ones one at a time (the caller sees to that); text asks beside them."""
+
+    def __init__(  # noqa: PLR0913 - each is one collaborator, handed in by the composition root
+        self,
+        *,
+        transcriber: Transcriber,
+        understand: Callable[[str, IntentMatch | None], Awaitable[Understanding]],
+        answerer: Answerer,
+        speaker: Speaker,
+        policy: RouterPolicy,
+        context: Context,
+        context_turns: int,
+        store: TurnStore,
+        clock: Clock,
+        publish: Callable[[Event], None],
+        set_state: Callable[[State], None],
+    ) -> None:
+        self._transcriber = transcriber
+        self._understand = understand
+        self._answerer = answerer
+        self._speaker = speaker
+        self._policy = policy
+        self._context = context
+        self._context_turns = context_turns
+        self._store = store
+        self._clock = clock
+        self._publish = publish
+        self._set_state = set_state
+        self._pending: tuple[IntentMatch, float] | None = None
+        self.speaking: Spoken | None = None
+        """The reply being spoken aloud, for whoever must silence it."""
+
+    async def run(self, request: TurnRequest) -> TurnRecord:
+        """Run one turn to its end and return what is remembered of it."""
+        now_s = self._clock.wall_s()
+        conversation_id = self._context.conversation_id(now_s)
+        turn = _Turn(request, conversation_id, now_s, Spoken(request.id))
+        self._publish(TurnStarted(turn_id=request.id, conversation_id=conversation_id, source=request.source))
+        try:
+            try:
+                await self._converse(turn)
+            except EdgewiseError as exc:
+                await self._apologise(turn, exc)
+        except asyncio.CancelledError:
+            turn.answer.outcome = Outcome.CANCELLED
+            raise
+        except Exception:
+            turn.answer.outcome = Outcome.FAILED
+            raise
+        finally:
+            record = self._record(turn)
+            self._context.add(record)
+            self._publish(TurnEnded(turn_id=request.id, outcome=turn.answer.outcome))
+        await self._remember(record)
+        return record
+
+    async def _converse(self, turn: _Turn) -> None:
+        started_s = self._now()
+        turn.text = await self._hear(turn)
+        if not turn.text:
+            turn.answer.outcome = Outcome.NOTHING_HEARD
+            return
+        self._show(turn, State.PROCESSING)
+        understanding = await self._make_sense(turn)
+        turn.decision = route(understanding, self._policy, link_up=self._answerer.link_up)
+        decision = turn.decision
+        self._publish(
+            Routed(turn_id=turn.request.id, layer=decision.layer, reason=decision.reason, sentence=decision.sentence)
+        )
+        question = Question(
+            turn_id=turn.request.id,
+            conversation_id=turn.conversation_id,
+            understanding=understanding,
+            decision=decision,
+            context=self._context.messages(turn.conversation_id, self._context_turns),
+        )
+        await self._reply(turn, question)
+        self._stage(turn, "total", started_s)
+
+    async def _hear(self, turn: _Turn) -> str:
+        request = turn.request
+        if request.wake:
+            wake = request.wake
+            self._publish(WakeWordDetected(turn_id=request.id, word=wake.word, probability=wake.probability))
+        audio = request.audio
+        if request.heard:
+            self._show(turn, State.LISTENING)
+            heard = await request.heard
+            if not heard.voiced:
+                return ""
+            audio = heard.audio
+        if audio is None:
+            return request.text.strip()
+        self._show(turn, State.PROCESSING)
+        started_s = self._now()
+        transcription = await self._transcriber.transcribe(audio)
+        self._stage(turn, "stt", started_s)
+        self._publish(
+            Transcript(
+                turn_id=request.id,
+                text=transcription.text,
+                confidence=transcription.confidence,
+                audio_s=transcription.audio_s,
+            )
+        )
+        return transcription.text
+
+    async def _make_sense(self, turn: _Turn) -> Understanding:
+        started_s = self._now()
+        pending, self._pending = self._pending, None
+        waiting = pending[0] if pending and started_s - pending[1] <= PENDING_S else None
+        understanding = await self._understand(turn.text, waiting)
+        self._stage(turn, "nlu", started_s)
+        match = understanding.match
+        if match:
+            self._publish(
+                IntentRecognized(
+                    turn_id=turn.request.id, intent=match.intent, slots=match.slots, confidence=match.confidence
+                )
+            )
+        else:
+            self._publish(NotRecognized(turn_id=turn.request.id, open_question=understanding.open_question))
+        return understanding
+
+    async def _reply(self, turn: _Turn, question: Question) -> None:
+        request = turn.request
+        started_s = self._now()
+        timing = asyncio.create_task(self._time_first_audio(turn, started_s))
+        if request.aloud:
+            self._show(turn, State.RESPONDING)
+            self.speaking = turn.spoken
+        try:
+            pieces = self._answerer.answer(question, turn.answer)
+            await self._speaker.say(pieces, turn.spoken, turn.answer, aloud=request.aloud, on_audio=request.on_audio)
+        finally:
+            timing.cancel()
+            if self.speaking is turn.spoken:
+                self.speaking = None
+        self._stage(turn, "reply", started_s)
+        if turn.answer.pending:
+            self._pending = (turn.answer.pending, self._now())
+        if turn.spoken.interrupted_by:
+            turn.answer.outcome = Outcome.INTERRUPTED
+        self._publish_reply(turn)
+
+    def _publish_reply(self, turn: _Turn) -> None:
+        decision = turn.decision
+        self._publish(
+            Reply(
+                turn_id=turn.request.id,
+                text=turn.spoken.text,
+                layer=decision.layer if decision else Layer.EDGE,
+                reason=decision.reason if decision else "failed",
+                expects_answer=turn.answer.expects_answer,
+            )
+        )
+
+    async def _time_first_audio(self, turn: _Turn, started_s: float) -> None:
+        await turn.spoken.first_audio.wait()
+        self._stage(turn, "first-audio", started_s)
+
+    async def _apologise(self, turn: _Turn, error: EdgewiseError) -> None:
+        """Say that something failed; when even that fails, the event has told."""
+        turn.answer.outcome = Outcome.FAILED
+        log.warning("turn failed", turn_id=turn.request.id, code=error.code, stage=error.stage)
+        self._publish_failure(error, turn.request.id)
+        if not turn.spoken.text:
+            try:
+                await self._speaker.say(
+                    _one_piece(phrases.FAILED),
+                    turn.spoken,
+                    turn.answer,
+                    aloud=turn.request.aloud,
+                    on_audio=turn.request.on_audio,
+                )
+            except EdgewiseError as exc:
+                self._publish_failure(exc, turn.request.id)
+        self._publish_reply(turn)
+
+    async def _remember(self, record: TurnRecord) -> None:
+        if not record.text:
+            return
+        try:
+            await self._store.append(record)
+        except StoreError as exc:
+            log.error("turn not stored", turn_id=record.id, code=exc.code)
+            self._publish_failure(exc, record.id)
+
+    def _publish_failure(self, error: EdgewiseError, turn_id: str) -> None:
+        self._publish(
+            Failed(
+                code=error.code,
+                message=error.message,
+                stage=error.stage,
+                retryable=error.retryable,
+                turn_id=turn_id,
+            )
+        )
+
+    def _record(self, turn: _Turn) -> TurnRecord:
+        decision = turn.decision
+        intent = turn.answer.intent
+        return TurnRecord(
+            id=turn.request.id,
+            conversation_id=turn.conversation_id,
+            started_wall_s=turn.started_wall_s,
+            source=turn.request.source,
+            text=turn.text,
+            reply=turn.spoken.text,
+            intent=intent.intent if intent else "",
+            slots=dict(intent.slots) if intent else {},
+            layer=decision.layer if decision else Layer.EDGE,
+            reason=decision.reason if decision else "",
+            confidence=decision.confidence if decision else 0.0,
+            outcome=turn.answer.outcome,
+            stages=tuple(turn.stages),
+        )
+
+    def _show(self, turn: _Turn, state: State) -> None:
+        if turn.request.aloud:
+            self._set_state(state)
+
+    def _stage(self, turn: _Turn, stage: str, started_s: float) -> None:
+        turn.stages.append(StageTime(stage, round((self._now() - started_s) * 1000.0, 2)))
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+async def _one_piece(text: str) -> AsyncIterator[str]:
+    yield text

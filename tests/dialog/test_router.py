@@ -1,0 +1,65 @@
+"""The routing table, rule by rule, and what holds for all of it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assistant.dialog.router import LONG_WORDS, Action, RouterPolicy, route
+from assistant.nlu.understanding import Understanding
+from assistant.values import IntentMatch, Layer
+
+POLICY = RouterPolicy(threshold=0.85, reject_threshold=0.3)
+
+
+def read_as(
+    confidence: float | None, *, missing: tuple[str, ...] = (), open_question: bool = False, words: int = 4
+) -> Understanding:
+    match = None if confidence is None else IntentMatch("HassStartTimer", {}, confidence, "grammar")
+    return Understanding(text="word " * words, match=match, missing=missing, open_question=open_question)
+
+
+@pytest.mark.parametrize(
+    ("understanding", "link_up", "layer", "reason", "action"),
+    [
+        (read_as(0.98), True, Layer.EDGE, "skill", Action.SKILL),
+        (read_as(0.98), False, Layer.EDGE, "skill", Action.SKILL),
+        (read_as(0.85), True, Layer.EDGE, "skill", Action.SKILL),
+        (read_as(0.8499), True, Layer.EDGE, "ask-back", Action.ASK_BACK),
+        (read_as(0.98, missing=("duration",)), True, Layer.EDGE, "ask-back", Action.ASK_BACK),
+        (read_as(0.98, missing=("duration",)), False, Layer.EDGE, "ask-back", Action.ASK_BACK),
+        (read_as(0.3), False, Layer.EDGE, "ask-back", Action.ASK_BACK),
+        (read_as(0.29), False, Layer.EDGE, "offline", Action.OFFLINE_MESSAGE),
+        (read_as(0.29, open_question=True), True, Layer.CLOUD, "edge-doubtful", Action.CLOUD),
+        (read_as(None), False, Layer.EDGE, "offline", Action.OFFLINE_MESSAGE),
+        (read_as(None, open_question=True), False, Layer.EDGE, "offline", Action.OFFLINE_MESSAGE),
+        (read_as(None, open_question=True), True, Layer.CLOUD, "edge-doubtful", Action.CLOUD),
+        (read_as(None, words=LONG_WORDS + 1), True, Layer.CLOUD, "long", Action.CLOUD),
+        (read_as(None, words=LONG_WORDS), True, Layer.EDGE, "default", Action.CLARIFY),
+    ],
+)
+def test_table(understanding: Understanding, link_up: bool, layer: Layer, reason: str, action: Action) -> None:
+    decision = route(understanding, POLICY, link_up=link_up)
+    assert (decision.layer, decision.reason, decision.action) == (layer, reason, action)
+    assert decision.sentence
+
+
+@given(
+    confidence=st.none() | st.floats(0, 1),
+    missing=st.sampled_from([(), ("duration",)]),
+    open_question=st.booleans(),
+    words=st.integers(1, 120),
+    link_up=st.booleans(),
+)
+def test_a_lost_link_is_never_asked_and_skills_never_leave(
+    confidence: float | None, missing: tuple[str, ...], open_question: bool, words: int, link_up: bool
+) -> None:
+    understanding = read_as(confidence, missing=missing, open_question=open_question, words=words)
+    decision = route(understanding, POLICY, link_up=link_up)
+    if not link_up or (confidence is not None and confidence >= POLICY.reject_threshold):
+        assert decision.layer is Layer.EDGE
+    assert (decision.action is Action.SKILL) == (
+        confidence is not None and confidence >= POLICY.threshold and not missing
+    )
+    assert "word" not in decision.sentence.split("over")[0]
