@@ -40,10 +40,24 @@ class LinkedCloud:
         base = load_config(find_paths()).settings.cloud
         self.config = CloudConfig.model_validate({**base.model_dump(), "address": address, **settings})
         self.published: list[LinkChanged] = []
+        self._changed = asyncio.Event()
         loop = asyncio.get_running_loop()
         state = LinkState(configured=bool(address), interval_s=self.config.probe_interval_s, now_s=loop.time())
-        self.link = Link(state, self.published.append, loop.time)
+        self.link = Link(state, self._publish, loop.time)
         self.cloud = GrpcCloud(self.config, token, self.link)
+
+    def _publish(self, event: LinkChanged) -> None:
+        self.published.append(event)
+        self._changed.set()
+
+    async def until(self, *, up: bool, within_s: float) -> float:
+        """Wait until the link was found to be so; seconds that it took."""
+        began_s = asyncio.get_running_loop().time()
+        async with asyncio.timeout(within_s):
+            while not self.published or self.published[-1].up is not up:
+                self._changed.clear()
+                await self._changed.wait()
+        return asyncio.get_running_loop().time() - began_s
 
     async def ask(self, text: str = "why is the sky blue") -> str:
         """The whole answer."""
