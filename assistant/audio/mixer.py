@@ -171,17 +171,21 @@ class Mixer:
 
     async def _converted(self, audio: AsyncIterator[Chunk], voice: Voice) -> AsyncGenerator[Samples, None]:
         """The audio at the mixer's rate, piece by piece as there is room for it."""
-        resampler: Resampler | None = None
-        async for chunk in audio:
-            if resampler is None or resampler.from_hz != chunk.rate_hz:
-                if resampler is not None:
+        resampler = Resampler(self.rate_hz, self.rate_hz)
+        error: Exception | None = None
+        try:
+            async for chunk in audio:
+                if resampler.from_hz != chunk.rate_hz:
                     yield resampler.flush()
-                resampler = Resampler(chunk.rate_hz, self.rate_hz)
-            for piece in _pieces(chunk):
-                await voice.room()
-                yield resampler.feed(piece)
-        if resampler is not None:
-            yield resampler.flush()
+                    resampler = Resampler(chunk.rate_hz, self.rate_hz)
+                for piece in _pieces(chunk):
+                    await voice.room()
+                    yield resampler.feed(piece)
+        except Exception as exc:
+            error = exc
+        yield resampler.flush()
+        if error is not None:
+            raise error
 
     def _drop_done(self, _: object = None) -> None:
         """Forget voices that ended without the renderer's help: nothing was left to render."""
