@@ -1,0 +1,49 @@
+"""Answers to what we asked back: they fill the slots of the request that is waiting."""
+
+from __future__ import annotations
+
+from assistant.nlu.durations import Duration
+from assistant.nlu.entities import Entities
+from assistant.nlu.slots import SlotReader
+from assistant.values import IntentMatch, Slots
+
+_MAX_WORDS = 10
+_CHOOSING = frozenset(
+    {
+        "HassCancelTimer", "HassIncreaseTimer", "HassDecreaseTimer", "HassPauseTimer", "HassUnpauseTimer",
+        "HassTimerStatus",
+    }
+)  # fmt: skip
+"""Intents for which we may ask which timer is meant."""
+
+
+class Answers:
+    """Reads short answers in one language."""
+
+    def __init__(self, entities: Entities, slots: SlotReader) -> None:
+        self._entities = entities
+        self._slots = slots
+
+    def slots(self, pending: IntentMatch, text: str, missing: tuple[str, ...]) -> Slots | None:
+        """What the answer adds to `pending`; None when it is no answer."""
+        if not text or len(text.split()) > _MAX_WORDS:
+            return None
+        if "duration" in missing:
+            duration = self._entities.duration(text) or self._minutes(text)
+            return duration.slots() if duration else None
+        if "expression" in missing:
+            expression = self._entities.expression(text)
+            return {"expression": expression} if expression else None
+        return self._choice(text) if pending.intent in _CHOOSING else None
+
+    def _minutes(self, text: str) -> Duration | None:
+        """A bare number is taken for minutes: "for how long?" "ten"."""
+        return self._entities.duration(f"{text} minutes") if self._entities.is_number(text) else None
+
+    def _choice(self, text: str) -> Slots | None:
+        """Which timer: by its length ("the ten minute one") or its name ("the pasta one")."""
+        duration = self._entities.duration(text)
+        if duration:
+            return duration.slots("start_")
+        name = self._slots.name(text.removesuffix(" one"))
+        return {"name": name} if name else None

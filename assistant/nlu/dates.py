@@ -1,0 +1,129 @@
+"""Days: "tomorrow", "in 10 days", "next monday", "march third", "christmas"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from assistant.nlu.language import Language
+from assistant.nlu.numbers import Numbers
+from assistant.nlu.tokens import Phrases, Token
+
+_FURTHEST_DAYS = 366 * 400
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    date: date
+    relative: bool
+    """Said relative to today ("tomorrow", "in 10 days"), not by name."""
+
+
+class Dates:
+    """Finds days in one language."""
+
+    def __init__(self, language: Language, numbers: Numbers) -> None:
+        self._numbers = numbers
+        self._relative = Phrases(language.table("dates"))
+        self._units: dict[str, int] = dict(language.table("date_units"))
+        self._before = str(language.words["date_before"])
+        self._after = Phrases(language.list("date_after"))
+        self._weekdays = {name: number for number, name in enumerate(language.list("weekdays"))}
+        self._months = {name: number for number, name in enumerate(language.list("months"), 1)}
+        self._next, self._last = Phrases(language.list("next")), Phrases(language.list("last"))
+        self._holidays = Phrases(language.table("holidays"))
+        self._ordinals = Phrases(language.table("ordinals"))
+        self._endings = language.set("ordinal_endings")
+        self._of = str(language.words["of"])
+
+    def at(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
+        """(day, index behind it) of the one that starts at `index`."""
+        relative = self._relative.at(tokens, index)
+        if relative:
+            return Day(today + timedelta(days=relative[0]), relative=True), relative[1]
+        return (
+            self._counted(tokens, index, today)
+            or self._weekday(tokens, index, today)
+            or self._holiday(tokens, index, today)
+            or self._named(tokens, index, today)
+        )
+
+    def _counted(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
+        """In 10 days, 10 days from now."""
+        before = self._word(tokens, index) == self._before
+        number = self._numbers.at(tokens, index + before)
+        if number is None or number[0].denominator > 1:
+            return None
+        unit = self._units.get(self._word(tokens, number[1]), 0)
+        after = self._after.at(tokens, number[1] + 1)
+        days = int(number[0]) * unit
+        if not unit or not (before or after) or days > _FURTHEST_DAYS:
+            return None
+        return Day(today + timedelta(days=days), relative=True), after[1] if after else number[1] + 1
+
+    def _weekday(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
+        """The nearest one after today; with "last", before today."""
+        back = self._last.at(tokens, index)
+        ahead = self._next.at(tokens, index)
+        start = (back or ahead or (None, index))[1]
+        weekday = self._weekdays.get(self._word(tokens, start))
+        if weekday is None:
+            return None
+        days = (weekday - today.weekday() - 1) % 7 + 1
+        return Day(today + timedelta(days=days - 7 - 7 * (days == 7) if back else days), relative=False), start + 1
+
+    def _holiday(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
+        found = self._holidays.at(tokens, index)
+        return (_on(today, *found[0]), found[1]) if found else None
+
+    def _named(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
+        """March third, march 3rd, the 3rd of march, third march; with a year behind it."""
+        month = self._months.get(self._word(tokens, index))
+        start = index + 1 + (self._word(tokens, index + 1) == "the") if month else index
+        start += not month and self._word(tokens, index) == "the"
+        found = self._ordinal(tokens, start) or (self._cardinal(tokens, start) if month else None)
+        if found is None:
+            return None
+        number, end = found
+        if not month:
+            end += self._word(tokens, end) == self._of
+            month = self._months.get(self._word(tokens, end))
+            end += 1
+        if not month:
+            return None
+        year = self._word(tokens, end)
+        known = len(year) == 4 and year.isdecimal() and 1 <= int(year) <= 9998
+        try:
+            if known:
+                return Day(date(int(year), month, number), relative=False), end + 1
+            return _on(today, month, number), end
+        except ValueError:
+            return None  # no such day
+
+    def _ordinal(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
+        word = self._word(tokens, index)
+        if word.isdecimal() and len(word) <= 2 and self._word(tokens, index + 1) in self._endings:
+            return int(word), index + 2
+        found = self._ordinals.at(tokens, index)
+        return (int(found[0]), found[1]) if found else None
+
+    def _cardinal(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
+        number = self._numbers.at(tokens, index)
+        if number is None or number[0].denominator > 1 or not 1 <= number[0] <= 31:
+            return None
+        return int(number[0]), number[1]
+
+    @staticmethod
+    def _word(tokens: tuple[Token, ...], index: int) -> str:
+        return tokens[index].text if 0 <= index < len(tokens) else ""
+
+
+def _on(today: date, month: int, number: int) -> Day:
+    """The next time that day comes, today included. Raises ValueError when no year has it."""
+    for year in range(today.year, min(today.year + 9, 9999)):
+        if (month, number) == (2, 29) and not (year % 4 == 0 and (year % 100 or year % 400 == 0)):
+            continue
+        day = date(year, month, number)
+        if day >= today:
+            return Day(day, relative=False)
+    raise ValueError("no such day")

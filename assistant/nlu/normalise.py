@@ -1,0 +1,79 @@
+"""Spoken or written text -> the plain form the grammar reads. Pure; total over `str`."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from assistant.nlu.language import Language
+
+MAX_CHARS = 600
+"""Longer utterances are no commands: only their beginning is looked at."""
+MAX_WORDS = 50
+
+_QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "−": "-", "–": "-", "—": " , ", "…": " . "})
+_DROPPED = re.compile(r"[^\w\s'.,:;?!%+*/^()=×÷-]|_")
+_STRAY = re.compile(r"(?<!\w)'|'(?!\w)")
+_STOPS = re.compile(r"(?<!\d)[.,:](?!\d)|(?<=\d)[.,:](?!\d)|(?<!\d)[,:](?=\d)|[;?]|(?<=\s)\.(?=\s|$)|(?<!\d)!")
+_CLAUSE_ENDS = re.compile(r"[.?!;]+(?:\s+|$)")
+_COMMAS = re.compile(r"(?<!\d),|,(?!\d)|;")
+
+
+def plain(text: str, language: Language) -> str:
+    """Lower case, no punctuation but that of numbers and sums, contractions written out, single spaces."""
+    text = unicodedata.normalize("NFKC", text[: MAX_CHARS * 2]).translate(_QUOTES).casefold()
+    text = _DROPPED.sub(" ", text)[:MAX_CHARS]
+    text = _STRAY.sub(" ", text)
+    text = _STOPS.sub(" ", text)
+    table = language.table("contractions")
+    return " ".join(table.get(word, word) for word in text.split())
+
+
+def clauses(text: str, language: Language) -> list[str]:
+    """The sentences of a text; when there is only one, its parts between commas; plain."""
+    text = text[: MAX_CHARS * 2].translate(_QUOTES)
+    parts = [plain(part, language) for part in _CLAUSE_ENDS.split(text)]
+    if sum(map(bool, parts)) < 2:
+        parts = [plain(part, language) for part in _COMMAS.split(text)]
+    return [part for part in parts if part]
+
+
+class Wrappers:
+    """Takes off what people put around a request: the assistant's name, politeness, run-ups."""
+
+    def __init__(self, language: Language, names: Iterable[str]) -> None:
+        called = [re.escape(name) for name in (plain(name, language) for name in names) if name]
+        called += [re.escape(name) for name in language.list("names")]
+        calls, name = _either(language.list("calls"), escape=True), _either(called)
+        self._leading_name = re.compile(rf"(?:{calls} )?{name} (?=.)")
+        self._trailing_name = re.compile(rf"(?<=.) (?:{calls} )?{name}$")
+        self._leading = re.compile(rf"{_either(language.list('leading'), escape=True)} (?=.)")
+        self._trailing = re.compile(rf"(?<=.) {_either(language.list('trailing'), escape=True)}$")
+        self._fillers = re.compile(rf"\b{_either(language.list('fillers'), escape=True)}\b ?")
+
+    def without_name(self, text: str) -> str:
+        """Without the name in front."""
+        match = self._leading_name.match(text)
+        return text[match.end() :] if match else text
+
+    def core(self, text: str) -> str:
+        """Without names and wrappers on either side; never empty unless `text` is."""
+        while True:
+            before = text
+            text = self.without_name(text)
+            match = self._leading.match(text)
+            text = text[match.end() :] if match else text
+            text = self._trailing_name.sub("", self._trailing.sub("", text))
+            if text == before:
+                return text
+
+    def without_fillers(self, text: str) -> str:
+        """Without filler words anywhere."""
+        return self._fillers.sub("", text).strip()
+
+
+def _either(phrases: Sequence[str], *, escape: bool = False) -> str:
+    """A pattern for any of the phrases, longest first."""
+    ordered = sorted(phrases, key=len, reverse=True)
+    return "(?:" + "|".join(re.escape(phrase) if escape else phrase for phrase in ordered) + ")"

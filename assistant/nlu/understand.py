@@ -1,0 +1,169 @@
+"""Text -> Understanding, by grammar. The cheapest reader of three: exact sentences, nothing guessed.
+
+How sure a match is:
+
+    0.98   a template fits the whole, or the whole without politeness and run-ups
+    0.95   the same by one of Home Assistant's templates
+    0.90   only without filler words
+    0.90   one sentence of several fits and the rest is smalltalk, or says the same
+    0.60   one sentence of several fits, the rest is unknown; or templates of two intents fit equally well
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from assistant.nlu.answers import Answers
+from assistant.nlu.entities import Entities, View, spelled
+from assistant.nlu.grammar import Grammar, Reading, home_assistant_grammar, load_grammar
+from assistant.nlu.language import load_language
+from assistant.nlu.normalise import MAX_CHARS, MAX_WORDS, Wrappers, clauses, plain
+from assistant.nlu.questions import Questions
+from assistant.nlu.slots import SlotReader
+from assistant.nlu.understanding import Understanding
+from assistant.values import IntentMatch, Slots
+
+_log = structlog.get_logger(__name__)
+
+_EXACT, _HOME_ASSISTANT, _PATCHED, _DOUBTFUL = 0.98, 0.95, 0.90, 0.60
+_SMALLTALK = frozenset({"Greeting", "Thanks", "Affirm", "Farewell"})
+_MAX_CLAUSES = 4
+_SOURCE = "grammar"
+
+
+class Understander:
+    """Reads utterances. Pure CPU and thread-safe once built; building takes some hundred milliseconds.
+
+    `names` are what people call the assistant; `timer_names` gives the names of the timers that are running.
+    """
+
+    def __init__(
+        self, *, names: Sequence[str] = (), timer_names: Callable[[], Sequence[str]] | None = None, language: str = "en"
+    ) -> None:
+        self._language = load_language(language)
+        self._required = self._language.required
+        self._wrappers = Wrappers(self._language, names)
+        self._entities = Entities(self._language)
+        self._slots = SlotReader(self._language, self._entities)
+        self._answers = Answers(self._entities, self._slots)
+        self._questions = Questions(self._language)
+        self._timer_names = timer_names
+        self._own = load_grammar(self._language.sentence_files, self._required)
+        self._home_assistant = home_assistant_grammar(language, self._required)
+        hours, minutes, seconds = (_plural(self._language.table("units"), unit_s) for unit_s in (3600, 60, 1))
+        self._units = hours, minutes, seconds
+        for text in ("set a timer for 5 minutes", "x"):  # builds what the grammars build on first use
+            self._read(text, datetime(2025, 1, 1), ())  # noqa: DTZ001 - any moment will do
+
+    def understand(self, text: str, *, now: datetime) -> Understanding:
+        """The best reading of an utterance at the user's local time `now`. Total over `str`; takes some milliseconds."""
+        whole = plain(text, self._language)
+        core = self._wrappers.core(whole)
+        match = None
+        if len(text) <= MAX_CHARS and len(whole.split()) <= MAX_WORDS:
+            known = self._known()
+            match = self._match(whole, core, now, known) or self._match_clauses(text, now, known)
+        missing = self.missing(match) if match else ()
+        is_open = match is None and self._questions.is_open(core, asked=text.rstrip().endswith("?"))
+        return Understanding(core, match, missing, is_open)
+
+    def complete(self, pending: IntentMatch, text: str, *, now: datetime) -> Understanding | None:
+        """`pending` with what an answer to our question adds to it ("ten minutes", "the pasta one").
+
+        None when the text isn't such an answer. Ask `understand` first: a new request goes before an old question.
+        """
+        core = self._wrappers.core(plain(text, self._language))
+        added = self._answers.slots(pending, core, self.missing(pending))
+        if added is None:
+            return None
+        match = replace(pending, slots={**pending.slots, **added}, confidence=_EXACT)
+        return Understanding(core, match, self.missing(match), open_question=False)
+
+    def missing(self, match: IntentMatch) -> tuple[str, ...]:
+        """The required slots a match lacks."""
+        return tuple(slot for slot in self._required.get(match.intent, ()) if not _has(match.slots, slot))
+
+    def intents(self) -> dict[str, tuple[str, ...]]:
+        """Every intent with its templates, ours first."""
+        found: dict[str, list[str]] = {intent: [] for intent in self._required}
+        for grammar in (self._own, self._home_assistant):
+            for intent, template in grammar.templates():
+                found[intent].append(template)
+        return {intent: tuple(templates) for intent, templates in found.items()}
+
+    def _known(self) -> tuple[str, ...]:
+        names = self._timer_names() if self._timer_names else ()
+        return tuple(name for name in (plain(name, self._language) for name in names) if name)
+
+    def _match(self, whole: str, core: str, now: datetime, known: Sequence[str]) -> IntentMatch | None:
+        """The best reading of one sentence: as it stands, without wrappers, without fillers."""
+        tried: set[str] = {""}
+        for text, confidence in (
+            (self._wrappers.without_name(whole), _EXACT),
+            (core, _EXACT),
+            (self._wrappers.core(self._wrappers.without_fillers(core)), _PATCHED),
+        ):
+            if text in tried:
+                continue
+            tried.add(text)
+            match = self._read(text, now, known)
+            if match:
+                return replace(match, confidence=min(match.confidence, confidence))
+        return None
+
+    def _match_clauses(self, text: str, now: datetime, known: Sequence[str]) -> IntentMatch | None:
+        """The one request among several sentences."""
+        parts = clauses(text, self._language)
+        if not 2 <= len(parts) <= _MAX_CLAUSES:
+            return None
+        matches = [self._match(part, self._wrappers.core(part), now, known) for part in parts]
+        requests = [match for match in matches if match and match.intent not in _SMALLTALK]
+        if not requests:
+            return None
+        agree = all(match.intent == requests[0].intent and match.slots == requests[0].slots for match in requests)
+        confidence = _PATCHED if None not in matches and agree else _DOUBTFUL
+        return replace(requests[0], confidence=min(requests[0].confidence, confidence))
+
+    def _read(self, text: str, now: datetime, known: Sequence[str]) -> IntentMatch | None:
+        """The best reading of exactly this text."""
+        views = self._entities.views(text, now.date())
+        for view in views:
+            match = self._best(self._own, view, view.text, known, _EXACT)
+            if match:
+                return match
+        digits = spelled(views[0], self._units, str(self._language.words["joiner"]))
+        return self._best(self._home_assistant, views[0], digits, (), _HOME_ASSISTANT)
+
+    def _best(
+        self, grammar: Grammar, view: View, text: str, known: Sequence[str], confidence: float
+    ) -> IntentMatch | None:
+        """The most literal reading whose slots make sense."""
+        best: tuple[Reading, Slots] | None = None
+        for reading in grammar.read(text, known):
+            if best and _rank(reading) > _rank(best[0]):
+                break
+            slots = self._slots.read(reading, view)
+            if slots is None:
+                continue
+            if best and best[0].intent != reading.intent:
+                confidence = _DOUBTFUL
+            best = best or (reading, slots)
+        return IntentMatch(best[0].intent, best[1], confidence, _SOURCE) if best else None
+
+
+def _rank(reading: Reading) -> tuple[int, int]:
+    return len(reading.wildcards), -reading.literal_chars
+
+
+def _has(slots: Slots, slot: str) -> bool:
+    return any(name in slots for name in ("hours", "minutes", "seconds")) if slot == "duration" else slot in slots
+
+
+def _plural(units: object, unit_s: int) -> str:
+    """The word for several of a unit: the longest one."""
+    assert isinstance(units, dict)
+    return max((word for word, seconds in units.items() if seconds == unit_s), key=len)

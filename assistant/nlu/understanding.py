@@ -1,0 +1,19 @@
+"""What the understanding made of an utterance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assistant.values import IntentMatch
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    text: str
+    """The utterance in lower case without punctuation, names, politeness and run-ups."""
+    match: IntentMatch | None
+    """The best reading; None when no local intent claims the utterance."""
+    missing: tuple[str, ...]
+    """Required slots nobody gave: `duration` (any of hours, minutes, seconds) or `expression`."""
+    open_question: bool
+    """No intent claims it and it reads as a question, or as a request for an answer or a text."""
