@@ -14,7 +14,7 @@ from aiohttp import web
 from assistant.audio.backend import OnBlock, OnEnd, Pull
 from assistant.audio.format import CHUNK_SAMPLES, RATE_HZ, Chunk, Samples
 from assistant.control.ports import DeviceStatus, StatusReport
-from assistant.errors import AudioError, CloudError, SkillError, StoreError
+from assistant.errors import AudioError, BusyError, CloudError, SkillError, SpeechError, StoreError
 from assistant.events import (
     DueChanged,
     Event,
@@ -25,9 +25,20 @@ from assistant.events import (
     TurnEnded,
     TurnStarted,
 )
-from assistant.values import CloudQuestion, DueItem, DueState, Layer, Outcome, StageTime, State, TurnRecord
+from assistant.sentences import split_sentences
+from assistant.values import (
+    CloudQuestion,
+    DueItem,
+    DueState,
+    Layer,
+    Outcome,
+    StageTime,
+    State,
+    Transcription,
+    TurnRecord,
+)
 
-# --- due and store -----------------------------------------------------------------------------------------------------
+# --- due and store ---
 
 
 class FakeDueStore:
@@ -77,7 +88,7 @@ class FakeTurnStore:
             raise self.error
 
 
-# --- cloud and gateway -------------------------------------------------------------------------------------------------
+# --- cloud and gateway ---
 
 
 class FakeCloud:
@@ -496,3 +507,85 @@ class FakeTarget:
         self.items[item.id] = item
         self.bus.publish(DueChanged(item=item))
         return item
+
+
+# --- speech to text, text to speech ---
+
+
+class FakeTranscriber:
+    """dialog.ports.Transcriber: the next line of a script for each sound, nothing for silence."""
+
+    def __init__(self, *script: str | SpeechError) -> None:
+        self.script = list(script)
+        """What comes next, texts and errors; when it has run out, nothing is understood any more."""
+        self.heard: list[Chunk] = []
+        self.unblocked = asyncio.Event()
+        """Clear it and decoding takes until it is set."""
+        self.unblocked.set()
+        self.max_waiting = 4
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+
+    async def transcribe(self, audio: Chunk) -> Transcription:
+        if audio.rate_hz != RATE_HZ or audio.samples.ndim != 1 or audio.samples.dtype != np.int16:
+            raise SpeechError("stt-audio", "not 16 kHz mono int16")
+        if self._waiting > self.max_waiting:
+            raise BusyError("speech recognition")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                self.heard.append(audio)
+                await asyncio.sleep(0)
+                await self.unblocked.wait()
+                return self._next(audio)
+        finally:
+            self._waiting -= 1
+
+    def _next(self, audio: Chunk) -> Transcription:
+        silent = not len(audio.samples) or int(np.abs(audio.samples.astype(np.int32)).max()) < 200
+        answer = "" if silent or not self.script else self.script.pop(0)
+        if isinstance(answer, SpeechError):
+            raise answer
+        return Transcription(answer, 0.0 if silent else audio.duration_s, 0.9 if answer else 0.0, redone=False)
+
+
+class FakeSynthesizer:
+    """dialog.ports.Synthesizer: a tone for each sentence, 60 ms for each of its characters."""
+
+    def __init__(self, rate_hz: int = 22_050) -> None:
+        self.rate_hz = rate_hz
+        self.spoken: list[str] = []
+        """Texts in the order in which they were asked for."""
+        self.sentences: list[str] = []
+        """Sentences in the order in which their synthesis ended."""
+        self.error: SpeechError | None = None
+        """Raised before the first sentence while set."""
+        self.unblocked = asyncio.Event()
+        """Clear it and each sentence takes until it is set."""
+        self.unblocked.set()
+        self.max_waiting = 8
+        self._waiting = 0
+
+    async def synthesize(self, text: str) -> AsyncGenerator[Chunk]:
+        self.spoken.append(text)
+        if self._waiting > self.max_waiting:
+            raise BusyError("speech synthesis")
+        self._waiting += 1
+        try:
+            for sentence in split_sentences(text):
+                await asyncio.sleep(0)
+                await self.unblocked.wait()
+                if self.error:
+                    raise self.error
+                if not any(char.isalnum() for char in sentence):
+                    continue
+                self.sentences.append(sentence)
+                yield self._tone(len(sentence))
+        finally:
+            self._waiting -= 1
+
+    def _tone(self, chars: int) -> Chunk:
+        """Pitch and length follow from the number of characters."""
+        times_s = np.arange(round(0.06 * chars * self.rate_hz)) / self.rate_hz
+        tone = 8_000 * np.sin(2 * np.pi * (300 + 5 * (chars % 100)) * times_s)
+        return Chunk(tone.astype(np.int16), self.rate_hz)

@@ -45,6 +45,25 @@ def wake(
     finish(run_wake(read_options(manifest, limit, seed, config, overrides)), json_out)
 
 
+@app.command()
+def stt(
+    manifest: Manifest,
+    *,
+    model: Annotated[
+        str, typer.Option(help="Whisper model; default: stt.model.", metavar="ID", show_default=False)
+    ] = "",
+    json_out: JsonOut = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+) -> None:
+    """Word error rate of the speech recognition, and how long it takes."""
+    from assistant.evaluate.stt import run_stt  # noqa: PLC0415 - heavy
+
+    finish(run_stt(read_options(manifest, limit, seed, config, overrides), model=model), json_out)
+
+
 def read_options(
     manifest: Path, limit: int | None, seed: int, config: Path | None, overrides: list[str] | None
 ) -> EvalOptions:

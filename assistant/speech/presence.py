@@ -67,7 +67,7 @@ def speech_certainty(probabilities: Probabilities) -> float:
 
 
 def speech_windows(probabilities: Probabilities, samples: int) -> list[Span]:
-    """From first to last speech, cut in pauses into windows of at most WINDOW_S; windows without speech are left out."""
+    """From first to last speech, cut in pauses into windows of at most WINDOW_S; those without speech are left out."""
     if speech_certainty(probabilities) < _PEAK_MIN:
         return []
     sure = np.flatnonzero(probabilities >= _SPEECH)

@@ -31,6 +31,9 @@ from assistant.values import Transcription
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
+    _Engine = tuple[WhisperModel, Callable[[npt.NDArray[np.float32]], Any]]
+    """The model, and Silero: float samples, whole blocks, to probabilities."""
+
 T = TypeVar("T")
 
 MAX_WAITING = 4
@@ -64,19 +67,16 @@ class WhisperTranscriber:
         self._executor = BoundedExecutor("speech recognition")
         self._turn = asyncio.Lock()
         self._waiting = 0
-        self._model: WhisperModel | None = None
-        self._vad: Callable[[npt.NDArray[np.float32]], Any] | None = None
+        self._engine: _Engine | None = None
 
     async def start(self) -> None:
-        """Load the model and decode a second of nothing, so that the first utterance is as fast as the next.
-
-        Idempotent.
+        """Load the model and try it, so that the first utterance is as fast as the next. Idempotent.
 
         Raises:
             SpeechError: `stt-model-bad`, `stt-compute-type`, `stt-language-unknown`, `stt-timeout`.
         """
-        if self._model is None:
-            await self._run(self._warm)
+        if self._engine is None:
+            await self._run(self._load)
 
     async def close(self) -> None:
         """Drop what waits. What is being decoded ends by itself."""
@@ -127,26 +127,24 @@ class WhisperTranscriber:
                 retryable=True,
             ) from exc
 
-    def _warm(self) -> None:
-        self._decode(np.zeros(RATE_HZ, np.int16))
-
     def _listen(self, samples: Samples) -> tuple[list[Span], npt.NDArray[np.floating]]:
         """Where speech is, and Silero's probabilities."""
-        self._load()
-        assert self._vad is not None
+        _, vad = self._load()
         if not len(samples):
             return [], np.zeros(0)
         blocks = -(-len(samples) // BLOCK_SAMPLES)
         padded = np.zeros(blocks * BLOCK_SAMPLES, np.float32)
         padded[: len(samples)] = to_float(samples)
         try:
-            probabilities = np.asarray(self._vad(padded)).ravel()
+            probabilities = np.asarray(vad(padded)).ravel()
         except Exception as exc:
             raise _failed() from exc
         return speech_windows(probabilities, len(samples)), probabilities
 
     def _decode(self, samples: Samples) -> Decoded:
-        model = self._load()
+        return self._decode_with(self._load()[0], samples)
+
+    def _decode_with(self, model: WhisperModel, samples: Samples) -> Decoded:
         budget = min(_FEWEST_TOKENS + math.ceil(_TOKENS_PER_S * len(samples) / RATE_HZ), model.max_length // 2)
         try:
             segments, _ = model.transcribe(
@@ -173,12 +171,18 @@ class WhisperTranscriber:
             max(segment.compression_ratio for segment in found),
         )
 
-    def _load(self) -> WhisperModel:
-        if self._model is None:
-            self._model, self._vad = self._load_files()
-        return self._model
+    def _load(self) -> _Engine:
+        """The engine; the first time it is loaded and decodes a second of nothing, which shows whether it works."""
+        if self._engine is None:
+            model, vad = self._load_files()
+            try:
+                self._decode_with(model, np.zeros(RATE_HZ, np.int16))
+            except SpeechError as exc:
+                raise _bad_model(self._model_dir, "it can't decode") from exc
+            self._engine = model, vad
+        return self._engine
 
-    def _load_files(self) -> tuple[WhisperModel, Callable[[npt.NDArray[np.float32]], Any]]:
+    def _load_files(self) -> _Engine:
         missing = [name for name in _MODEL_FILES if not (self._model_dir / name).is_file()]
         if missing:  # looked for here, because the library would fetch a tokenizer from the network
             raise _bad_model(self._model_dir, f"no {missing[0]}")

@@ -36,6 +36,8 @@ FIRST_PIECE_CHARS = 120
 """The same for the first one, which nothing plays over."""
 PAUSE_S = 0.15
 """Silence between sentences."""
+_LEAD_S = 0.01
+_LEAD_LEVEL = 150
 _MAX_THREADS = 4
 _WARM_TEXT = "Ready."
 _VOICE_HINT = "Run `assistant models verify`, or name another voice in tts.voice."
@@ -143,7 +145,7 @@ class PiperSynthesizer:
             raise SpeechError(
                 "tts-failed", f"the voice {self._model_file.stem} failed", hint=_VOICE_HINT, retryable=True
             ) from exc
-        return np.concatenate(parts) if parts else np.zeros(0, np.int16)
+        return _without_lead(np.concatenate(parts), self.rate_hz) if parts else np.zeros(0, np.int16)
 
     def _load(self) -> PiperVoice:
         if self._voice is None:
@@ -195,6 +197,12 @@ def _load_voice(model_file: Path, settings: dict[str, Any], speed: float) -> tup
     except Exception as exc:
         raise _bad_voice(model_file.parent, "it can't be loaded") from exc
     return PiperVoice(session, config), synthesis
+
+
+def _without_lead(samples: Samples, rate_hz: int) -> Samples:
+    """Voices begin with up to 50 ms of near silence, which the listener would wait for."""
+    loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > _LEAD_LEVEL)
+    return samples[max(0, int(loud[0]) - round(_LEAD_S * rate_hz)) :] if len(loud) else samples
 
 
 def _fingerprint(file: Path) -> str:
