@@ -168,12 +168,12 @@ class Scheduler:
     async def _tick(self) -> float:
         """Let happen what is due. Returns how long to sleep unless something changes."""
         async with self._lock:
-            self._changed.clear()
             now = self._now()
             stepped = [self._step(item, now) for item in self._items.values()]
             await self._settle([item for item in stepped if item is not self._items[item.id]], by="timeout")
             if too_many := self.missed()[:-MAX_ITEMS]:
                 await self._settle([replace(item, state=DueState.DONE) for item in too_many], by="timeout")
+            self._changed.clear()  # everything so far is reckoned with below; others change things under the lock
             now = self._now()
             check_in_s = min((self._check_in_s(item, now) for item in self._items.values()), default=RECHECK_S)
             return max(_MIN_SLEEP_S, check_in_s)
