@@ -109,9 +109,5 @@ ensure_models() {
 }
 
 has_portaudio() {
-    local library
-    for library in /usr/lib/*/libportaudio.so.2 /usr/lib/libportaudio.so.2 /usr/local/lib/libportaudio.so.2; do
-        [ -e "$library" ] && return
-    done
     PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null | grep -q 'libportaudio\.so\.2'
 }

@@ -190,6 +190,16 @@ def _plain_name(name: str) -> str:
     return name
 
 
+def _local_directory(path: str) -> str:
+    try:
+        Path(path).expanduser().stat()
+    except OSError:
+        pass  # it may be on a disk that isn't there yet: told when the model is used
+    except (RuntimeError, ValueError) as exc:
+        raise ValueError("not a usable path") from exc
+    return path
+
+
 def _web_folder(url: str) -> str:
     if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
         raise ValueError("a url begins with https:// or http:// and has no user name, query or fragment")
@@ -257,7 +267,7 @@ class _Model(_Entry):
     title: str = ""
     licence: str = "unknown"
     default: bool = False
-    directory: str | None = None
+    directory: Annotated[str, AfterValidator(_local_directory)] | None = None
     files: tuple[_File, ...] = ()
     sources: tuple[_Source, ...] = ()
 

@@ -95,7 +95,9 @@ class Models:
     def present(self, model_id: str) -> bool:
         """Whether any of the model's files is there, sound or not."""
         spec = self.get(model_id)
-        return any((self._directory(spec) / file.name).exists() for file in spec.files)
+        with contextlib.suppress(OSError):
+            return any((self._directory(spec) / file.name).exists() for file in spec.files)
+        return False
 
     def verify(self, model_id: str) -> tuple[FileState, ...]:
         """Hash every file anew, in the manifest's order.

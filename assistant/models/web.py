@@ -29,6 +29,7 @@ class Web:
 
     def __init__(self, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
         self._connect_timeout_s = connect_timeout_s
+        self._opener = urllib.request.build_opener()
         self._answers: dict[tuple[str, int], bool] = {}
 
     def download(self, url: str, part: Path, size: int | None, moved: Callable[[int], None]) -> None:
@@ -76,7 +77,7 @@ class Web:
             raise _unreachable(url, str(getattr(exc, "reason", exc)) or type(exc).__name__) from exc
 
     def _open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=READ_TIMEOUT_S)  # noqa: S310
+        response: http.client.HTTPResponse = self._opener.open(request, timeout=READ_TIMEOUT_S)
         return response
 
     def _probe(self, url: str) -> None:
@@ -129,7 +130,7 @@ def _store(
 
     def read(amount: int) -> bytes:
         try:
-            return response.read(amount)
+            return response.read1(amount)  # what came, at once: a kill then loses nothing
         except (OSError, http.client.HTTPException) as exc:
             raise _CutOffError from exc
 
@@ -141,7 +142,7 @@ def _store(
         moved(done)
 
     try:
-        with part.open("r+b" if start else "wb") as file:
+        with part.open("r+b" if start else "wb", buffering=0) as file:
             file.seek(start)
             copy_stream(read, file.write, count)
     except ModelError:
