@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -12,7 +12,7 @@ import numpy as np
 from aiohttp import web
 
 from assistant.audio.backend import OnBlock, OnEnd, Pull
-from assistant.audio.format import CHUNK_SAMPLES, RATE_HZ, Chunk, Samples
+from assistant.audio.format import CHUNK_SAMPLES, RATE_HZ, Chunk, Samples, rms_dbfs
 from assistant.control.ports import DeviceStatus, StatusReport
 from assistant.errors import AudioError, BusyError, CloudError, SkillError, SpeechError, StoreError
 from assistant.events import (
@@ -36,6 +36,7 @@ from assistant.values import (
     State,
     Transcription,
     TurnRecord,
+    WakeDetection,
 )
 
 # --- due and store ---
@@ -589,3 +590,64 @@ class FakeSynthesizer:
         times_s = np.arange(round(0.06 * chars * self.rate_hz)) / self.rate_hz
         tone = 8_000 * np.sin(2 * np.pi * (300 + 5 * (chars % 100)) * times_s)
         return Chunk(tone.astype(np.int16), self.rate_hz)
+
+
+# --- wake words and voice activity ---
+
+
+class FakeWake:
+    """dialog.ports.WakeDetector: hears its word in 0.3 s of loud sound on end, then is deaf for a while."""
+
+    def __init__(self, word: str = "okay_nabu", *, refractory_s: float = 2.0) -> None:
+        self._word = word
+        self._refractory_samples = round(refractory_s * RATE_HZ)
+        self._loud_samples = 0
+        self._deaf_samples = 0
+
+    def process(self, chunk: Chunk) -> WakeDetection | None:
+        if chunk.rate_hz != RATE_HZ:
+            raise SpeechError("audio-rate", "not 16 kHz")
+        found = None
+        for at in range(0, len(chunk.samples), 160):
+            found = found or self._process_frame(chunk.samples[at : at + 160])
+        return found
+
+    def _process_frame(self, samples: Samples) -> WakeDetection | None:
+        self._loud_samples = self._loud_samples + len(samples) if rms_dbfs(samples) > -40 else 0
+        if self._deaf_samples > 0:
+            self._deaf_samples -= len(samples)
+        elif self._loud_samples >= 0.3 * RATE_HZ:
+            self._deaf_samples = self._refractory_samples
+            return WakeDetection(self._word, 1.0)
+        return None
+
+    def reset(self) -> None:
+        self._loud_samples = 0
+
+
+class FakeVad:
+    """dialog.ports.VoiceActivity: loud is speech."""
+
+    def __init__(self) -> None:
+        self._probability = 0.0
+
+    def process(self, chunk: Chunk) -> float:
+        if chunk.rate_hz != RATE_HZ:
+            raise SpeechError("audio-rate", "not 16 kHz")
+        if len(chunk.samples):
+            self._probability = 1.0 if rms_dbfs(chunk.samples) > -40 else 0.0
+        return self._probability
+
+    def reset(self) -> None:
+        self._probability = 0.0
+
+
+class FakeWakeEngine:
+    """The part of pymicro_wakeword's MicroWakeWord that speech.wake uses: it says the probabilities it was given, one
+    a frame of 10 ms, then none."""
+
+    def __init__(self, probabilities: Iterable[float]) -> None:
+        self._probabilities = iter(probabilities)
+
+    def process_streaming_prob(self, features: object) -> float:
+        return next(self._probabilities, 0.0)
