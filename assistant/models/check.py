@@ -16,6 +16,7 @@ from assistant.errors import ModelError
 from assistant.models.spec import FileSpec, ModelSpec
 
 _CHUNK_BYTES = 1 << 20
+KEPT_NOTHING = "Nothing was kept. Try again; if it stays so, something on the way changes files."
 
 
 Step = Literal["wait", "download", "unpack", "done"]
@@ -175,7 +176,7 @@ def land(spec: ModelSpec, file: FileSpec, staged: Path, target: Path) -> None:
     state = check_file(file, staged, None)
     if state.state != "ok":
         staged.unlink(missing_ok=True)
-        raise problem(spec, Path(file.name), state, "Nothing was kept.")
+        raise problem(spec, Path(file.name), state, KEPT_NOTHING)
     with staged.open("rb") as content:
         os.fsync(content.fileno())
     target.parent.mkdir(parents=True, exist_ok=True)

