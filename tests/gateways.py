@@ -123,3 +123,39 @@ class GatewayProcess:
     async def __aexit__(self, *_: object) -> None:
         if self._process is not None and self._process.returncode is None:
             await self.kill()
+
+
+class RawServer:
+    """Something on a port that isn't a gateway: says its bytes to whoever speaks first, then hangs up."""
+
+    def __init__(self, answer: bytes | None) -> None:
+        """None: it says nothing, and stays."""
+        self.address = ""
+        self.heard = b""
+        self._answer = answer
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def __aenter__(self) -> RawServer:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+        await asyncio.sleep(0.01)  # their handlers end
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        with contextlib.suppress(ConnectionError):
+            self.heard += await reader.read(1024)
+            if self._answer is None:
+                while await reader.read(1024):
+                    pass
+            else:
+                writer.write(self._answer)
+                await writer.drain()
+        writer.close()

@@ -186,9 +186,7 @@ def _make_server(limits: Limits) -> Any:
 
 
 def _register_service(server: Any, service: CloudService) -> None:
-    from assistant._pb.edgewise.cloud.v1 import cloud_pb2_grpc  # noqa: PLC0415 - heavy
-
-    cloud_pb2_grpc.add_CloudServicer_to_server(service, server)
+    server.add_generic_rpc_handlers((service.handler(),))
     if importlib.util.find_spec("grpc_reflection") is None:
         log.info("reflection-off", hint="pip install 'edgewise[gateway]'")
         return

@@ -76,11 +76,23 @@ class CloudService:
         self._gate = Gate(limits.max_concurrent, limits.max_queued)
         self._doubt = doubt
 
-    async def Converse(self, request: Any, context: Any) -> None:  # noqa: N802 - the contract's name
+    def handler(self) -> Any:
+        """The service for a gRPC server. Requests stay bytes: gRPC would log those it can't parse, with a traceback."""
+        import grpc  # noqa: PLC0415 - heavy
+
+        from assistant._pb.edgewise.cloud.v1 import cloud_pb2  # noqa: PLC0415 - heavy
+
+        converse = grpc.unary_stream_rpc_method_handler(
+            self.converse, response_serializer=cloud_pb2.ConverseReply.SerializeToString
+        )
+        return grpc.method_handlers_generic_handler(SERVICE, {"Converse": converse})
+
+    async def converse(self, data: bytes, context: Any) -> None:
         """One question. Cancelled by gRPC when the device hangs up, which hangs up on the upstream in turn."""
         import grpc  # noqa: PLC0415 - heavy
 
-        if problem := find_problem(request):
+        request = parse_request(data)
+        if problem := find_problem(request) if request is not None else "the request can't be read":
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
         try:
             async with asyncio.timeout((request.deadline_ms or MAX_DEADLINE_MS) / 1000), self._gate.seat():
@@ -122,6 +134,18 @@ class CloudService:
             first_text_ms=round(first_s * 1000),
             total_ms=round((asyncio.get_running_loop().time() - began_s) * 1000),
         )
+
+
+def parse_request(data: bytes) -> Any:
+    """A ConverseRequest, or None when the bytes are none."""
+    from google.protobuf.message import DecodeError  # noqa: PLC0415 - heavy
+
+    from assistant._pb.edgewise.cloud.v1 import cloud_pb2  # noqa: PLC0415 - heavy
+
+    try:
+        return cloud_pb2.ConverseRequest.FromString(data)
+    except DecodeError:
+        return None
 
 
 def find_problem(request: Any) -> str:

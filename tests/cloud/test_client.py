@@ -15,7 +15,7 @@ from assistant.cloud.health import HealthMonitor
 from assistant.errors import CloudError, ConfigError
 from assistant.values import Message
 from tests.fakes import FakeOpenAiServer
-from tests.gateways import GatewayProcess, LinkedCloud, gateway_before, question
+from tests.gateways import GatewayProcess, LinkedCloud, RawServer, gateway_before, question
 
 TLS = Path(__file__).with_name("tls")
 
@@ -177,18 +177,10 @@ async def test_tls_refuses_an_unknown_certificate() -> None:
 
 @pytest.mark.real_time
 async def test_off_loopback_nothing_is_ever_sent_in_plain_text() -> None:
-    heard: list[bytes] = []
-
-    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.read(64))
-        writer.close()
-
-    server = await asyncio.start_server(listen, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    async with RawServer(b"") as server:
+        port = server.address.rpartition(":")[2]
         assert await probe(f"0.0.0.0:{port}", TLS / "cert.pem") in {"cloud-tls", "cloud-unreachable"}
-    assert heard
-    assert heard[0][:1] == b"\x16", "a TLS handshake, not HTTP/2's preface"
+    assert server.heard[:1] == b"\x16", "a TLS handshake, not HTTP/2's preface"
 
 
 @pytest.mark.parametrize(
