@@ -391,8 +391,8 @@ class FakeTarget:
         self.items: dict[str, DueItem] = {}
         self.said: list[str] = []
         self.asked: list[tuple[str | None, Chunk | None, str, bool]] = []
-        self.cancelled = 0
-        """Turns that were cancelled before their end."""
+        self.cancelled = asyncio.Event()
+        """A turn was cancelled before its end."""
         self.error: Exception | None = None
         """Raised by every call that can fail."""
         self.hold = asyncio.Event()
@@ -433,11 +433,11 @@ class FakeTarget:
         try:
             await self.hold.wait()
         except asyncio.CancelledError:
-            self.cancelled += 1
+            self.cancelled.set()
             raise
         if self.error:
             raise self.error
-        slots = {"minutes": 10, "name": "päste"}
+        slots: Slots = {"minutes": 10, "name": "päste"}
         if text == "set a timer":
             await self.add_timer(600.0, "")
         tell(IntentRecognized(turn_id="turn-1", intent="HassStartTimer", slots=slots, confidence=0.98))

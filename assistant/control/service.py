@@ -90,6 +90,8 @@ class ControlServer:
             return
         self._service.end_watchers()
         await server.stop(grace_s)
+        for _ in range(3):
+            await asyncio.sleep(0)  # gRPC's own tasks end a few turns of the loop after it says so
         self._decoder.close()
         remove_socket(self._socket)
 
