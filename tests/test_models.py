@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -18,6 +17,7 @@ import pytest
 from assistant.config import find_paths
 from assistant.errors import ModelError
 from assistant.models import Models, Progress
+from assistant.models.check import hash_file
 from assistant.models.spec import DirectorySource, UrlSource, WheelSource
 from assistant.models.web import Web
 from tests.model_sources import FileServer, Request, make_wheel, sha256, voice, write_manifest
@@ -353,8 +353,12 @@ def test_an_unchanged_file_is_not_hashed_again(own: Path, cache: Path, monkeypat
     with FileServer(PATHS) as server:
         Models(cache, write_manifest(own, {"amy": voice(CONTENT, {"url": server.url})})).fetch("amy", quiet)
     hashed: list[str] = []
-    real = __import__("assistant.models.check", fromlist=["hash_file"]).hash_file
-    monkeypatch.setattr("assistant.models.check.hash_file", lambda path: hashed.append(path.name) or real(path))
+
+    def spy(path: Path) -> str:
+        hashed.append(path.name)
+        return hash_file(path)
+
+    monkeypatch.setattr("assistant.models.check.hash_file", spy)
     models = Models(cache, own)
     models.path("amy")
     assert hashed == []
@@ -420,49 +424,6 @@ def test_prune_leaves_a_model_that_is_being_fetched(own: Path, cache: Path) -> N
         server.release.set()
         fetching.join()
     check_content(models.path("amy"))
-
-
-# The command.
-
-
-def command(*words: str, cache: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "assistant", "models", *words],
-        env=os.environ | {"EDGEWISE_MODELS_DIR": str(cache)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def test_the_command_fetches_lists_verifies_and_prunes(own_home: Path, cache: Path) -> None:
-    own = own_home / "models.toml"
-    with FileServer(PATHS) as server:
-        write_manifest(own, {"amy": voice(CONTENT, {"url": server.url})})
-        fetched = command("fetch", "amy", "--json", cache=cache)
-    assert json.loads(fetched.stdout) == [{"id": "amy", "state": "ready", "path": str(cache / "amy")}]
-    assert "amy: download amy.onnx 100% of 1 MB" in fetched.stderr.splitlines()
-    assert fetched.stderr.splitlines()[-1] == "amy ready"
-    rows = {row["id"]: row for row in json.loads(command("list", "--json", cache=cache).stdout)}
-    assert rows["amy"]["state"] == "ready"
-    assert rows["whisper-base"]["state"] == "missing"
-    (cache / "amy" / "amy.onnx").write_bytes(b"short")
-    verified = command("verify", cache=cache)
-    assert verified.returncode == 1
-    assert "truncated amy/amy.onnx" in verified.stdout
-    assert sha256(b"short") in verified.stdout
-    assert "assistant models fetch amy" in verified.stdout
-    pruned = command("prune", "--json", cache=cache)
-    assert [row["path"] for row in json.loads(pruned.stdout)] == [str(cache / "amy")]
-
-
-def test_the_command_tells_a_misspelt_name_before_it_downloads(cache: Path) -> None:
-    result = command("fetch", "voice-jo", cache=cache)
-    assert result.returncode == 1
-    assert "Did you mean voice-joe?" in result.stderr
-    assert "Traceback" not in result.stderr
-    assert not cache.exists()
 
 
 def size(path: Path) -> int:
