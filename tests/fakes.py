@@ -13,7 +13,10 @@ from aiohttp import web
 
 from assistant.audio.backend import OnBlock, OnEnd, Pull
 from assistant.audio.format import CHUNK_SAMPLES, RATE_HZ, Chunk, Samples, rms_dbfs
+from assistant.config import Config
 from assistant.control.ports import DeviceStatus, StatusReport
+from assistant.daemon.engines import Engines
+from assistant.dialog.ports import Synthesizer, Transcriber, VoiceActivity, WakeDetector
 from assistant.errors import AudioError, BusyError, CloudError, SkillError, SpeechError, StoreError
 from assistant.events import (
     DueChanged,
@@ -25,6 +28,7 @@ from assistant.events import (
     TurnEnded,
     TurnStarted,
 )
+from assistant.models import Models
 from assistant.sentences import split_sentences
 from assistant.values import (
     CloudQuestion,
@@ -32,6 +36,7 @@ from assistant.values import (
     DueState,
     Layer,
     Outcome,
+    Slots,
     StageTime,
     State,
     Transcription,
@@ -651,3 +656,27 @@ class FakeWakeEngine:
 
     def process_streaming_prob(self, features: object) -> float:
         return next(self._probabilities, 0.0)
+
+
+# --- the whole ---
+
+
+class FakeEngines(Engines):
+    """daemon.engines.Engines with real understanding and fakes for everything that hears and speaks."""
+
+    def __init__(self, config: Config, models: Models) -> None:
+        super().__init__(config, models)
+        self.transcriber = FakeTranscriber()
+        self.synthesizer = FakeSynthesizer()
+
+    async def load_wake(self) -> WakeDetector | None:
+        return FakeWake()
+
+    async def load_vad(self) -> VoiceActivity:
+        return FakeVad()
+
+    async def _load_stt(self) -> Transcriber:
+        return self.transcriber
+
+    async def _load_tts(self) -> Synthesizer:
+        return self.synthesizer
