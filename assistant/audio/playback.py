@@ -21,6 +21,9 @@ _LOOK_EVERY_S = 0.25
 _TAIL_S = 0.1
 """The resampler is kept going this long behind the last voice, so that its delay cuts nothing off."""
 
+_LEAD_S = 0.08
+"""Silence before the first sound: a device that just opened swallows a moment."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -59,8 +62,14 @@ class _Tap:
     def source(self, rate_hz: int) -> Pull:
         pull: Pull = self._mixer.render if rate_hz == self._mixer.rate_hz else ConvertedPull(self._mixer, rate_hz)
 
+        lead = round(_LEAD_S * rate_hz)
+
         def counted(frames: int) -> Samples:
+            nonlocal lead
             self.pulls += 1
+            if lead > 0:
+                lead -= frames
+                return np.zeros(frames, np.int16)
             return pull(frames)
 
         return counted

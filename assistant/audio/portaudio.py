@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from assistant.errors import AudioError
 
 BLOCK_S = 0.04
 """One wakeup of Python for this much sound, in and out."""
+_OUTPUT_BUFFER_S = 0.16
+"""PortAudio's own choice (35 ms on PulseAudio) is less than a block, and underruns all the time."""
 _MOST_CHANNELS = 2
 """PulseAudio and PipeWire claim 32 channels; more than two would only be converted to be mixed down again."""
 _CARDS = Path("/proc/asound/cards")
@@ -81,11 +84,12 @@ def _cards() -> str:
 class PortAudioStream:
     """An open PortAudio stream; see `backend.Stream`."""
 
-    def __init__(self, device: Device, raw: Any, forget: Callable[[PortAudioStream], None]) -> None:
+    def __init__(self, device: Device, raw: Any, forget: Callable[[PortAudioStream], None], *, drain_s: float) -> None:
         self.device = device.name
         self.rate_hz = device.rate_hz
         self._raw = raw
         self._forget = forget
+        self._drain_s = drain_s
         self._closed = False
         self._withdrawn = False
 
@@ -101,9 +105,12 @@ class PortAudioStream:
 
     def withdraw(self) -> None:
         self._withdrawn = True
+        self._drain_s = 0.0
         self.close()
 
     def close(self) -> None:
+        if self._drain_s and self.active:
+            time.sleep(self._drain_s)  # PortAudio's own draining ends early on PulseAudio
         with _lock:
             if self._closed:
                 return
@@ -150,7 +157,8 @@ class PortAudioBackend:
                     samples = samples.copy()  # the buffer is PortAudio's
                 on_block(Chunk(samples, chosen.rate_hz))
 
-            return self._start(sd.RawInputStream, chosen, channels, callback, on_end)
+            raw = self._make(sd.RawInputStream, chosen, channels, callback=callback, finished_callback=on_end)
+            return self._start(chosen, raw, drain_s=0.0)
 
     def open_output(self, device: str, source: Callable[[int], Pull], on_end: OnEnd) -> PortAudioStream:
         with _lock:
@@ -163,25 +171,33 @@ class PortAudioBackend:
                 out = np.frombuffer(data, np.int16).reshape(-1, channels)
                 out[:] = pull(frames)[:, np.newaxis]
 
-            return self._start(sd.RawOutputStream, chosen, channels, callback, on_end)
+            raw = self._make(
+                sd.RawOutputStream,
+                chosen,
+                channels,
+                callback=callback,
+                finished_callback=on_end,
+                latency=_OUTPUT_BUFFER_S,
+            )
+            return self._start(chosen, raw, drain_s=raw.latency + BLOCK_S)
 
-    def _start(
-        self, kind: Callable[..., Any], device: Device, channels: int, callback: Callable[..., None], on_end: OnEnd
-    ) -> PortAudioStream:
-        """Open and start; a stream that opens but does not start is closed again."""
+    def _make(self, kind: Callable[..., Any], device: Device, channels: int, **options: Any) -> Any:
+        """A sounddevice stream at the device's own rate, not started yet."""
         try:
-            raw = kind(
+            return kind(
                 device=device.index,
                 samplerate=device.rate_hz,
                 channels=channels,
                 dtype="int16",
                 blocksize=round(device.rate_hz * BLOCK_S),
-                callback=callback,
-                finished_callback=on_end,
+                **options,
             )
         except Exception as exc:  # PortAudioError, or a ValueError for a device that vanished meanwhile
             raise _cannot_open(device.name, exc) from exc
-        stream = PortAudioStream(device, raw, self._open.discard)
+
+    def _start(self, device: Device, raw: Any, *, drain_s: float) -> PortAudioStream:
+        """A stream that opens but does not start is closed again."""
+        stream = PortAudioStream(device, raw, self._open.discard, drain_s=drain_s)
         self._open.add(stream)
         try:
             raw.start()
