@@ -76,10 +76,12 @@ install() {
     say "Installing Edgewise into $venv (once; some minutes on a small board)."
     local quiet=(--quiet)
     [ -t 2 ] && quiet=()
-    if ! (cd "$root" && "$venv/bin/python" -m pip install --disable-pip-version-check --no-input \
-        ${quiet[@]+"${quiet[@]}"} --editable ".[$extras]" >&2); then
-        # pip ended by itself and tidied up: what was there is still usable.
-        rm -f "$stamp/installing"
+    local code=0
+    (cd "$root" && "$venv/bin/python" -m pip install --disable-pip-version-check --no-input \
+        ${quiet[@]+"${quiet[@]}"} --editable ".[$extras]" >&2) || code=$?
+    if [ $code -ne 0 ]; then
+        # Unless it was killed, pip tidied up: what was there is still usable.
+        [ $code -ge 128 ] || rm -f "$stamp/installing"
         die "The installation failed; see above. Run the same command again when it is mended."
     fi
     cp "$root/pyproject.toml" "$stamp/pyproject.toml"
