@@ -22,10 +22,9 @@ class Duration:
     seconds: int = 0
 
     def slots(self, prefix: str = "") -> dict[str, int]:
-        """The parts that aren't zero; `seconds` 0 when all are."""
+        """The parts that aren't zero; none for no time at all."""
         parts = {"hours": self.hours, "minutes": self.minutes, "seconds": self.seconds}
-        said = {f"{prefix}{name}": value for name, value in parts.items() if value}
-        return said or {f"{prefix}seconds": 0}
+        return {f"{prefix}{name}": value for name, value in parts.items() if value}
 
     def digits(self, units: tuple[str, str, str], joiner: str) -> str:
         """As digits and unit words: "1 hours and 20 minutes"."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from assistant.nlu.arithmetic import Arithmetic
 from assistant.nlu.dates import Dates, Day
@@ -54,7 +54,7 @@ class Entities:
             self._marked(text, tokens, lambda items, index: self._dates.at(items, index, today), "t"),
             self._marked(text, tokens, self._arithmetic.at, "e"),
         ]
-        return [view for view in views[:1]] + [view for view in views[1:] if view.values]
+        return views[:1] + [view for view in views[1:] if view.values]
 
     def duration(self, text: str) -> Duration | None:
         """The only duration in a plain text."""
@@ -104,8 +104,3 @@ def spelled(view: View, units: tuple[str, str, str], joiner: str) -> str:
         return value.digits(units, joiner) if isinstance(value, Duration) else match[0]
 
     return _MARKS.sub(digits, view.text)
-
-
-
-    """Today where the user is."""
-    return now.date()

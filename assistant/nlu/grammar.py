@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from hassil import Intents, TextSlotList, parse_sentence, recognize_all
 from hassil.errors import HassilError
-from hassil.expression import Expression, Group, ListReference, RuleReference, Sentence
+from hassil.expression import Expression, Group, ListReference, RuleReference, Sentence, TextChunk
 from hassil.parser import ParseError
 
 from assistant.errors import UnderstandError
@@ -25,6 +25,8 @@ from assistant.nlu.language import Loader, read_text, yaml_error
 
 _MAX_READINGS = 24
 """Readings of one text that are compared; more only come from templates that overlap a lot."""
+MAX_NAME_WORDS = 4
+"""Longest name of a timer or place."""
 _KEYS = {"language", "intents", "lists", "expansion_rules"}
 _BLOCK_KEYS = {"sentences", "slots"}
 _HINT = "Mend that line; the packaged sentence files show the format."
@@ -50,6 +52,9 @@ class Grammar:
 
     def __init__(self, intents: Intents) -> None:
         self._intents = intents
+        words = {word for template in _all_sentences(intents) for word in _words(template.expression)}
+        self._vocabulary = frozenset({*words, *(f"{word}s" for word in words)})  # "timer[s]" spells two words
+        self.read("x")  # hassil builds what it filters by on first use
 
     @property
     def intents(self) -> frozenset[str]:
@@ -57,6 +62,8 @@ class Grammar:
 
     def read(self, text: str, known: Sequence[str] = ()) -> list[Reading]:
         """The readings of the text, the most literal first. One that leaves no words open ends the search."""
+        if self._hopeless(text, known):
+            return []
         lists = {"known": TextSlotList.from_strings(known, allow_template=False, name="known")}
         results = recognize_all(text, self._intents, slot_lists={**lists})
         readings = []
@@ -73,6 +80,16 @@ class Grammar:
             if not readings[-1].wildcards:
                 return readings[-1:]
         return sorted(readings, key=lambda reading: (len(reading.wildcards), -reading.literal_chars))
+
+    def _hopeless(self, text: str, known: Sequence[str]) -> bool:
+        """Whether the words no template spells out are more than one name can hold: most texts are turned away here."""
+        named = {word for name in known for word in name.split()}
+        strange = [
+            index
+            for index, word in enumerate(text.split())
+            if word not in self._vocabulary and word not in named and word[0] != MARK and not word.isdecimal()
+        ]
+        return bool(strange) and strange[-1] - strange[0] >= MAX_NAME_WORDS
 
     def templates(self) -> Iterator[tuple[str, str]]:
         """(intent, template) of every sentence."""
@@ -131,7 +148,27 @@ def home_assistant_grammar(language: str, wanted: Iterable[str]) -> Grammar:
 def _needs_home(block: Mapping[str, Any]) -> bool:
     """Whether a block can only be meant for a home with rooms, or holds another command inside."""
     needs = {*block.get("slots", {}), *block.get("requires_context", {})} & _PLACES
-    return bool(needs) or any(f"{{{name}" in text or f":{name}}}" in text for text in block["sentences"] for name in _PLACES)
+    return bool(needs) or any(
+        f"{{{name}" in text or f":{name}}}" in text for text in block["sentences"] for name in _PLACES
+    )
+
+
+def _all_sentences(intents: Intents) -> Iterator[Sentence]:
+    yield from intents.expansion_rules.values()
+    for intent in intents.intents.values():
+        for block in intent.data:
+            yield from block.sentences
+    for slot_list in intents.slot_lists.values():
+        if isinstance(slot_list, TextSlotList):
+            yield from (Sentence(expression=value.text_in) for value in slot_list.values)
+
+
+def _words(expression: Expression) -> Iterator[str]:
+    if isinstance(expression, TextChunk):
+        yield from expression.text.casefold().split()
+    if isinstance(expression, Group):
+        for item in expression.items:
+            yield from _words(item)
 
 
 def _mark_lists() -> dict[str, Any]:
@@ -199,10 +236,10 @@ class _Checker:
             self._references(self._sentence(text, where).expression, lists, rules, where)
 
     def _lists(self, content: dict[str, Any]) -> Iterator[str]:
+        kinds = {"values": list, "range": dict, "wildcard": bool}
         for name, body in self._mapping(content.get("lists", {}), ("lists",)).items():
-            kinds = {"values": list, "range": dict, "wildcard": bool}
-            body = self._mapping(body, ("lists", name))
-            if len(body) != 1 or not all(isinstance(value, kinds.get(key, ())) for key, value in body.items()):
+            facts = self._mapping(body, ("lists", name))
+            if len(facts) != 1 or not all(isinstance(value, kinds.get(key, ())) for key, value in facts.items()):
                 raise self.invalid(f"list {name!r} must have `values`, `range` or `wildcard`", ("lists", name))
             yield str(name)
 

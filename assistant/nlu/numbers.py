@@ -1,4 +1,4 @@
-"""Numbers as people say and as Whisper writes them: "ten", "twenty-five", "a hundred and five", "2.5", "two and a half"."""
+"""Numbers as people say and as Whisper writes them: "ten", "a hundred and five", "2.5", "two and a half"."""
 
 from __future__ import annotations
 

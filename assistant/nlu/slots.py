@@ -7,11 +7,10 @@ from typing import Any
 from assistant.nlu.dates import Day
 from assistant.nlu.durations import Duration
 from assistant.nlu.entities import Entities, View, has_mark
-from assistant.nlu.grammar import Reading
+from assistant.nlu.grammar import MAX_NAME_WORDS, Reading
 from assistant.nlu.language import Language
 from assistant.values import Slots, SlotValue
 
-_MAX_NAME_WORDS = 4
 _PREFIXES = {"duration": "", "start": "start_"}
 
 
@@ -20,9 +19,8 @@ class SlotReader:
 
     def __init__(self, language: Language, entities: Entities) -> None:
         self._entities = entities
-        self._articles = language.set("name_articles")
-        self._place_articles = language.set("place_articles")
-        self._stopwords = language.set("name_stopwords")
+        self._articles = language.set("name_articles"), language.set("place_articles")
+        self._stopwords = language.set("name_stopwords"), language.set("place_stopwords")
         self._trailing = sorted(language.list("name_trailing"), key=len, reverse=True)
 
     def read(self, reading: Reading, view: View) -> Slots | None:
@@ -30,7 +28,7 @@ class SlotReader:
         slots: dict[str, SlotValue] = {}
         for slot, value in reading.values.items():
             if slot in {"name", "place"}:
-                name = self.name(str(value), self._articles if slot == "name" else self._place_articles)
+                name = self.name(str(value), place=slot == "place")
                 if name is None:
                     return None
                 if name:
@@ -44,16 +42,16 @@ class SlotReader:
                 slots[slot] = value
         return slots
 
-    def name(self, words: str, articles: frozenset[str] | None = None) -> str | None:
+    def name(self, words: str, *, place: bool = False) -> str | None:
         """What a timer or place is called, without article; empty for "ten" in "a timer for ten"; None for no name."""
-        articles = self._articles if articles is None else articles
+        articles, stopwords = self._articles[place], self._stopwords[place]
         text = words.strip()
         for tail in self._trailing:
             text = text.removesuffix(f" {tail}")
         parts = text.split()
         while len(parts) > 1 and parts[0] in articles:
             parts = parts[1:]
-        if not parts or len(parts) > _MAX_NAME_WORDS or has_mark(text) or self._stopwords.intersection(parts):
+        if not parts or len(parts) > MAX_NAME_WORDS or has_mark(text) or stopwords.intersection(parts):
             return None
         if parts[0] in articles:
             return None

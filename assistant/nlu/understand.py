@@ -11,7 +11,7 @@ How sure a match is:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -31,6 +31,9 @@ _log = structlog.get_logger(__name__)
 
 _EXACT, _HOME_ASSISTANT, _PATCHED, _DOUBTFUL = 0.98, 0.95, 0.90, 0.60
 _SMALLTALK = frozenset({"Greeting", "Thanks", "Affirm", "Farewell"})
+"""Never the point of an utterance of several sentences."""
+_ALONE = frozenset({"WhatCanYouDo", "WhoAreYou", "RepeatLast", "HassNevermind", "Deny"})
+"""Mean something else beside a sentence we don't understand ("I lost my card. Help me.")."""
 _MAX_CLAUSES = 4
 _SOURCE = "grammar"
 
@@ -56,11 +59,10 @@ class Understander:
         self._home_assistant = home_assistant_grammar(language, self._required)
         hours, minutes, seconds = (_plural(self._language.table("units"), unit_s) for unit_s in (3600, 60, 1))
         self._units = hours, minutes, seconds
-        for text in ("set a timer for 5 minutes", "x"):  # builds what the grammars build on first use
-            self._read(text, datetime(2025, 1, 1), ())  # noqa: DTZ001 - any moment will do
+        self._home_assistant.read("set a timer for 5 minutes")  # hassil spells out its number lists on first use
 
     def understand(self, text: str, *, now: datetime) -> Understanding:
-        """The best reading of an utterance at the user's local time `now`. Total over `str`; takes some milliseconds."""
+        """The best reading of an utterance at the user's local time `now`. Total over `str`; some milliseconds."""
         whole = plain(text, self._language)
         core = self._wrappers.core(whole)
         match = None
@@ -71,7 +73,7 @@ class Understander:
         is_open = match is None and self._questions.is_open(core, asked=text.rstrip().endswith("?"))
         return Understanding(core, match, missing, is_open)
 
-    def complete(self, pending: IntentMatch, text: str, *, now: datetime) -> Understanding | None:
+    def complete(self, pending: IntentMatch, text: str, *, now: datetime) -> Understanding | None:  # noqa: ARG002 - called like understand
         """`pending` with what an answer to our question adds to it ("ten minutes", "the pasta one").
 
         None when the text isn't such an answer. Ask `understand` first: a new request goes before an old question.
@@ -86,6 +88,10 @@ class Understander:
     def missing(self, match: IntentMatch) -> tuple[str, ...]:
         """The required slots a match lacks."""
         return tuple(slot for slot in self._required.get(match.intent, ()) if not _has(match.slots, slot))
+
+    def examples(self) -> Mapping[str, str]:
+        """Every intent with one way to say it."""
+        return self._language.examples
 
     def intents(self) -> dict[str, tuple[str, ...]]:
         """Every intent with its templates, ours first."""
@@ -122,7 +128,7 @@ class Understander:
             return None
         matches = [self._match(part, self._wrappers.core(part), now, known) for part in parts]
         requests = [match for match in matches if match and match.intent not in _SMALLTALK]
-        if not requests:
+        if not requests or (None in matches and requests[0].intent in _ALONE):
             return None
         agree = all(match.intent == requests[0].intent and match.slots == requests[0].slots for match in requests)
         confidence = _PATCHED if None not in matches and agree else _DOUBTFUL
@@ -163,7 +169,6 @@ def _has(slots: Slots, slot: str) -> bool:
     return any(name in slots for name in ("hours", "minutes", "seconds")) if slot == "duration" else slot in slots
 
 
-def _plural(units: object, unit_s: int) -> str:
+def _plural(units: Mapping[str, int], unit_s: int) -> str:
     """The word for several of a unit: the longest one."""
-    assert isinstance(units, dict)
     return max((word for word, seconds in units.items() if seconds == unit_s), key=len)

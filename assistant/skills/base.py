@@ -1,0 +1,56 @@
+"""What a skill is: it does what an intent asks and says one thing about it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import ClassVar
+
+from assistant.due.scheduler import Scheduler
+from assistant.skills.replies import Replies
+from assistant.values import Clock, IntentMatch
+
+
+@dataclass(frozen=True, slots=True)
+class SkillReply:
+    text: str
+    """What is spoken."""
+    expects_answer: bool = False
+    """It is a question: the microphone opens again, and the answer belongs to this request."""
+    ok: bool = True
+    """False when what was asked could not be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkillContext:
+    """What a skill may see and touch."""
+
+    clock: Clock
+    zone: tzinfo
+    hour_format: int
+    """12 or 24."""
+    timers: Scheduler
+    last_reply: str
+    """What the assistant said last; empty when it said nothing yet."""
+    hush: Callable[[], bool]
+    """Stops ringing and playback; True when something was stopped."""
+
+    def now(self) -> datetime:
+        """Local time."""
+        return datetime.fromtimestamp(self.clock.wall_s(), self.zone)
+
+
+class Skill(ABC):
+    """Handles some intents. Holds no state: everything comes with the context."""
+
+    intents: ClassVar[Mapping[str, tuple[str, ...]]]
+    """Intent -> the slots it can't do without (`duration`: any of hours, minutes, seconds)."""
+
+    def __init__(self, replies: Replies) -> None:
+        self._replies = replies
+
+    @abstractmethod
+    async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        """Do it and say so. Any error may be raised; the book turns it into the intent's apology."""

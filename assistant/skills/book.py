@@ -1,0 +1,91 @@
+"""All skills: which intent goes where, and what is said when a skill fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import structlog
+
+from assistant.errors import EdgewiseError
+from assistant.skills.base import Skill, SkillContext, SkillReply
+from assistant.skills.calculator import Calculator
+from assistant.skills.clock import Date, Time
+from assistant.skills.control import Nevermind, Repeat, Stop
+from assistant.skills.replies import Replies, load_replies
+from assistant.skills.smalltalk import Smalltalk
+from assistant.skills.timers import CancelAllTimers, CancelTimer, ChangeTimer, PauseTimer, StartTimer, TimerStatus
+from assistant.values import IntentMatch
+
+_log = structlog.get_logger(__name__)
+_BUILT_IN: tuple[type[Skill], ...] = (
+    Time, Date, StartTimer, CancelTimer, CancelAllTimers, ChangeTimer, PauseTimer, TimerStatus, Calculator,
+    Stop, Nevermind, Repeat, Smalltalk,
+)  # fmt: skip
+_DURATION = ("hours", "minutes", "seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class IntentInfo:
+    """An intent and who does it."""
+
+    intent: str
+    skill: str
+    required: tuple[str, ...]
+    """Slots it can't do without; `duration` is any of hours, minutes, seconds."""
+
+
+class SkillBook:
+    """Finds the skill for a request and runs it."""
+
+    def __init__(self, skills: Iterable[Skill], replies: Replies) -> None:
+        self._replies = replies
+        self._skills: dict[str, Skill] = {}
+        self._intents: dict[str, IntentInfo] = {}
+        for skill in skills:
+            for intent, required in skill.intents.items():
+                self._skills[intent] = skill
+                self._intents[intent] = IntentInfo(intent, type(skill).__name__, required)
+
+    @classmethod
+    def built_in(cls, language: str = "en") -> SkillBook:
+        """The skills that come with the assistant. Raises SkillError when the replies can't be read."""
+        replies = load_replies(language)
+        return cls((skill(replies) for skill in _BUILT_IN), replies)
+
+    def intents(self) -> Mapping[str, IntentInfo]:
+        return MappingProxyType(self._intents)
+
+    def missing_slots(self, match: IntentMatch) -> tuple[str, ...]:
+        """The required slots a request lacks; none for an intent nobody handles."""
+        info = self._intents.get(match.intent)
+        return tuple(slot for slot in info.required if not _has(match, slot)) if info else ()
+
+    def ask_back(self, match: IntentMatch, missing: tuple[str, ...]) -> SkillReply:
+        """The question for what is missing, or whether the request was understood right when nothing is."""
+        texts = self._replies.intents.get(match.intent, {})
+        for slot in missing:
+            if f"ask_{slot}" in texts:
+                return SkillReply(self._replies.say(match.intent, f"ask_{slot}"), expects_answer=True)
+        return SkillReply(self._replies.general["confirm"], expects_answer=True)
+
+    async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        """Do what is asked. Never raises but CancelledError: a failing skill gives the intent's apology, `ok` False."""
+        skill = self._skills.get(match.intent)
+        if skill is None:
+            return SkillReply(self._replies.general["unknown"], ok=False)
+        missing = self.missing_slots(match)
+        if missing:
+            return self.ask_back(match, missing)
+        try:
+            return await skill.handle(match, context)
+        except EdgewiseError as exc:
+            _log.warning("skill-failed", intent=match.intent, code=exc.code, stage=exc.stage)
+        except Exception as exc:
+            _log.error("skill-broken", intent=match.intent, error=type(exc).__name__)
+        return SkillReply(self._replies.intents[match.intent]["failed"], ok=False)
+
+
+def _has(match: IntentMatch, slot: str) -> bool:
+    return any(name in match.slots for name in (_DURATION if slot == "duration" else (slot,)))

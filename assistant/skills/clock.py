@@ -1,0 +1,43 @@
+"""Time and date."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import ClassVar
+
+from assistant.skills.base import Skill, SkillContext, SkillReply
+from assistant.skills.zones import find_zone
+from assistant.values import IntentMatch
+
+
+class Time(Skill):
+    intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassGetCurrentTime": ()}
+
+    async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        here = context.now()
+        name = str(match.slots.get("name", ""))
+        if not name:
+            return SkillReply(self._replies.say(match.intent, "here", time=self._time(here, context)))
+        place = name.title()
+        zone = find_zone(name)
+        if zone is None:
+            return SkillReply(self._replies.say(match.intent, "unknown_place", place=place), ok=False)
+        there = here.astimezone(zone)
+        reply = "there" if there.date() == here.date() else "there_other_day"
+        weekday = self._replies.weekday(there.date())
+        text = self._replies.say(match.intent, reply, place=place, time=self._time(there, context), weekday=weekday)
+        return SkillReply(text)
+
+    def _time(self, moment: datetime, context: SkillContext) -> str:
+        return self._replies.time(moment, context.hour_format)
+
+
+class Date(Skill):
+    intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassGetCurrentDate": ()}
+
+    async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        today = context.now().date()
+        asked = date.fromisoformat(str(match.slots["date"])) if "date" in match.slots else today
+        reply = "today" if asked == today else "ahead" if asked > today else "past"
+        return SkillReply(self._replies.say(match.intent, reply, date=self._replies.date(asked)))
