@@ -54,16 +54,13 @@ def open_file(path: Path, migrations: Migrations) -> Opened:
     """
     path = path.absolute()
     with mapped(path):
-        _make(path)
-        try:
-            return Opened(_ready(path, migrations), None)
-        except sqlite3.Error as exc:
-            if not is_corrupt(exc):
-                raise
-            set_aside = _move_aside(path)
-            _log.error("store-set-aside", file=set_aside.name, why=str(exc))
-        _make(path)
-        return Opened(_ready(path, migrations), set_aside)
+        opened = _open(path, migrations)
+        if isinstance(opened, sqlite3.Connection):
+            return Opened(opened, None)
+        anew = _open(path, migrations)
+        if isinstance(anew, sqlite3.Connection):
+            return Opened(anew, opened)
+        raise _damage("a new file was damaged at once")
 
 
 @contextlib.contextmanager
@@ -101,22 +98,34 @@ def _make(path: Path) -> None:
         path.chmod(0o600)
 
 
-def _ready(path: Path, migrations: Migrations) -> sqlite3.Connection:
+def _open(path: Path, migrations: Migrations) -> sqlite3.Connection | Path:
+    """A connection fit for use, or the place where a damaged file was moved to."""
+    _make(path)
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
     try:
-        version = _recognise(connection, path, len(migrations))
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        _check(connection, path)
-        for number in range(version + 1, len(migrations) + 1):
-            if number > 1:
-                _back_up(connection, path.with_name(f"{path.name}.before-v{number}"))
-            _migrate(connection, number, migrations[number - 1])
-    except BaseException:
+        _prepare(connection, path, migrations)
+        return connection
+    except BaseException as exc:
+        if not (isinstance(exc, sqlite3.Error) and is_corrupt(exc)):
+            connection.close()
+            raise
+        # Moved first: closing writes the log into the damaged file and deletes it.
+        set_aside = _move_aside(path)
         connection.close()
-        raise
-    return connection
+        _log.error("store-set-aside", file=set_aside.name, why=str(exc))
+        return set_aside
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+    version = _recognise(connection, path, len(migrations))
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    _check(connection, path)
+    for number in range(version + 1, len(migrations) + 1):
+        if number > 1:
+            _back_up(connection, path.with_name(f"{path.name}.before-v{number}"))
+        _migrate(connection, number, migrations[number - 1])
 
 
 def _recognise(connection: sqlite3.Connection, path: Path, known: int) -> int:
@@ -148,6 +157,10 @@ def _writer(connection: sqlite3.Connection) -> str:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    needed = _value(connection, "PRAGMA page_count") * _value(connection, "PRAGMA page_size")
+    if not busy and path.stat().st_size < needed:
+        raise _damage("the file was cut off")
     suspect = _suspect(path)
     if path.stat().st_size > QUICK_CHECK_BYTES and not suspect.exists():
         return
