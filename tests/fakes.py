@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -22,6 +23,7 @@ from assistant.events import (
     DueChanged,
     Event,
     EventBus,
+    Failed,
     IntentRecognized,
     PlaybackStarted,
     Routed,
@@ -396,10 +398,14 @@ class FakeTarget:
         self.items: dict[str, DueItem] = {}
         self.said: list[str] = []
         self.asked: list[tuple[str | None, Chunk | None, str, bool]] = []
+        self.begun = threading.Event()
+        """A turn has begun; for other threads."""
         self.cancelled = asyncio.Event()
         """A turn was cancelled before its end."""
         self.error: Exception | None = None
         """Raised by every call that can fail."""
+        self.fails_with = ""
+        """A turn ends as failed, with this code."""
         self.hold = asyncio.Event()
         """A turn waits for it after its first events."""
         self.hold.set()
@@ -435,6 +441,7 @@ class FakeTarget:
         tell = on_event or (lambda _event: None)
         self.asked.append((text, audio, source, speak))
         tell(TurnStarted(turn_id="turn-1", conversation_id="talk-1", source=source))
+        self.begun.set()
         try:
             await self.hold.wait()
         except asyncio.CancelledError:
@@ -453,6 +460,9 @@ class FakeTarget:
             for _ in range(self.spoken_repeats):
                 on_audio(self.reply_sound)
         outcome = Outcome.NOTHING_HEARD if audio is not None and not audio.samples.any() else Outcome.ANSWERED
+        if self.fails_with:
+            tell(Failed(code=self.fails_with, message="it failed", stage="stt", retryable=False, turn_id="turn-1"))
+            outcome = Outcome.FAILED
         tell(TurnEnded(turn_id="turn-1", outcome=outcome))
         return TurnRecord(
             id="turn-1",
@@ -649,13 +659,16 @@ class FakeVad:
 
 class FakeWakeEngine:
     """The part of pymicro_wakeword's MicroWakeWord that speech.wake uses: it says the probabilities it was given, one
-    a frame of 10 ms, then none."""
+    every `stride` frames of 10 ms, and 0 in between and afterwards."""
 
-    def __init__(self, probabilities: Iterable[float]) -> None:
+    def __init__(self, probabilities: Iterable[float], stride: int = 1) -> None:
         self._probabilities = iter(probabilities)
+        self._frames = 0
+        self.stride = stride
 
     def process_streaming_prob(self, features: object) -> float:
-        return next(self._probabilities, 0.0)
+        self._frames += 1
+        return 0.0 if self._frames % self.stride else next(self._probabilities, 0.0)
 
 
 # --- the whole ---

@@ -70,7 +70,7 @@ def _parse(row: Mapping[str, Any], folder: Path, installed: set[str]) -> WakeRow
     if "wake" not in row:
         return None
     word = row["wake"]
-    if word is not None and word not in installed:
+    if word is not None and (not isinstance(word, str) or word not in installed):
         raise ValueError("`wake` must be null or one of " + ", ".join(sorted(installed)))
     return WakeRow(audio_field(row, folder), word)
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from assistant.audio.format import RATE_HZ, Chunk
+from assistant.audio.format import RATE_HZ, Chunk, Samples
 from assistant.errors import SpeechError
 from assistant.settings import WakeConfig
 from assistant.values import WakeDetection
@@ -32,6 +32,8 @@ BUILT_IN_CUTOFFS: Mapping[str, float] = MappingProxyType(
 _NO_CUSTOM: Mapping[str, Path] = MappingProxyType({})
 _FRAME_SAMPLES = 160
 _FEATURES = 40
+_FLOOR_RMS = 10.0
+"""About -70 dBFS, below what microphones themselves hiss."""
 _FORGET_FRAMES = 210
 """Silence that empties the models' memory; the built-in ones remember 1.2 s."""
 _TFLITE_BYTES = range(1_000, 20_000_000)
@@ -89,7 +91,8 @@ class MicroWakeWords:
 
     A word is reported once, when its probability rises above the cut-off. For `refractory_s` after that every word is
     ignored; the models hear on meanwhile, and so does the frontend through `reset()`: it goes on estimating the room's
-    noise.
+    noise. A faint hiss is laid under the audio: the models never heard digital silence when they were trained, and miss
+    words that come out of it.
 
     Raises:
         SpeechError: `wake-model-bad`, `wake-engine-missing`.
@@ -100,6 +103,8 @@ class MicroWakeWords:
 
         self._words = [_Word(model) for model in models]
         self._frontend = MicroWakeWordFeatures()
+        self._hiss = np.random.default_rng(0).normal(0.0, _FLOOR_RMS, 4 * RATE_HZ)
+        self._position = 0
         self._refractory_frames = round(refractory_s * RATE_HZ / _FRAME_SAMPLES)
         self._deaf_frames = 0
 
@@ -112,7 +117,7 @@ class MicroWakeWords:
         if chunk.rate_hz != RATE_HZ:
             raise SpeechError("audio-rate", f"wake words need {RATE_HZ} Hz audio, not {chunk.rate_hz} Hz")
         detection = None
-        for frame in self._frontend.process_streaming(chunk.samples.tobytes()):
+        for frame in self._frontend.process_streaming(self._with_hiss(chunk.samples).tobytes()):
             heard = self._process_frame(frame)
             detection = detection or heard
         return detection
@@ -122,6 +127,12 @@ class MicroWakeWords:
         for word in self._words:
             for _ in range(_FORGET_FRAMES):
                 word.rises(silence)
+
+    def _with_hiss(self, samples: Samples) -> Samples:
+        places = np.arange(self._position, self._position + len(samples)) % len(self._hiss)
+        self._position = int(self._position + len(samples)) % len(self._hiss)
+        mixed: Samples = np.clip(np.rint(samples + self._hiss[places]), -32768, 32767).astype(np.int16)
+        return mixed
 
     def _process_frame(self, frame: _Frame) -> WakeDetection | None:
         risen = [word for word in self._words if word.rises(frame)]
@@ -142,11 +153,16 @@ class _Word:
         self.model = model
         self.probability = 0.0
         self._engine = _load_engine(model)
+        self._frames = 0
 
     def rises(self, frame: _Frame) -> bool:
         """Whether this 10 ms frame lifted the probability above the cut-off."""
+        probability = self._engine.process_streaming_prob(frame)
+        self._frames = (self._frames + 1) % self._engine.stride
+        if self._frames:  # the engine gathers frames and says 0 meanwhile
+            return False
         was_above = self.probability > self.model.cutoff
-        self.probability = min(1.0, self._engine.process_streaming_prob(frame) or 0.0)
+        self.probability = min(1.0, probability or 0.0)
         return self.probability > self.model.cutoff and not was_above
 
 
@@ -193,7 +209,9 @@ def _check_custom(word: str, config_file: Path) -> float:
     """Check a custom word's files, and that loading and running the model doesn't crash. Returns its own cut-off."""
     tflite, cutoff = _read_custom(word, config_file)
     try:
-        size, magic = tflite.stat().st_size, tflite.open("rb").read(8)[4:]
+        size = tflite.stat().st_size
+        with tflite.open("rb") as file:
+            magic = file.read(8)[4:]
     except OSError as exc:
         raise _bad(word, f"can't read {tflite}: {exc.strerror}") from exc
     if size not in _TFLITE_BYTES or magic != b"TFL3":
