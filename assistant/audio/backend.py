@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Protocol
 
 from assistant.audio.format import Chunk, Samples
-from assistant.errors import AudioError
+from assistant.errors import AudioError, BusyError
 from assistant.executor import BoundedExecutor
 
 OnBlock = Callable[[Chunk], None]
@@ -55,6 +56,31 @@ class Backend(Protocol):
         """Look for devices that came or went since the last look. Raises AudioError."""
 
 
+class _Attempt:
+    """An opening that may be given up while its thread is still at it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stream: Stream | None = None
+        self._given_up = False
+
+    def opened(self, stream: Stream) -> Stream:
+        """In the thread: the stream is there; closed again if nobody wants it any more."""
+        with self._lock:
+            self._stream = stream
+            wanted = not self._given_up
+        if not wanted:
+            stream.close()
+        return stream
+
+    def give_up(self) -> None:
+        with self._lock:
+            self._given_up = True
+            stream = self._stream
+        if stream is not None:  # it was opened in the very moment in which it was given up
+            threading.Thread(target=stream.close, name="edgewise-late-close").start()
+
+
 class StreamOpener:
     """Opens and closes streams off the event loop, with a time limit.
 
@@ -72,30 +98,29 @@ class StreamOpener:
         Raises:
             AudioError: what the backend raises, or `device-timeout`. BusyError when earlier attempts still hang.
         """
-        given_up = False
+        attempt = _Attempt()
 
         def work() -> Stream:
             if look_again:
                 backend.refresh()
-            stream = opening()
-            if given_up:
-                stream.close()
-            return stream
+            return attempt.opened(opening())
 
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._executor.run(work)
         except TimeoutError as exc:
+            attempt.give_up()
             raise AudioError("device-timeout", "The sound device does not respond.", retryable=True) from exc
-        finally:
-            given_up = True
+        except asyncio.CancelledError:
+            attempt.give_up()
+            raise
 
     async def close(self, stream: Stream) -> None:
         """Close a stream; one that hangs is left to its thread."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._executor.run(stream.close)
-        except TimeoutError:
+        except (TimeoutError, BusyError):
             pass
 
     def shutdown(self) -> None:

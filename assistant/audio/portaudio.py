@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,9 +23,11 @@ from assistant.errors import AudioError
 
 BLOCK_S = 0.04
 """One wakeup of Python for this much sound, in and out."""
+_INPUT_BUFFER_S = 0.12
 _OUTPUT_BUFFER_S = 0.16
-"""PortAudio's own choice (35 ms on PulseAudio) is less than a block, and underruns all the time."""
-_MOST_CHANNELS = 2
+"""PortAudio's own choice (35 ms on PulseAudio) is less than a block, and underruns all the time. Larger ones save a
+little CPU, but sound then arrives in bursts."""
+_MOST_CHANNELS: Final = 2
 """PulseAudio and PipeWire claim 32 channels; more than two would only be converted to be mixed down again."""
 _CARDS = Path("/proc/asound/cards")
 
@@ -137,8 +139,9 @@ class PortAudioBackend:
             for stream in list(self._open):
                 stream.withdraw()
             self._seen_cards = cards
+            with contextlib.suppress(sd.PortAudioError):  # it is not running when the last look failed
+                sd._terminate()  # noqa: SLF001 - there is no other way to look again
             try:
-                sd._terminate()  # noqa: SLF001 - sounddevice's documented way to look again
                 sd._initialize()  # noqa: SLF001
             except sd.PortAudioError as exc:
                 raise AudioError("portaudio-failed", f"PortAudio does not start: {exc}", retryable=True) from exc
@@ -151,13 +154,14 @@ class PortAudioBackend:
 
             def callback(data: Any, _frames: int, _time: Any, _status: Any) -> None:
                 samples = np.frombuffer(data, np.int16)
-                if channels > 1:
-                    samples = samples.reshape(-1, channels).mean(axis=1).astype(np.int16)
+                if channels == 2:
+                    samples = (np.add(samples[::2], samples[1::2], dtype=np.int32) >> 1).astype(np.int16)
                 else:
                     samples = samples.copy()  # the buffer is PortAudio's
                 on_block(Chunk(samples, chosen.rate_hz))
 
-            raw = self._make(sd.RawInputStream, chosen, channels, callback=callback, finished_callback=on_end)
+            options = {"callback": callback, "finished_callback": on_end}
+            raw = self._make(sd.RawInputStream, chosen, channels, _INPUT_BUFFER_S, **options)
             return self._start(chosen, raw, drain_s=0.0)
 
     def open_output(self, device: str, source: Callable[[int], Pull], on_end: OnEnd) -> PortAudioStream:
@@ -171,17 +175,11 @@ class PortAudioBackend:
                 out = np.frombuffer(data, np.int16).reshape(-1, channels)
                 out[:] = pull(frames)[:, np.newaxis]
 
-            raw = self._make(
-                sd.RawOutputStream,
-                chosen,
-                channels,
-                callback=callback,
-                finished_callback=on_end,
-                latency=_OUTPUT_BUFFER_S,
-            )
+            options = {"callback": callback, "finished_callback": on_end}
+            raw = self._make(sd.RawOutputStream, chosen, channels, _OUTPUT_BUFFER_S, **options)
             return self._start(chosen, raw, drain_s=raw.latency + BLOCK_S)
 
-    def _make(self, kind: Callable[..., Any], device: Device, channels: int, **options: Any) -> Any:
+    def _make(self, kind: Callable[..., Any], device: Device, channels: int, latency: float, **options: Any) -> Any:
         """A sounddevice stream at the device's own rate, not started yet."""
         try:
             return kind(
@@ -189,6 +187,7 @@ class PortAudioBackend:
                 samplerate=device.rate_hz,
                 channels=channels,
                 dtype="int16",
+                latency=latency,
                 blocksize=round(device.rate_hz * BLOCK_S),
                 **options,
             )
