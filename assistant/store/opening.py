@@ -157,9 +157,8 @@ def _writer(connection: sqlite3.Connection) -> str:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
-    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     needed = _value(connection, "PRAGMA page_count") * _value(connection, "PRAGMA page_size")
-    if not busy and path.stat().st_size < needed:
+    if _checkpointed(connection) and path.stat().st_size < needed:
         raise _damage("the file was cut off")
     suspect = _suspect(path)
     if path.stat().st_size > QUICK_CHECK_BYTES and not suspect.exists():
@@ -168,6 +167,17 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     if found != "ok":
         raise _damage(found)
     suspect.unlink(missing_ok=True)
+
+
+def _checkpointed(connection: sqlite3.Connection) -> bool:
+    """Whether the file holds everything and the log nothing. On a full disk the log stays, and works."""
+    try:
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as exc:
+        if exc.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            raise
+        return False
+    return not busy
 
 
 def _migrate(connection: sqlite3.Connection, number: int, statements: Sequence[str]) -> None:

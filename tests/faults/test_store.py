@@ -8,8 +8,9 @@ import math
 import os
 import socket
 import sqlite3
+import subprocess
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -274,6 +275,43 @@ async def test_a_full_disk(tmp_path: Path) -> None:
         await database.read(lambda connection: connection.execute("PRAGMA max_page_count = 1000000").fetchone())
         await turns.append(big)
         assert await turns.recent(9) == [big]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 300 KB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("may not mount a small file system here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.root
+@pytest.mark.slow
+async def test_a_disk_that_is_really_full_can_still_be_read_and_started_from(small_disk: Path) -> None:
+    path, stored = small_disk / "edgewise.db", 0
+
+    async def fill(store: SqliteTurnStore) -> None:
+        nonlocal stored
+        for stored in range(1000):
+            await store.append(replace(TURN, id=f"turn-{stored}", text="word " * 200))
+
+    async with open_database(path) as database:
+        await SqliteDueStore(database).save(ITEM)
+        with pytest.raises(StoreError) as caught:
+            await fill(SqliteTurnStore(database))
+        assert caught.value.code == "disk-full"
+        assert await SqliteDueStore(database).open_items() == [ITEM]
+    async with open_database(path) as database:
+        assert database.set_aside is None
+        assert await SqliteDueStore(database).open_items() == [ITEM]
+        assert len(await SqliteTurnStore(database).recent(1000)) == stored
+    with pytest.raises(StoreError) as caught:
+        await Database.open(small_disk / "another.db")
+    assert caught.value.code == "disk-full"
 
 
 @pytest.mark.parametrize("lock", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"])
