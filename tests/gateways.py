@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator
 from assistant.cloud.client import GrpcCloud
 from assistant.cloud.health import Link, LinkState
 from assistant.config import find_paths, load_config
+from assistant.errors import CloudError
 from assistant.events import LinkChanged
 from assistant.gateway.app import Running, open_gateway
 from assistant.settings import CloudConfig
 from assistant.values import CloudQuestion, Message, new_id
 from tests.fakes import FakeOpenAiServer
 
-COMMAND = "from assistant.cli.gateway import app; app()"
+COMMAND = (sys.executable, "-m", "assistant", "gateway")
 
 
 def question(text: str = "why is the sky blue", *context: Message, deadline_s: float = 30.0) -> CloudQuestion:
@@ -29,14 +30,14 @@ async def gateway_before(upstream: FakeOpenAiServer, *settings: str) -> AsyncIte
     """A gateway in front of the upstream, on a port of its own. `settings`: `section.key=value`."""
     own = ('gateway.listen="127.0.0.1:0"', f'gateway.upstream="{upstream.base_url}"')
     config = load_config(find_paths(), [*own, *settings])
-    async with open_gateway(config, drain_s=0.0) as running:
+    async with open_gateway(config, drain_s=0.5) as running:
         yield running
 
 
 class LinkedCloud:
     """A client of one gateway, with its link and what was published about it."""
 
-    def __init__(self, address: str, *, token: str = "", **settings: object) -> None:
+    def __init__(self, address: str, *, token: str = "", **settings: str | float) -> None:
         base = load_config(find_paths()).settings.cloud
         self.config = CloudConfig.model_validate({**base.model_dump(), "address": address, **settings})
         self.published: list[LinkChanged] = []
@@ -70,6 +71,16 @@ class LinkedCloud:
         await self.cloud.close()
 
 
+async def check_into(linked: LinkedCloud) -> None:
+    """One probe, told to the link."""
+    try:
+        await linked.cloud.check()
+    except CloudError as exc:
+        linked.link.failed(exc.code)
+    else:
+        linked.link.succeeded()
+
+
 def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -94,9 +105,8 @@ class GatewayProcess:
 
     async def start(self) -> None:
         """Return once it listens."""
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", COMMAND, *self._arguments), stdout=-1, stderr=-3
-        )
+        self.said = b""
+        self._process = await asyncio.create_subprocess_exec(*COMMAND, *self._arguments, stdout=-1, stderr=-3)
         assert self._process.stdout is not None
         async with asyncio.timeout(60):
             while b"listens on" not in self.said:
@@ -113,6 +123,11 @@ class GatewayProcess:
         """SIGTERM; its exit status."""
         assert self._process is not None
         self._process.terminate()
+        return await self.ended()
+
+    async def ended(self) -> int:
+        """Its exit status, once it has one."""
+        assert self._process is not None
         async with asyncio.timeout(20):
             return await self._process.wait()
 

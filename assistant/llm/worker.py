@@ -54,6 +54,7 @@ def _load(order: dict[str, Any]) -> Any:
     params.n_parallel = order["parallel"]
     params.cpuparams.n_threads = order["threads"]
     params.sampling.temp = order["temperature"]
+    params.fit_params = False  # sizing for a GPU: takes as long as the loading itself
     params.verbosity = -1
     params.ui = False
     params.endpoint_slots = False

@@ -11,6 +11,7 @@ import pytest
 
 from assistant.dialog.ports import CloudAgent
 from assistant.errors import CloudError
+from assistant.values import CloudQuestion
 from tests.fakes import FakeCloud, FakeOpenAiServer
 from tests.gateways import LinkedCloud, gateway_before, question
 
@@ -49,9 +50,9 @@ async def agent(kind: str, scene: Scene) -> AsyncIterator[CloudAgent]:
 
 def fake_agent(scene: Scene) -> CloudAgent:
     class Watched(FakeCloud):
-        async def converse(self, question: object) -> AsyncGenerator[str, None]:  # type: ignore[override]
+        async def converse(self, question: CloudQuestion) -> AsyncGenerator[str, None]:
             try:
-                async with contextlib.aclosing(super().converse(question)) as pieces:  # type: ignore[arg-type]
+                async with contextlib.aclosing(super().converse(question)) as pieces:
                     async for piece in pieces:
                         yield piece
                         if scene.held:

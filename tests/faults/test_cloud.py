@@ -35,7 +35,7 @@ async def grpc_server(handler: Handler) -> AsyncIterator[str]:
     try:
         yield f"127.0.0.1:{port}"
     finally:
-        await server.stop(0)
+        await server.stop(0.5)  # what just ended may clean up
 
 
 async def outcome(address: str, asked: CloudQuestion | None = None) -> tuple[str, CloudError | None]:
@@ -122,7 +122,7 @@ async def test_streams_that_are_not_right(
     assert len(heard) <= MAX_ANSWER_CHARS
     assert (error.code if error else None) == code
     assert text is None or heard == text
-    assert not caplog.records, "gRPC has nothing to complain about"
+    assert not [entry for entry in caplog.records if entry.name.startswith("grpc")], "gRPC logs tracebacks"
 
 
 RAW = {

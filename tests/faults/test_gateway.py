@@ -84,7 +84,7 @@ async def test_requests_that_break_the_contract(name: str, caplog: pytest.LogCap
         assert "sky" not in details
         assert not server.requests, "it never reached the upstream"
         assert await send(gateway.address, valid().SerializeToString()) == ("OK", "")
-    assert not caplog.records
+    assert not [entry for entry in caplog.records if entry.name.startswith("grpc")], "gRPC logs tracebacks"
 
 
 @pytest.mark.parametrize(
