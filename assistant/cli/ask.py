@@ -123,8 +123,8 @@ def _notes(exchange: Exchange, out: Path | None, speak: bool) -> list[str]:
         duration_s = sum(chunk.duration_s for chunk in exchange.sound)
         notes.append(f"wrote {out} ({duration_s:.1f} s)" if exchange.sound else f"no sound was made for {out}.")
     elif exchange.record.reply and not exchange.spoken:
-        why = (exchange.speaker.problem or "no speaker") if speak else "--no-speak"
-        notes.append(f"the reply was not spoken ({why}); --out reply.wav writes its sound.")
+        why = (exchange.speaker.problem or "There is no speaker.") if speak else "As --no-speak asked."
+        notes.append(f"the reply was not spoken. {why} `--out reply.wav` writes its sound.")
     return notes
 
 
@@ -158,7 +158,7 @@ def _show(exchange: Exchange) -> None:
     route = " · ".join(part for part in (record.layer, record.reason, exchange.sentence) if part)
     lines = [
         ("heard", record.text or "(nothing)") if record.source == "wav" else ("asked", record.text),
-        ("intent", f"{record.intent} {slots} ({record.confidence:.2f})" if record.intent else "(none)"),
+        ("intent", f"{record.intent} {slots}".strip() + f" ({record.confidence:.2f})" if record.intent else "(none)"),
         ("route", route or "(none)"),
         ("reply", record.reply or f"(none: {record.outcome})"),
     ]

@@ -36,8 +36,8 @@ def load(config_file: Path | None, overrides: list[str] | None) -> Config:
 
 
 def log_quietly(config: Config) -> None:
-    """Logging for a command that prints its own results: warnings only, unless the level was set on purpose."""
+    """Logging for a command that tells everything itself: errors only, unless the level was set on purpose."""
     from assistant.logs import setup_logging  # noqa: PLC0415 -- structlog takes 0.1 s
 
     chosen = config.origins["log.level"] != "default"
-    setup_logging(config.settings.log.level if chosen else "warning", config.settings.log.format)
+    setup_logging(config.settings.log.level if chosen else "error", config.settings.log.format)
