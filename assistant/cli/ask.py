@@ -154,7 +154,7 @@ def _facts(exchange: Exchange, out: Path | None, notes: list[str]) -> dict[str, 
 
 def _show(exchange: Exchange) -> None:
     record = exchange.record
-    slots = " ".join(f"{name}={value}" for name, value in record.slots.items())
+    slots = " ".join(f"{name}={value}" for name, value in sorted(record.slots.items()))
     route = " · ".join(part for part in (record.layer, record.reason, exchange.sentence) if part)
     lines = [
         ("heard", record.text or "(nothing)") if record.source == "wav" else ("asked", record.text),

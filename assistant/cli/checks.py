@@ -284,5 +284,6 @@ async def check_gateway(cloud: CloudConfig) -> Check:
             stack.push_async_callback(client.close)
             await client.check()
     except EdgewiseError as exc:
-        return failure("gateway", exc)
+        todo = exc.hint or f"Start the gateway at {cloud.address} (`assistant gateway run`), or mend cloud.address."
+        return Check("gateway", "fail", f"{exc.message} [{exc.code}]", todo)
     return Check("gateway", "ok", f"{cloud.address} answers")

@@ -33,7 +33,7 @@ def test_every_command_explains_itself(name: str) -> None:
 
 def leaves() -> list[list[str]]:
     """Every command that does something, as its words."""
-    found = []
+    found: list[list[str]] = []
     for name, entry in COMMANDS.items():
         command = _load(entry)
         found += [[name, sub] for sub in command.commands] if entry.group else [[name]]
