@@ -93,7 +93,7 @@ async def _ask(config: Config, request: str, *, wants_sound: bool, speak: bool) 
         record=record,
         sentence=next((event.sentence for event in events if isinstance(event, Routed)), ""),
         failures=tuple(event for event in events if isinstance(event, Failed)),
-        spoken=any(isinstance(event, PlaybackStarted) for event in events),
+        spoken=bool(status.speaker.name) and any(isinstance(event, PlaybackStarted) for event in events),
         speaker=status.speaker,
         sound=tuple(sound),
         daemon=daemon,
