@@ -16,7 +16,7 @@ from assistant.cloud.health import HealthMonitor
 from assistant.errors import CloudError, ConfigError
 from assistant.values import Message
 from tests.fakes import FakeOpenAiServer
-from tests.gateways import GatewayProcess, LinkedCloud, RawServer, gateway_before, question
+from tests.gateways import GatewayProcess, LinkedCloud, RawServer, free_port, gateway_before, question
 
 TLS = Path(__file__).with_name("tls")
 
@@ -59,6 +59,15 @@ async def test_a_gateway_that_is_killed_and_started_again() -> None:
             assert await linked.until(up=True, within_s=5) < 2.0, "gRPC's own backoff doesn't delay it"
             assert await linked.ask() == "Blue light."
         assert [event.up for event in linked.published] == [True, False, True]
+
+
+@pytest.mark.real_time
+async def test_the_first_probe_after_a_failure_tries_at_once() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    async with FakeOpenAiServer("Blue.") as server, LinkedCloud(address) as linked:
+        assert (await failing(linked)).code == "cloud-unreachable"
+        async with gateway_before(server, f'gateway.listen="{address}"'):
+            await linked.cloud.check()  # would fail for a second or more if gRPC's own backoff counted
 
 
 @pytest.mark.real_time
