@@ -28,7 +28,7 @@ class PrerollRing:
             return
         self._chunks.append(chunk)
         self._samples += len(chunk.samples)
-        keep_samples = self._keep_s * chunk.rate_hz
+        keep_samples = round(self._keep_s * chunk.rate_hz)
         while self._samples - len(self._chunks[0].samples) >= keep_samples:
             self._samples -= len(self._chunks.popleft().samples)
 

@@ -130,7 +130,7 @@ class VirtualSpeaker:
     """Pulls the mixer as a sound card would, and keeps what it pulled.
 
     `realtime`: at the pace of the loop's clock. Otherwise as fast as there is something to play: a voice that waits
-    for its synthesis is waited for, so nothing but the sound itself is recorded.
+    for its synthesis is waited for, so nothing but the sound itself is recorded. Not for endless sound: no time passes.
     Overflow policy of the recording: the oldest part is dropped beyond `longest_s`.
     """
 
