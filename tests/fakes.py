@@ -515,7 +515,7 @@ class FakeTarget:
 
     async def change_timer(self, item_id: str, change: str) -> DueItem:
         if item_id not in self.items:
-            raise SkillError("timer-unknown", "there is no such timer", hint="Näher hinsehen.")
+            raise SkillError("due-unknown", "there is no such timer", hint="Näher hinsehen.")
         states = {"cancel": DueState.CANCELLED, "pause": DueState.PAUSED, "resume": DueState.RUNNING}
         return self._keep(replace(self.items[item_id], state=states[change]))
 

@@ -19,7 +19,6 @@ from assistant.daemon import Assistant, Sound, open_assistant
 from assistant.events import Event, Reply, Transcript, TurnEnded
 from assistant.models import Models
 from assistant.speech.stt import WhisperTranscriber
-from assistant.speech.tts import PiperSynthesizer
 from assistant.values import Clock
 
 VIRTUAL = DeviceStatus("virtual", "")
@@ -82,21 +81,21 @@ async def open_house(config: Config, *, realtime: bool = True, clock: Clock | No
             yield house
 
 
-@contextlib.asynccontextmanager
-async def open_voice(models_dir: Path) -> AsyncIterator[PiperSynthesizer]:
-    """The user's voice: the same voice, spoken into the microphone."""
-    voice = PiperSynthesizer(Models(models_dir).path("voice-joe"))
-    await voice.start()
-    try:
-        yield voice
-    finally:
-        await voice.close()
+class UserVoice:
+    """The user: the same voice without its randomness, so that a test says the same every time."""
 
+    def __init__(self, models_dir: Path) -> None:
+        from piper import PiperVoice
 
-async def spoken(voice: PiperSynthesizer, text: str) -> Chunk:
-    """`text` as sound."""
-    parts = [chunk async for chunk in voice.synthesize(text)]
-    return Chunk(np.concatenate([part.samples for part in parts]), parts[0].rate_hz)
+        self._voice = PiperVoice.load(Models(models_dir).path("voice-joe") / "en_US-joe-medium.onnx")
+
+    def says(self, text: str) -> Chunk:
+        """`text` as sound."""
+        from piper import SynthesisConfig
+
+        plainly = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
+        parts = [part.audio_int16_array for part in self._voice.synthesize(text, plainly)]
+        return Chunk(np.concatenate(parts), self._voice.config.sample_rate)
 
 
 async def written(models_dir: Path, sound: Chunk) -> str:

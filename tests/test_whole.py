@@ -23,7 +23,7 @@ from assistant.events import (
 )
 from assistant.values import Outcome, State
 from tests.fakes import FakeOpenAiServer
-from tests.house import House, open_house, open_voice, spoken, written
+from tests.house import House, UserVoice, open_house, written
 from tests.virtual_time import VirtualClock
 
 pytestmark = pytest.mark.models
@@ -33,9 +33,10 @@ TEN_MINUTES = re.compile(r"\b(10|ten)[ -]minutes?")
 
 async def test_a_timer_set_by_voice_is_confirmed_by_voice_and_rings(config: Config) -> None:
     models_dir = config.paths.models_dir
-    async with open_voice(models_dir) as voice, open_house(config, clock=VirtualClock()) as house:
+    voice = UserVoice(models_dir)
+    async with open_house(config, clock=VirtualClock()) as house:
         house.microphone.pause(1.0)
-        house.microphone.say(await spoken(voice, "okay nabu, set a timer for ten minutes"))
+        house.microphone.say(voice.says("okay nabu, set a timer for ten minutes"))
         detected = await house.until(lambda event: isinstance(event, WakeWordDetected))
         assert isinstance(detected, WakeWordDetected)
         assert detected.word == "okay_nabu"
@@ -51,29 +52,31 @@ async def test_a_timer_set_by_voice_is_confirmed_by_voice_and_rings(config: Conf
         house.speaker.forget()
         await house.until(lambda event: isinstance(event, RingStarted), timeout_s=700)
         house.microphone.pause(2.0)
-        house.microphone.say(await spoken(voice, "okay nabu"))
+        house.microphone.say(voice.says("okay nabu"))
         await house.until(lambda event: isinstance(event, RingStopped))
         assert house.speaker.recorded().duration_s > 1.0
         assert not house.assistant.timers()
 
 
 async def test_nothing_said_after_the_wake_word_ends_in_silence(config: Config) -> None:
-    async with open_voice(config.paths.models_dir) as voice, open_house(config, clock=VirtualClock()) as house:
+    voice = UserVoice(config.paths.models_dir)
+    async with open_house(config, clock=VirtualClock()) as house:
         house.microphone.pause(1.0)
-        house.microphone.say(await spoken(voice, "okay nabu"))
+        house.microphone.say(voice.says("okay nabu"))
         transcript, reply, end = await house.turn()
         assert (transcript, reply, end.outcome) == ("", "", Outcome.NOTHING_HEARD)
 
 
 async def test_a_missing_duration_is_asked_for_and_answered_without_wake_word(config: Config) -> None:
-    async with open_voice(config.paths.models_dir) as voice, open_house(config, clock=VirtualClock()) as house:
+    voice = UserVoice(config.paths.models_dir)
+    async with open_house(config, clock=VirtualClock()) as house:
         house.microphone.pause(1.0)
-        house.microphone.say(await spoken(voice, "okay nabu, set a timer"))
+        house.microphone.say(voice.says("okay nabu, set a timer"))
         _, reply, end = await house.turn()
         assert end.outcome is Outcome.ASKED_BACK
         assert "how long" in reply.lower()
         house.microphone.pause(0.5)
-        house.microphone.say(await spoken(voice, "ten minutes."))
+        house.microphone.say(voice.says("ten minutes."))
         _, reply, end = await house.turn()
         assert TEN_MINUTES.search(reply.lower())
         assert end.outcome is Outcome.ANSWERED
@@ -81,11 +84,12 @@ async def test_a_missing_duration_is_asked_for_and_answered_without_wake_word(co
 
 
 async def test_a_wake_word_interrupts_a_long_reply(config: Config) -> None:
-    async with open_voice(config.paths.models_dir) as voice, open_house(config, clock=VirtualClock()) as house:
+    voice = UserVoice(config.paths.models_dir)
+    async with open_house(config, clock=VirtualClock()) as house:
         house.microphone.pause(1.0)
-        house.microphone.say(await spoken(voice, "okay nabu, what can you do?"))
+        house.microphone.say(voice.says("okay nabu, what can you do?"))
         await house.until(lambda event: isinstance(event, PlaybackStarted))
-        house.microphone.say(await spoken(voice, "okay nabu, stop."))
+        house.microphone.say(voice.says("okay nabu, stop."))
         _, _, end = await house.turn()
         assert end.outcome is Outcome.INTERRUPTED
         transcript, _, end = await house.turn()
@@ -98,8 +102,9 @@ async def test_a_question_crosses_to_the_cloud_and_back_through_an_outage(config
     async with FakeOpenAiServer("Mount ", "Everest ", "is the highest. ", "It is in Asia.") as llm:
         address = f"127.0.0.1:{_free_port()}"
         config = load_config(config.paths, [f'cloud.address="{address}"', "cloud.probe_interval_s=1.0"])
-        async with open_voice(config.paths.models_dir) as voice, open_house(config) as house:
-            question = await spoken(voice, "okay nabu, which mountain is the highest in the world?")
+        voice = UserVoice(config.paths.models_dir)
+        async with open_house(config) as house:
+            question = voice.says("okay nabu, which mountain is the highest in the world?")
             gateway = await _start_gateway(address, llm.base_url)
             await house.until(lambda event: isinstance(event, LinkChanged) and event.up, timeout_s=20)
             reply, _ = await _ask(house, question)

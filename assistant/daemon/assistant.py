@@ -59,11 +59,17 @@ MAX_ASKS = 16
 
 @contextlib.asynccontextmanager
 async def open_assistant(
-    config: Config, sound: SoundMaker | None = None, *, audio_devices: bool = False, clock: Clock | None = None
+    config: Config,
+    sound: SoundMaker | None = None,
+    *,
+    audio_devices: bool = False,
+    clock: Clock | None = None,
+    engines: Engines | None = None,
 ) -> AsyncIterator[Assistant]:
     """A running assistant that holds its state directory's lock.
 
     Without `sound` it hears nobody and is asked by text and file; with `audio_devices` it speaks all the same.
+    `clock` and `engines` replace the system's clock and the real engines.
 
     Raises:
         EdgewiseError: `already-running`, `state-unwritable`, StoreError, ConfigError.
@@ -71,7 +77,8 @@ async def open_assistant(
     with single_instance(config.paths.lock_file):
         if sound is None and audio_devices:
             sound = functools.partial(device_sound, config.settings.audio, microphone=False)
-        assistant = Assistant(config, clock or SystemClock())
+        models = Models(config.paths.models_dir, config.paths.user_manifest)
+        assistant = Assistant(config, clock or SystemClock(), engines or Engines(config, models))
         async with AsyncExitStack() as stack:
             await assistant.start(stack, sound)
             yield assistant
@@ -80,7 +87,7 @@ async def open_assistant(
 class Assistant:
     """`control.ports.ControlTarget`. Built and started by `open_assistant`."""
 
-    def __init__(self, config: Config, clock: Clock) -> None:
+    def __init__(self, config: Config, clock: Clock, engines: Engines) -> None:
         self._config = config
         self._settings = config.settings
         self._clock = clock
@@ -94,7 +101,7 @@ class Assistant:
         self._thinking = BoundedExecutor("understanding", max_pending=MAX_ASKS)
         self._unfinished: set[asyncio.Task[Any]] = set()
         self.bus = EventBus()
-        self.engines = Engines(config, Models(config.paths.models_dir, config.paths.user_manifest))
+        self.engines = engines
 
     async def start(self, stack: AsyncExitStack, sound: SoundMaker | None) -> None:
         """Start every part in order; `stack` stops them in reverse."""

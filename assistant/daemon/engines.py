@@ -11,7 +11,7 @@ import structlog
 
 from assistant.audio.format import Chunk
 from assistant.config import Config
-from assistant.dialog.ports import VoiceActivity, WakeDetector
+from assistant.dialog.ports import Synthesizer, Transcriber, VoiceActivity, WakeDetector
 from assistant.errors import EdgewiseError
 from assistant.executor import BoundedExecutor
 from assistant.models import Models
@@ -88,7 +88,7 @@ class Starting(Generic[T]):
 class LazyTranscriber:
     """`dialog.ports.Transcriber` that waits for its engine."""
 
-    def __init__(self, engine: Starting[WhisperTranscriber]) -> None:
+    def __init__(self, engine: Starting[Transcriber]) -> None:
         self._engine = engine
 
     async def transcribe(self, audio: Chunk) -> Transcription:
@@ -98,7 +98,7 @@ class LazyTranscriber:
 class LazySynthesizer:
     """`dialog.ports.Synthesizer` that waits for its engine."""
 
-    def __init__(self, engine: Starting[PiperSynthesizer]) -> None:
+    def __init__(self, engine: Starting[Synthesizer]) -> None:
         self._engine = engine
 
     async def synthesize(self, text: str) -> AsyncIterator[Chunk]:
@@ -117,14 +117,14 @@ class Engines:
         self._models = models
         self._loading = BoundedExecutor("loading", workers=2, max_pending=8)
         self.nlu: Starting[Understander] = Starting("nlu", self._load_nlu)
-        self.stt: Starting[WhisperTranscriber] = Starting("stt", self._load_stt)
-        self.tts: Starting[PiperSynthesizer] = Starting("tts", self._load_tts)
+        self.stt: Starting[Transcriber] = Starting("stt", self._load_stt)
+        self.tts: Starting[Synthesizer] = Starting("tts", self._load_tts)
 
     async def stop(self) -> None:
         """Give up what loads, close what is loaded."""
         await self.nlu.stop()
         for engine in (await self.stt.stop(), await self.tts.stop()):
-            if engine:
+            if isinstance(engine, WhisperTranscriber | PiperSynthesizer):
                 await engine.close()
         self._loading.close()
 
@@ -156,7 +156,7 @@ class Engines:
         names = [*self._settings.wake.names, *(word.replace("_", " ") for word in self._settings.wake.words)]
         return await self._loading.run(lambda: Understander(names=names))
 
-    async def _load_stt(self) -> WhisperTranscriber:
+    async def _load_stt(self) -> Transcriber:
         stt = self._settings.stt
         engine = WhisperTranscriber(
             await self._loading.run(self._models.path, stt.model),
@@ -168,7 +168,7 @@ class Engines:
         await engine.start()
         return engine
 
-    async def _load_tts(self) -> PiperSynthesizer:
+    async def _load_tts(self) -> Synthesizer:
         tts = self._settings.tts
         engine = PiperSynthesizer(
             await self._loading.run(self._models.path, tts.voice),

@@ -1,0 +1,131 @@
+"""A conversation as a timeline, played to a whole assistant in virtual time.
+
+    script = Script()
+    script.says(1.0, "set a timer for five seconds")       # wake word and request, from that second on
+    played = await script.play(config, until_s=20.0)
+    assert played.replies == ["..."]
+
+Understanding, skills, timers, store, router and mixer are the real ones; hearing and speaking are fakes: loud sound is
+speech, and what it says is what the script wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from assistant.audio.format import RATE_HZ, Chunk
+from assistant.audio.mixer import Mixer
+from assistant.audio.virtual import VirtualMicrophone, VirtualSpeaker
+from assistant.config import Config
+from assistant.control.ports import DeviceStatus
+from assistant.daemon import Assistant, Sound, open_assistant
+from assistant.events import Event, PlaybackFinished, Reply, TurnEnded
+from assistant.models import Models
+from assistant.values import Clock, DueItem, Outcome
+from tests.fakes import FakeEngines
+from tests.virtual_time import VirtualClock
+
+WAKE_S = 0.4
+_VIRTUAL = DeviceStatus("virtual", "")
+
+
+@dataclass(slots=True)
+class Played:
+    """What came of a script."""
+
+    events: list[tuple[float, Event]] = field(default_factory=list)
+    """With the seconds since the start."""
+    timers: list[DueItem] = field(default_factory=list)
+    heard_s: float = 0.0
+    """Sound that came out of the speaker."""
+    spoken: list[str] = field(default_factory=list)
+
+    def of(self, *kinds: type[Event]) -> list[Event]:
+        """The events of these kinds, in order."""
+        return [event for _, event in self.events if isinstance(event, kinds)]
+
+    def at_s(self, kind: type[Event]) -> float:
+        """When the first event of that kind came."""
+        return next(at_s for at_s, event in self.events if isinstance(event, kind))
+
+    @property
+    def replies(self) -> list[str]:
+        return [event.text for event in self.of(Reply) if isinstance(event, Reply)]
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return [event.outcome for event in self.of(TurnEnded) if isinstance(event, TurnEnded)]
+
+    @property
+    def interrupted(self) -> int:
+        """Playbacks that were cut short."""
+        return sum(event.interrupted for event in self.of(PlaybackFinished) if isinstance(event, PlaybackFinished))
+
+
+Step = Callable[[Assistant], Awaitable[object]]
+
+
+class Script:
+    """Who says what when. Times are seconds since the assistant began to listen."""
+
+    def __init__(self) -> None:
+        self._sounds: list[tuple[float, float]] = []
+        self._texts: list[str] = []
+        self._steps: list[tuple[float, Step]] = []
+
+    def says(self, at_s: float, text: str, *, length_s: float = 1.5, wake: bool = True) -> None:
+        """The user says the wake word and `text`; nothing but the wake word when `text` is empty."""
+        length_s = length_s if text else 0.0
+        self._sounds.append((at_s, length_s + (WAKE_S if wake else 0.0)))
+        if text:
+            self._texts.append(text)
+
+    def does(self, at_s: float, step: Step) -> None:
+        """Something else happens."""
+        self._steps.append((at_s, step))
+
+    async def play(
+        self, config: Config, *, until_s: float, clock: Clock | None = None, engines: FakeEngines | None = None
+    ) -> Played:
+        """Run the timeline to its end on a fresh assistant (with the state that `config` points to)."""
+        engines = engines or FakeEngines(config, Models(config.paths.models_dir))
+        engines.transcriber.script.extend(self._texts)
+        microphone = VirtualMicrophone(realtime=True, room_tone_dbfs=-80.0)
+        mixer = Mixer(16_000, volume=100)
+        speaker = VirtualSpeaker(mixer, realtime=True)
+        played = Played()
+
+        async def sound(_: Callable[[Event], None]) -> Sound:
+            return Sound(microphone, mixer, speaker.run, _VIRTUAL, _VIRTUAL)
+
+        async with open_assistant(config, sound, clock=clock or VirtualClock(), engines=engines) as assistant:
+            loop = asyncio.get_running_loop()
+            began_s = loop.time()
+            with assistant.bus.watch(lambda event: played.events.append((loop.time() - began_s, event))):
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(_speak(microphone, sorted(self._sounds)))
+                    for at_s, step in self._steps:
+                        group.create_task(_later(at_s, step, assistant))
+                    group.create_task(asyncio.sleep(until_s))
+            played.timers = [item for item, _ in assistant.timers()]
+        played.heard_s = float(np.count_nonzero(np.abs(speaker.recorded().samples) > 50)) / mixer.rate_hz
+        played.spoken = engines.synthesizer.spoken
+        return played
+
+
+async def _speak(microphone: VirtualMicrophone, sounds: Sequence[tuple[float, float]]) -> None:
+    began_s = asyncio.get_running_loop().time()
+    for at_s, length_s in sounds:
+        await asyncio.sleep(max(0.0, began_s + at_s - asyncio.get_running_loop().time()))
+        times_s = np.arange(round(length_s * RATE_HZ)) / RATE_HZ
+        voice = (12_000 * np.sin(2 * np.pi * 220 * times_s)).astype(np.int16)
+        microphone.say(Chunk(voice, RATE_HZ))
+
+
+async def _later(at_s: float, step: Step, assistant: Assistant) -> None:
+    await asyncio.sleep(at_s)
+    await step(assistant)

@@ -1,0 +1,186 @@
+"""Conversations as timelines: everything real but ears, voice and time."""
+
+from __future__ import annotations
+
+import pytest
+
+from assistant.config import Config, load_config
+from assistant.daemon import Assistant
+from assistant.errors import SpeechError
+from assistant.events import (
+    Failed,
+    PlaybackFinished,
+    PlaybackStarted,
+    RingStarted,
+    RingStopped,
+    Routed,
+    SpeechEnded,
+    StateChanged,
+    Transcript,
+    TurnEnded,
+    TurnEvent,
+    TurnStarted,
+    WakeWordDetected,
+)
+from assistant.models import Models
+from assistant.values import DueState, Outcome
+from tests.fakes import FakeEngines
+from tests.script import Script
+from tests.virtual_time import VirtualClock
+
+
+async def test_a_request_is_heard_answered_and_spoken(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "set a timer for ten minutes")
+    played = await script.play(config, until_s=15)
+    assert played.outcomes == [Outcome.ANSWERED]
+    assert "10 minutes" in played.replies[0] or "Ten minutes" in played.replies[0]
+    assert played.heard_s > 0.5
+    assert [item.duration_s for item in played.timers] == [600]
+
+
+async def test_a_turn_tells_its_life_in_order(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "what time is it")
+    played = await script.play(config, until_s=15)
+    kinds = [type(event) for event in played.of(TurnEvent)]
+    assert kinds[:2] == [TurnStarted, WakeWordDetected]
+    assert kinds[-1] is TurnEnded
+    for earlier, later in [
+        (SpeechEnded, Transcript),
+        (Transcript, Routed),
+        (Routed, PlaybackStarted),
+        (PlaybackStarted, PlaybackFinished),
+    ]:
+        assert kinds.index(earlier) < kinds.index(later)
+    states = [(event.old, event.new) for event in played.of(StateChanged) if isinstance(event, StateChanged)]
+    assert [new for _, new in states] == ["listening", "processing", "responding", "idle"]
+    assert all(states[index][1] == states[index + 1][0] for index in range(len(states) - 1))
+
+
+async def test_the_turn_ends_after_the_configured_silence(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "what time is it", length_s=2.0)
+    played = await script.play(config, until_s=15)
+    assert played.at_s(SpeechEnded) == pytest.approx(1.0 + 0.4 + 2.0 + config.settings.endpoint.silence_s, abs=0.2)
+
+
+async def test_wake_word_and_then_nothing_costs_the_no_speech_timeout_and_no_word(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "")
+    played = await script.play(config, until_s=20)
+    assert played.outcomes == [Outcome.NOTHING_HEARD]
+    assert not played.spoken[len(_rendered_ahead(played.spoken)) :]
+    assert played.at_s(TurnEnded) < 1.5 + config.settings.endpoint.no_speech_timeout_s + 1.0
+
+
+async def test_a_timer_rings_until_the_wake_word_and_then_listens(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "set a timer for twenty seconds")
+    script.says(40.0, "what time is it")
+    played = await script.play(config, until_s=60)
+    assert played.at_s(RingStopped) - played.at_s(RingStarted) == pytest.approx(40.0 + 0.3 - 24.5, abs=3.0)
+    assert played.outcomes == [Outcome.ANSWERED, Outcome.ANSWERED]
+    assert not played.timers
+
+
+async def test_the_wake_word_interrupts_a_reply(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "what can you do")
+    script.says(6.0, "stop")
+    played = await script.play(config, until_s=25)
+    assert played.outcomes[0] is Outcome.INTERRUPTED
+    assert played.interrupted >= 1
+    assert len(played.outcomes) == 2
+
+
+async def test_a_question_of_ours_is_answered_without_wake_word(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "set a timer")
+    script.says(9.0, "ten minutes", wake=False)
+    played = await script.play(config, until_s=25)
+    assert played.outcomes == [Outcome.ASKED_BACK, Outcome.ANSWERED]
+    assert [item.duration_s for item in played.timers] == [600]
+
+
+async def test_an_open_question_without_a_cloud_is_answered_truthfully(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "who wrote the origin of species")
+    played = await script.play(config, until_s=25)
+    assert played.outcomes == [Outcome.OFFLINE]
+    assert "no cloud model" in played.replies[0]
+
+
+async def test_what_ended_while_off_is_told_once(config: Config) -> None:
+    clock = VirtualClock()
+    script = Script()
+    script.says(1.0, "set a pasta timer for two minutes")
+    first = await script.play(config, until_s=15, clock=clock)
+    assert len(first.timers) == 1
+
+    clock.boot_id = "boot-2"
+    clock.shift_wall_s += 3600
+    second = await Script().play(config, until_s=15, clock=clock)
+    assert [text for text in second.spoken if "pasta" in text] == ["While I was off, your pasta timer ended."]
+    third = await Script().play(config, until_s=15, clock=clock)
+    assert not [text for text in third.spoken if "pasta" in text]
+
+
+async def test_a_recogniser_that_fails_is_told_and_the_next_turn_works(config: Config) -> None:
+    engines = FakeEngines(config, Models(config.paths.models_dir))
+    engines.transcriber.script.append(SpeechError("stt-failed", "the engine broke"))
+    script = Script()
+    script.says(1.0, "")
+    script._sounds.append((1.4, 1.5))
+    script.says(12.0, "what time is it")
+    played = await script.play(config, until_s=30, engines=engines)
+    assert played.outcomes == [Outcome.FAILED, Outcome.ANSWERED]
+    assert [event.code for event in played.of(Failed) if isinstance(event, Failed)] == ["stt-failed"]
+    assert "something went wrong" in played.replies[0]
+
+
+async def test_a_voice_that_fails_loses_no_action(config: Config) -> None:
+    engines = FakeEngines(config, Models(config.paths.models_dir))
+    engines.synthesizer.error = SpeechError("tts-failed", "the engine broke")
+    script = Script()
+    script.says(1.0, "set a timer for ten minutes")
+    played = await script.play(config, until_s=15, engines=engines)
+    assert len(played.timers) == 1
+    assert played.timers[0].state is DueState.RUNNING
+    assert "tts-failed" in [event.code for event in played.of(Failed) if isinstance(event, Failed)]
+
+
+async def test_asking_by_text_while_somebody_speaks_disturbs_nobody(config: Config) -> None:
+    replies: list[str] = []
+
+    async def ask(assistant: Assistant) -> None:
+        record = await assistant.ask(
+            text="what is two plus two", audio=None, source="text", speak=False, on_audio=None, on_event=None
+        )
+        replies.append(record.reply)
+
+    script = Script()
+    script.says(1.0, "set a timer for ten minutes")
+    script.does(1.7, ask)
+    played = await script.play(config, until_s=15)
+    assert "4" in replies[0] or "four" in replies[0].lower()
+    assert played.outcomes.count(Outcome.ANSWERED) == 2
+
+
+async def test_without_wake_words_the_voice_itself_begins_a_turn(config: Config) -> None:
+    class Wordless(FakeEngines):
+        async def load_wake(self) -> None:
+            return None
+
+    config = load_config(config.paths, ["wake.words=[]"])
+    script = Script()
+    script.says(1.0, "what time is it", wake=False)
+    played = await script.play(config, until_s=15, engines=Wordless(config, Models(config.paths.models_dir)))
+    assert played.outcomes == [Outcome.ANSWERED]
+    assert not played.of(WakeWordDetected)
+
+
+def _rendered_ahead(spoken: list[str]) -> list[str]:
+    from assistant.dialog.phrases import FREQUENT
+
+    return [text for text in spoken if text in FREQUENT]
