@@ -18,7 +18,7 @@ from assistant.values import DueItem, DueState
 
 T = TypeVar("T")
 
-LONGEST_S = 31 * 86_400.0
+LONGEST_S = 7 * 86_400.0
 UNITS_S = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
 ID_PREFIX_CHARS = 4
 """A beginning of an id shorter than this names nothing: `1` is the first in the list."""
@@ -98,7 +98,7 @@ def parse_duration(text: str) -> float:
     """Seconds in `10m`, `1h30m`, `2.5h`, `90s`, `5:00` (minutes) or `1:30:00` (hours).
 
     Raises:
-        typer.BadParameter: anything else, nothing at all, or more than 31 days.
+        typer.BadParameter: anything else, nothing at all, or more than 7 days.
     """
     compact = re.sub(r"\s+", "", text.lower())
     units = re.fullmatch(r"(?:[0-9]+(?:\.[0-9]+)?[dhms])+", compact)
@@ -111,7 +111,7 @@ def parse_duration(text: str) -> float:
     else:
         raise typer.BadParameter(f"{text!r} is not a length of time; write 10m, 90s, 1h30m or 1:30:00")
     if not 0 < duration_s <= LONGEST_S:
-        raise typer.BadParameter("a timer is longer than nothing and at most 31 days")
+        raise typer.BadParameter("a timer is longer than nothing and at most 7 days")
     return duration_s
 
 

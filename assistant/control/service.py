@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 MAX_CALLS = 64
 MAX_BEHIND_BYTES = 16 * 2**20
 AUDIO_PIECE_BYTES = 64 * 2**10
-MAX_TIMER_S = 31 * 86_400.0
+MAX_TIMER_S = 7 * 86_400.0
 DECODE_TIMEOUT_S = 20.0
 WRITE_TIMEOUT_S = 60.0
 
@@ -221,7 +221,7 @@ class _Service:
     async def AddTimer(self, request: Any, context: Any) -> Any:  # noqa: N802
         async with _errors_sent(context):
             if not (math.isfinite(request.duration_s) and 0 < request.duration_s <= MAX_TIMER_S):
-                raise _bad_request("a timer's length is more than 0 and at most 31 days")
+                raise _bad_request("a timer's length is more than 0 and at most 7 days")
             if len(request.name.encode()) > MAX_NAME_BYTES:
                 raise _bad_request(f"a timer's name has at most {MAX_NAME_BYTES} bytes")
             return _due_pb(await self._target.add_timer(request.duration_s, request.name.strip()))

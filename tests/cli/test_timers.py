@@ -38,7 +38,7 @@ FOUND = [item("0198-aaaa", "tea"), item("0198-bbbb", "2"), item("0199-cccc"), it
         ("5:00", 300),
         ("90:00", 5_400),
         ("1:30:00", 5_400),
-        ("31d", 31 * 86_400),
+        ("7d", 7 * 86_400),
     ],
 )
 def test_lengths_of_time(text: str, seconds: float) -> None:
@@ -65,7 +65,7 @@ def test_lengths_of_time(text: str, seconds: float) -> None:
         "1:2:3:4",
         "0s",
         "0:00",
-        "32d",
+        "8d",
         "9" * 400 + "d",
         "٣m",
         "1..5m",

@@ -162,7 +162,7 @@ async def test_timers_are_added_listed_paused_resumed_and_cancelled(tmp_path: Pa
         assert await client.timers() == []
         with pytest.raises(ControlError) as caught:
             await client.change_timer("nope", "cancel")
-    assert (caught.value.code, caught.value.hint) == ("timer-unknown", "Näher hinsehen.")
+    assert (caught.value.code, caught.value.hint) == ("due-unknown", "Näher hinsehen.")
 
 
 async def test_watching_begins_with_the_state_of_things_then_follows(tmp_path: Path) -> None:

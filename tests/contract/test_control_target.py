@@ -1,0 +1,113 @@
+"""The running assistant and its fake give the control service the same things."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+
+import pytest
+
+from assistant.audio.format import Chunk
+from assistant.config import Config
+from assistant.control.ports import ControlTarget
+from assistant.daemon import open_assistant
+from assistant.errors import EdgewiseError
+from assistant.events import DueChanged, Event, Routed, TurnEnded, TurnEvent, TurnStarted
+from assistant.values import DueState, Outcome, State
+from tests.fakes import FakeTarget
+
+Opener = Callable[[Config], AbstractAsyncContextManager[ControlTarget]]
+
+
+@contextlib.asynccontextmanager
+async def real(config: Config) -> AsyncIterator[ControlTarget]:
+    async with open_assistant(config) as assistant:
+        yield assistant
+
+
+@contextlib.asynccontextmanager
+async def fake(_config: Config) -> AsyncIterator[ControlTarget]:
+    yield FakeTarget()
+
+
+BOTH = pytest.mark.parametrize("opened", [real, fake], ids=["assistant", "fake"])
+
+
+@BOTH
+async def test_status_of_an_idle_assistant(config: Config, opened: Opener) -> None:
+    async with opened(config) as target:
+        status = target.status()
+        assert status.state is State.IDLE
+        assert status.version
+        assert status.uptime_s >= 0
+        assert status.active_timers == 0
+        assert bool(status.microphone.name) != bool(status.microphone.problem)
+        assert bool(status.speaker.name) != bool(status.speaker.problem)
+        assert status.link_reason
+
+
+@BOTH
+async def test_a_question_by_text_is_a_turn_from_its_start_to_its_end(config: Config, opened: Opener) -> None:
+    events: list[Event] = []
+    async with opened(config) as target:
+        record = await target.ask(
+            text="set a timer for ten minutes",
+            audio=None,
+            source="text",
+            speak=False,
+            on_audio=None,
+            on_event=events.append,
+        )
+    assert (record.text, record.source, record.outcome) == ("set a timer for ten minutes", "text", Outcome.ANSWERED)
+    assert record.intent == "HassStartTimer"
+    assert record.slots["minutes"] == 10
+    assert record.reply
+    assert isinstance(events[0], TurnStarted)
+    assert events[-1] == TurnEnded(turn_id=record.id, outcome=Outcome.ANSWERED)
+    assert any(isinstance(event, Routed) for event in events)
+    assert all(event.turn_id == record.id for event in events if isinstance(event, TurnEvent))
+
+
+@BOTH
+async def test_timers_are_kept_and_changed(config: Config, opened: Opener) -> None:
+    async with opened(config) as target:
+        with target.bus.subscribe() as subscription:
+            added = await target.add_timer(90.0, "tea")
+            assert await anext(subscription) == DueChanged(item=added)
+        assert (added.name, added.state, added.duration_s) == ("tea", DueState.RUNNING, 90.0)
+        [(item, remaining_s)] = target.timers()
+        assert item == added
+        assert 0 < remaining_s <= 90.0
+        for change, state in (("pause", DueState.PAUSED), ("resume", DueState.RUNNING), ("cancel", DueState.CANCELLED)):
+            assert (await target.change_timer(added.id, change)).state is state
+        assert list(target.timers()) == []
+
+
+@BOTH
+async def test_a_timer_nobody_set(config: Config, opened: Opener) -> None:
+    async with opened(config) as target:
+        with pytest.raises(EdgewiseError) as caught:
+            await target.change_timer("0198-nothing", "cancel")
+    assert caught.value.code == "due-unknown"
+
+
+@BOTH
+@pytest.mark.real_time
+@pytest.mark.models
+async def test_a_text_has_a_sound(config: Config, opened: Opener) -> None:
+    async with opened(config) as target:
+        chunks = [chunk async for chunk in target.synthesize("Good morning.")]
+    assert sum(chunk.duration_s for chunk in chunks) > 0.2
+
+
+@BOTH
+@pytest.mark.real_time
+@pytest.mark.models
+async def test_a_reply_has_a_sound_without_any_speaker(config: Config, opened: Opener) -> None:
+    sound: list[Chunk] = []
+    async with opened(config) as target:
+        await target.ask(
+            text="what time is it", audio=None, source="text", speak=False, on_audio=sound.append, on_event=None
+        )
+    assert sum(chunk.duration_s for chunk in sound) > 0.2
