@@ -98,7 +98,7 @@ def _normaliser() -> Any:
 
 def _parse(row: Mapping[str, Any], folder: Path, normalise: Any) -> SttRow:
     text = str(normalise(text_field(row, "text"))).strip()
-    if not text:
+    if not any(char.isalnum() for char in text):
         raise ValueError("`text` has no words")
     return SttRow(audio_field(row, folder), text)
 

@@ -59,6 +59,8 @@ class Decoded:
     no_speech_probability: float
     compression_ratio: float
     """Of the text: high when it repeats itself."""
+    finished: bool
+    """False when the decoder was stopped for writing more than anybody could have said: it goes round in circles."""
 
 
 def speech_certainty(probabilities: Probabilities) -> float:
@@ -114,7 +116,7 @@ def believable(decoded: Decoded, certainty: float, speech_s: float) -> bool:
     is, the less sure the decoder needs to be. More letters than a mouth forms in the time add to the doubt.
     """
     letters = sum(char.isalnum() for char in decoded.text)
-    if not letters or decoded.compression_ratio > _COMPRESSION_MAX:
+    if not letters or not decoded.finished or decoded.compression_ratio > _COMPRESSION_MAX:
         return False
     letters_per_s = letters / (speech_s + PADDING_S)
     doubt = decoded.no_speech_probability - decoded.mean_log_probability

@@ -42,6 +42,8 @@ _MAX_THREADS = 4
 _TOKENS_PER_S = 10
 """Budget of the decoder, so that a loop ends soon; people speak about 4."""
 _FEWEST_TOKENS = 24
+_MOST_TOKENS = 220
+"""About half of Whisper's context, as CTranslate2 uses it."""
 _MODEL_FILES = ("model.bin", "config.json", "tokenizer.json")
 _MODEL_HINT = "Run `assistant models verify`, or name another model in stt.model."
 
@@ -145,7 +147,7 @@ class WhisperTranscriber:
         return self._decode_with(self._load()[0], samples)
 
     def _decode_with(self, model: WhisperModel, samples: Samples) -> Decoded:
-        budget = min(_FEWEST_TOKENS + math.ceil(_TOKENS_PER_S * len(samples) / RATE_HZ), model.max_length // 2)
+        budget = min(_FEWEST_TOKENS + math.ceil(_TOKENS_PER_S * len(samples) / RATE_HZ), _MOST_TOKENS)
         try:
             segments, _ = model.transcribe(
                 to_float(samples),
@@ -154,7 +156,7 @@ class WhisperTranscriber:
                 temperature=0.0,
                 without_timestamps=True,
                 condition_on_previous_text=False,
-                max_new_tokens=budget,
+                max_new_tokens=2 * budget,  # CTranslate2 takes half of it for the text
                 no_speech_threshold=None,  # judged by `believable` instead, as the next two
                 log_prob_threshold=None,
                 compression_ratio_threshold=None,
@@ -163,12 +165,13 @@ class WhisperTranscriber:
         except Exception as exc:
             raise _failed() from exc
         if not found:
-            return Decoded("", -math.inf, 1.0, 0.0)
+            return Decoded("", -math.inf, 1.0, 0.0, finished=True)
         return Decoded(
             re.sub(r"\s+", " ", " ".join(segment.text for segment in found)).strip(),
             float(np.mean([segment.avg_logprob for segment in found])),
             max(segment.no_speech_prob for segment in found),
             max(segment.compression_ratio for segment in found),
+            finished=sum(len(segment.tokens) for segment in found) < budget,
         )
 
     def _load(self) -> _Engine:

@@ -40,7 +40,7 @@ async def test_sentences_come_one_by_one_in_order(kind: str) -> None:
         assert len(chunks) == 2
         assert chunks[0].duration_s < chunks[1].duration_s / 2
         for chunk in chunks:
-            assert chunk.rate_hz == engine.rate_hz
+            assert chunk.rate_hz == chunks[0].rate_hz >= 16_000
             assert chunk.samples.dtype == np.int16
             assert chunk.samples.ndim == 1
 
