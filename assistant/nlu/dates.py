@@ -38,6 +38,12 @@ class Dates:
 
     def at(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
         """(day, index behind it) of the one that starts at `index`."""
+        try:
+            return self._at(tokens, index, today)
+        except OverflowError:
+            return None  # beyond the calendar
+
+    def _at(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
         relative = self._relative.at(tokens, index)
         if relative:
             return Day(today + timedelta(days=relative[0]), relative=True), relative[1]

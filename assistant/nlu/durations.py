@@ -83,7 +83,7 @@ class Durations:
 
     def _count(self, tokens: tuple[Token, ...], index: int) -> tuple[Fraction, int] | None:
         """How many: a number, an article ("an hour", not "a second timer"), "half an", "three quarters of an"."""
-        part = self._numbers.fraction_at(tokens, index) or self._slashed(tokens, index)
+        part = self._numbers.fraction_at(tokens, index) or self._numbers.slashed_at(tokens, index)
         if part:
             value, end = part
             end += self._word(tokens, end) == self._of
@@ -97,13 +97,6 @@ class Durations:
         if self._word(tokens, index) in self._articles and unit_s > 1 and len(self._word(tokens, index + 1)) > 1:
             return Fraction(1), index + 1
         return None
-
-    def _slashed(self, tokens: tuple[Token, ...], index: int) -> tuple[Fraction, int] | None:
-        """A fraction in digits: "1/2 hour"."""
-        above, slash, below = (self._word(tokens, index + offset) for offset in range(3))
-        if slash != "/" or not (above.isdecimal() and below.isdecimal() and len(above + below) <= 4 and int(below)):
-            return None
-        return Fraction(int(above), int(below)), index + 3
 
     def _bare(self, tokens: tuple[Token, ...], index: int, above_s: int) -> tuple[int, Fraction, int] | None:
         """A number without unit behind hours or minutes: "an hour twenty"."""

@@ -40,6 +40,8 @@ class Entities:
     """Reads durations, days and calculations in one language."""
 
     def __init__(self, language: Language) -> None:
+        more, units = ("|".join(map(re.escape, language.words[name])) for name in ("more", "units"))
+        self._more = re.compile(rf"\b({more}) ({units})\b")
         self._numbers = Numbers(language)
         self._durations = Durations(language, self._numbers)
         self._dates = Dates(language, self._numbers)
@@ -47,7 +49,7 @@ class Entities:
 
     def views(self, text: str, today: date) -> list[View]:
         """The readings of a plain text, each with its marks; the first marks durations (or nothing)."""
-        text = text.replace(MARK, "")
+        text = self._more.sub(r"\2 \1", text.replace(MARK, ""))
         tokens = tokenise(text)
         views = [
             self._marked(text, tokens, self._durations.at, "d"),

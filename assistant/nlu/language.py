@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -24,9 +24,9 @@ except ImportError:  # PyYAML built without libyaml
     from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
 
 _LISTS = {
-    "names", "calls", "leading", "trailing", "fillers", "articles", "point", "clock_marks", "date_after", "weekdays",
-    "next", "last", "months", "ordinal_endings", "name_articles", "place_articles", "name_trailing", "name_stopwords",
-    "place_stopwords", "open_start", "open_inside", "open_never",
+    "names", "calls", "leading", "trailing", "fillers", "articles", "point", "more", "clock_marks", "date_after",
+    "weekdays", "next", "last", "months", "ordinal_endings", "name_articles", "place_articles", "name_trailing",
+    "name_stopwords", "place_stopwords", "open_start", "open_inside", "open_never",
 }  # fmt: skip
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",
@@ -68,7 +68,7 @@ class Language:
 class Loader(_SafeLoader):
     """YAML in which only `true` and `false` are truth values: "yes", "no", "on" and "off" are words people say."""
 
-    yaml_implicit_resolvers: ClassVar[Any] = {
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the base declares it so
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }

@@ -13,6 +13,7 @@ MAX_CHARS = 600
 MAX_WORDS = 50
 
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "−": "-", "–": "-", "—": " , ", "…": " . "})
+_VULGAR = re.compile("[¼-¾⅐-⅞]")
 _DROPPED = re.compile(r"[^\w\s'.,:;?!%+*/^()=×÷-]|_")
 _STRAY = re.compile(r"(?<!\w)'|'(?!\w)")
 _STOPS = re.compile(r"(?<!\d)[.,:](?!\d)|(?<=\d)[.,:](?!\d)|(?<!\d)[,:](?=\d)|[;?]|(?<=\s)\.(?=\s|$)|(?<!\d)!")
@@ -22,7 +23,8 @@ _COMMAS = re.compile(r"(?<!\d),|,(?!\d)|;")
 
 def plain(text: str, language: Language) -> str:
     """Lower case, no punctuation but that of numbers and sums, contractions written out, single spaces."""
-    text = unicodedata.normalize("NFKC", text[: MAX_CHARS * 2]).translate(_QUOTES).casefold()
+    text = _VULGAR.sub(r" \g<0>", text[: MAX_CHARS * 2])  # "1½" is 1 1/2, not 11/2
+    text = unicodedata.normalize("NFKC", text).replace("⁄", "/").translate(_QUOTES).casefold()
     text = _DROPPED.sub(" ", text)[:MAX_CHARS]
     text = _STRAY.sub(" ", text)
     text = _STOPS.sub(" ", text)
@@ -61,10 +63,10 @@ class Wrappers:
         """Without names and wrappers on either side; never empty unless `text` is."""
         while True:
             before = text
-            text = self.without_name(text)
+            text = self._trailing_name.sub("", self.without_name(text))
             match = self._leading.match(text)
             text = text[match.end() :] if match else text
-            text = self._trailing_name.sub("", self._trailing.sub("", text))
+            text = self._trailing.sub("", text)
             if text == before:
                 return text
 

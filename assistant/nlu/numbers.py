@@ -46,6 +46,13 @@ class Numbers:
             return count * self._fractions[name], index + 2
         return None
 
+    def slashed_at(self, tokens: tuple[Token, ...], index: int) -> tuple[Fraction, int] | None:
+        """A fraction in digits: "1/2"."""
+        above, slash, below = (self._word(tokens, index + offset) for offset in range(3))
+        if slash != "/" or not (above.isdecimal() and below.isdecimal() and len(above + below) <= 4 and int(below)):
+            return None
+        return Fraction(int(above), int(below)), index + 3
+
     def _whole(self, tokens: tuple[Token, ...], index: int) -> tuple[Fraction, int] | None:
         """Digits with an optional multiplier word ("2.5 million"), or number words."""
         word = self._word(tokens, index)
@@ -104,7 +111,10 @@ class Numbers:
         return (Fraction(int(digits[:12]), 10 ** len(digits[:12])), end) if digits else None
 
     def _mixed(self, tokens: tuple[Token, ...], value: Fraction, index: int) -> tuple[Fraction, int] | None:
-        """The part behind "and": "and a half", "and three quarters"."""
+        """The part behind a whole: "and a half", "and three quarters", "1/2" in "2 1/2"."""
+        slashed = self.slashed_at(tokens, index) if value.denominator == 1 else None
+        if slashed and slashed[0] < 1:
+            return value + slashed[0], slashed[1]
         if self._word(tokens, index) != self._joiner:
             return None
         part = self.fraction_at(tokens, index + 1)

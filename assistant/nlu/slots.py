@@ -20,7 +20,8 @@ class SlotReader:
     def __init__(self, language: Language, entities: Entities) -> None:
         self._entities = entities
         self._articles = language.set("name_articles"), language.set("place_articles")
-        self._stopwords = language.set("name_stopwords"), language.set("place_stopwords")
+        fillers = language.set("fillers")
+        self._stopwords = language.set("name_stopwords") | fillers, language.set("place_stopwords") | fillers
         self._trailing = sorted(language.list("name_trailing"), key=len, reverse=True)
 
     def read(self, reading: Reading, view: View) -> Slots | None:

@@ -59,7 +59,7 @@ class Understander:
         self._home_assistant = home_assistant_grammar(language, self._required)
         hours, minutes, seconds = (_plural(self._language.table("units"), unit_s) for unit_s in (3600, 60, 1))
         self._units = hours, minutes, seconds
-        self._home_assistant.read("set a timer for 5 minutes")  # hassil spells out its number lists on first use
+        self._warm_up()
 
     def understand(self, text: str, *, now: datetime) -> Understanding:
         """The best reading of an utterance at the user's local time `now`. Total over `str`; some milliseconds."""
@@ -100,6 +100,13 @@ class Understander:
             for intent, template in grammar.templates():
                 found[intent].append(template)
         return {intent: tuple(templates) for intent, templates in found.items()}
+
+    def _warm_up(self) -> None:
+        """Let hassil build what it builds on first use: number lists, patterns."""
+        moment = datetime(2025, 1, 1)  # noqa: DTZ001 - any will do
+        self._home_assistant.read("set a timer for 5 minutes")
+        for text in self._language.examples.values():
+            self._read(text, moment, ())
 
     def _known(self) -> tuple[str, ...]:
         names = self._timer_names() if self._timer_names else ()

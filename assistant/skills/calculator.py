@@ -14,7 +14,8 @@ from assistant.values import IntentMatch
 
 _MAX_SPOKEN_SIGNS = 12
 """Longer calculations are not said back."""
-_DIGITS = 6
+_DIGITS, _SPOKEN_DECIMALS = 6, 3
+"""Decimals of an exact, and of a rounded number."""
 _TOKEN = re.compile(r"\d+(?:\.\d+)?|[a-z]+|[^\s\w()]")
 
 
@@ -36,7 +37,8 @@ class Calculator(Skill):
         """The calculation in words; empty when it has parentheses around sums or is long."""
         bare = re.sub(r"\((\d+/\d+)\)", lambda match: match[1].replace("/", "∕"), line)  # a fraction stays one word
         tokens = re.findall(r"\d+∕\d+|" + _TOKEN.pattern, bare)
-        if "(" in bare.strip("()") or len(tokens) > _MAX_SPOKEN_SIGNS:
+        whole = bare[1:-1] if bare.startswith("(") and bare.endswith(")") else bare
+        if "(" in whole or len(tokens) > _MAX_SPOKEN_SIGNS:
             return ""
         signs: Mapping[str, str] = self._replies.speech["signs"]
         words = [signs.get(token, token.replace("∕", "/")) for token in tokens]
@@ -48,7 +50,7 @@ class Calculator(Skill):
         if size >= 10**15 or 0 < size < Fraction(1, 10**6):
             return self._scientific(value)
         exact = isinstance(value, Fraction) and (value * 10**_DIGITS).denominator == 1
-        places = _DIGITS if exact else max(0, _DIGITS - len(str(int(size))))
+        places = _DIGITS if exact or size < Fraction(1, 100) else _SPOKEN_DECIMALS
         rounded = Fraction(round(Fraction(value), places))
         whole, decimals = divmod(abs(round(rounded * 10**_DIGITS)), 10**_DIGITS)
         text = f"{whole:,}" if whole >= 10_000 else str(whole)
