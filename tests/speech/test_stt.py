@@ -127,8 +127,8 @@ async def test_noise_gives_no_text() -> None:
 
 @pytest.mark.models
 async def test_recorded_noise_gives_no_text(data: Path) -> None:
-    files = sorted((data / "noise").glob("*/*.flac"))[::8]
-    assert len(files) > 10
+    files = sorted((data / "noise").glob("*/*.flac"))[::20]
+    assert len(files) > 5
     files += (data / "noise").glob("*/person_sneeze_5-18*.flac")  # Whisper loops on it
     async with whisper() as engine:
         for file in files:
