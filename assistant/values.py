@@ -79,6 +79,7 @@ class Outcome(StrEnum):
 
     ANSWERED = "answered"
     ASKED_BACK = "asked-back"
+    NOT_UNDERSTOOD = "not-understood"
     OFFLINE = "offline"
     NOTHING_HEARD = "nothing-heard"
     CANCELLED = "cancelled"

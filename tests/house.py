@@ -73,7 +73,7 @@ async def open_house(config: Config, *, realtime: bool = True, clock: Clock | No
     speaker = VirtualSpeaker(mixer, realtime=realtime)
 
     async def sound(publish: Callable[[Event], None]) -> Sound:
-        return Sound(microphone, mixer, speaker.run, VIRTUAL, VIRTUAL)
+        return Sound(microphone, mixer, speaker.run, lambda: VIRTUAL, lambda: VIRTUAL)
 
     async with open_assistant(config, sound, clock=clock) as assistant:
         house = House(assistant, microphone, speaker)

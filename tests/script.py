@@ -100,7 +100,7 @@ class Script:
         played = Played()
 
         async def sound(_: Callable[[Event], None]) -> Sound:
-            return Sound(microphone, mixer, speaker.run, _VIRTUAL, _VIRTUAL)
+            return Sound(microphone, mixer, speaker.run, lambda: _VIRTUAL, lambda: _VIRTUAL)
 
         async with open_assistant(config, sound, clock=clock or VirtualClock(), engines=engines) as assistant:
             loop = asyncio.get_running_loop()

@@ -112,7 +112,7 @@ class MicrophoneSource:
         self._backend = backend
         self._device = device
         self._publish = publish
-        self._watch = DeviceWatch(device or "default", publish)
+        self.watch = DeviceWatch(device or "default", publish)
         self._backoff = Backoff()
         self._silence = SilenceWatch()
         self._handoff: Handoff | None = None
@@ -147,17 +147,17 @@ class MicrophoneSource:
     async def _open(self, opener: StreamOpener) -> tuple[Stream, Handoff]:
         loop = asyncio.get_running_loop()
         while True:
-            if self._watch.lost:
+            if self.watch.lost:
                 await asyncio.sleep(self._backoff.next_s())
             handoff = Handoff(loop)
             opening = functools.partial(self._backend.open_input, self._device, handoff.push, handoff.end)
             try:
-                return await opener.open(self._backend, opening, look_again=self._watch.lost), handoff
+                return await opener.open(self._backend, opening, look_again=self.watch.lost), handoff
             except (AudioError, BusyError) as exc:
                 if exc.code == "portaudio-missing":
                     raise
                 log.debug("microphone_not_opened", code=exc.code, error=exc.message)
-                self._watch.gone(exc.code, loop.time())
+                self.watch.gone(exc.code, loop.time())
 
     async def _listen(self, stream: Stream, handoff: Handoff) -> AsyncGenerator[Chunk, None]:
         """The stream's sound, until it is lost or withdrawn."""
@@ -168,13 +168,13 @@ class MicrophoneSource:
             if timeout_s != STALL_S:
                 timeout_s = STALL_S
                 self._backoff.reset()
-                self._watch.here(stream.device, loop.time())
+                self.watch.here(stream.device, loop.time())
             if self._silence.feed(block):
                 self._tell_silent()
             for piece in rechunker.feed(resampler.feed(block.samples)):
                 yield Chunk(piece, RATE_HZ)
         if not stream.withdrawn:
-            self._watch.gone("stalled" if stream.active else "stopped", loop.time())
+            self.watch.gone("stalled" if stream.active else "stopped", loop.time())
 
     def _tell_silent(self) -> None:
         self._publish(

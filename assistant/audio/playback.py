@@ -93,7 +93,7 @@ class SpeakerSink:
         self._device = device
         self._mixer = mixer
         self._linger_s = linger_s
-        self._watch = DeviceWatch(device or "default", publish)
+        self.watch = DeviceWatch(device or "default", publish)
         self._backoff = Backoff()
 
     async def run(self) -> None:
@@ -103,7 +103,7 @@ class SpeakerSink:
         opener = StreamOpener("speaker")
         try:
             while True:
-                if not self._watch.lost:
+                if not self.watch.lost:
                     await self._mixer.wait_playing()
                 await self._play_once(opener)
         finally:
@@ -115,10 +115,10 @@ class SpeakerSink:
         tap = _Tap(self._mixer)
         opening = functools.partial(self._backend.open_output, self._device, tap.source, tap.end)
         try:
-            stream = await opener.open(self._backend, opening, look_again=self._watch.lost)
+            stream = await opener.open(self._backend, opening, look_again=self.watch.lost)
         except (AudioError, BusyError) as exc:
             log.debug("speaker_not_opened", code=exc.code, error=exc.message)
-            self._watch.gone(exc.code, loop.time())
+            self.watch.gone(exc.code, loop.time())
             curable = exc.code != "portaudio-missing"
             await self._pump(loop.time() + self._backoff.next_s() if curable else float("inf"))
             return
@@ -127,7 +127,7 @@ class SpeakerSink:
         finally:
             await opener.close(stream)
         if reason:
-            self._watch.gone(reason, loop.time())
+            self.watch.gone(reason, loop.time())
             await self._pump(loop.time() + self._backoff.next_s())
 
     async def _attend(self, stream: Stream, tap: _Tap) -> str:
@@ -145,7 +145,7 @@ class SpeakerSink:
             if tap.pulls != pulls:
                 pulls, moved_s = tap.pulls, now_s
                 self._backoff.reset()
-                self._watch.here(stream.device, now_s)
+                self.watch.here(stream.device, now_s)
             elif now_s - moved_s > (STALL_S if now_s - opened_s > FIRST_BLOCK_S else FIRST_BLOCK_S):
                 return "stalled"
             if self._mixer.playing:

@@ -41,6 +41,8 @@ class DeviceWatch:
         self._lost_at_s: float | None = None
         self.device = device
         """Name of the device last seen; until then what was asked for."""
+        self.seen = False
+        """Whether it was ever there."""
 
     @property
     def lost(self) -> bool:
@@ -53,6 +55,7 @@ class DeviceWatch:
 
     def here(self, device: str, now_s: float) -> None:
         self.device = device
+        self.seen = True
         if self._lost_at_s is not None:
             lost_s, self._lost_at_s = now_s - self._lost_at_s, None
             self._publish(AudioDeviceRestored(device=device, lost_s=lost_s))

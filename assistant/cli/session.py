@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,7 +15,7 @@ from assistant.events import Event
 from assistant.values import DueItem, TurnRecord
 
 if TYPE_CHECKING:
-    from assistant.daemon.sound import Sound, SoundMaker
+    pass
 
 
 class Session(Protocol):
@@ -101,16 +100,5 @@ async def open_session(config: Config, *, audio_devices: bool) -> AsyncIterator[
     else:
         from assistant.daemon import open_assistant  # noqa: PLC0415 -- imports every room
 
-        async with open_assistant(config, _speaker_of(config) if audio_devices else None) as target:
+        async with open_assistant(config, audio_devices=audio_devices) as target:
             yield OwnAssistant(target), False
-
-
-def _speaker_of(config: Config) -> SoundMaker:
-    """The speaker if there is one, and no microphone: a command doesn't listen, nor wait for a speaker to appear."""
-    from assistant.daemon.devices import device_sound  # noqa: PLC0415 -- imports the audio room
-
-    async def make(publish: Callable[[Event], None]) -> Sound:
-        sound = await device_sound(config.settings.audio.model_copy(update={"input": "none"}), publish)
-        return dataclasses.replace(sound, mixer=None, pump=None) if sound.speaker.problem else sound
-
-    return make

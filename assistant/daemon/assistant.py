@@ -33,7 +33,7 @@ from assistant.dialog.attend import Attention
 from assistant.dialog.context import MAX_TURNS, Context
 from assistant.dialog.followup import understand_turn
 from assistant.dialog.router import RouterPolicy
-from assistant.dialog.speak import REPLY_PRIORITY, Speaker
+from assistant.dialog.speak import Speaker
 from assistant.dialog.turn import TurnRequest, TurnRunner
 from assistant.due.scheduler import Scheduler
 from assistant.errors import AudioError, BusyError, ControlError
@@ -214,7 +214,8 @@ class Assistant:
     async def _say_first_words(self) -> None:
         """Tell what was missed while off, then render the frequent phrases ahead of need."""
         voice = await self.engines.tts.get()
-        if missed := self.due.missed():
+        missed = self.due.missed()
+        if missed and not self._no_speaker():
             await self.say(phrases.missed([item.name for item in missed]))
             await self.due.told([item.id for item in missed])
         for phrase in phrases.FREQUENT:
@@ -229,8 +230,8 @@ class Assistant:
             version=__version__,
             uptime_s=self._clock.steady_s() - self._began_s,
             models=self.engines.loaded(),
-            microphone=self._sound.microphone,
-            speaker=self._sound.speaker,
+            microphone=self._sound.microphone(),
+            speaker=self._sound.speaker(),
             link_up=self._link.up,
             link_reason=self._link.reason,
             active_timers=len(self.due.active()),
@@ -254,7 +255,7 @@ class Assistant:
             source=source,
             text=text or "",
             audio=audio,
-            aloud=speak and self._speaker.audible,
+            aloud=speak and not self._no_speaker(),
             on_audio=on_audio,
         )
         self._asks += 1
@@ -268,15 +269,9 @@ class Assistant:
 
     async def say(self, text: str) -> None:
         """Speak a text; returns when it was spoken."""
-        mixer = self._sound.mixer
-        if mixer is None:
-            problem = self._sound.speaker.problem
+        if problem := self._no_speaker():
             raise AudioError("no-speaker", f"there is no speaker: {problem}", hint="`assistant doctor` says more.")
-        handle = mixer.play(self._voice.synthesize(text), priority=REPLY_PRIORITY)
-        try:
-            await handle.finished()
-        finally:
-            handle.stop()
+        await self._speaker.announce(text)
 
     def synthesize(self, text: str) -> AsyncIterator[Chunk]:
         """A text's sound, played nowhere."""
@@ -303,14 +298,13 @@ class Assistant:
 
     def hush(self) -> bool:
         """Silence rings and the reply being spoken; True when there was something to silence."""
-        speaking = self._runner.speaking
-        talking = speaking is not None and speaking.first_audio.is_set()
-        if speaking is not None and talking:
-            speaking.stop("stop")
+        talking = [reply for reply in self._runner.aloud if reply.first_audio.is_set()]
+        for reply in talking:
+            reply.stop("stop")
         ringing = any(item.state is DueState.RINGING for item in self.due.active())
         if ringing:
             self._later(self.due.dismiss())
-        return talking or ringing
+        return bool(talking) or ringing
 
     def _news(self) -> str:
         """What the user must be told before anything else: timers that nobody heard. Empty for nothing."""
@@ -325,6 +319,10 @@ class Assistant:
         task = asyncio.create_task(work)
         self._unfinished.add(task)
         task.add_done_callback(self._unfinished.discard)
+
+    def _no_speaker(self) -> str:
+        """Why nothing said aloud would be heard; empty when it would be."""
+        return self._sound.speaker().problem or ("" if self._speaker.audible else "not used")
 
     def _skill_context(self) -> SkillContext:
         return SkillContext(

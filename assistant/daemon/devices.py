@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -11,6 +12,7 @@ from assistant.audio.devices import NONE, Device, Direction, list_devices, selec
 from assistant.audio.mixer import Mixer
 from assistant.audio.playback import SpeakerSink
 from assistant.audio.portaudio import PortAudioBackend
+from assistant.audio.reopen import DeviceWatch
 from assistant.control.ports import DeviceStatus
 from assistant.daemon.sound import Sound
 from assistant.errors import AudioError
@@ -35,21 +37,33 @@ async def device_sound(config: AudioConfig, publish: Callable[[Event], None], *,
         executor.close()
     wanted = config.input if microphone else NONE
     heard = _status(devices, wanted, "input", problem)
-    speaker = _status(devices, config.output, "output", problem)
-    for noun, status in (("microphone", heard), ("speaker", speaker)):
-        if status.problem:
+    spoken = _status(devices, config.output, "output", problem)
+    for noun, status in (("microphone", heard), ("speaker", spoken)):
+        if status.problem and (microphone or noun == "speaker"):
             log.warning(f"no {noun}", why=status.problem, works=WITHOUT)
     backend = PortAudioBackend()
-    hears = problem is None and wanted != NONE
-    speaks = problem is None and config.output != NONE
-    mixer = Mixer(volume=config.volume, duck_db=config.duck_db) if speaks else None
+    source = sink = mixer = None
+    if problem is None and wanted != NONE:
+        source = MicrophoneSource(backend, wanted, publish)
+    if problem is None and config.output != NONE:
+        mixer = Mixer(volume=config.volume, duck_db=config.duck_db)
+        sink = SpeakerSink(backend, config.output, mixer, publish)
     return Sound(
-        source=MicrophoneSource(backend, wanted, publish) if hears else None,
+        source=source,
         mixer=mixer,
-        pump=SpeakerSink(backend, config.output, mixer, publish).run if mixer else None,
-        microphone=heard,
-        speaker=speaker,
+        pump=sink.run if sink else None,
+        microphone=functools.partial(_now, heard, source.watch if source else None),
+        speaker=functools.partial(_now, spoken, sink.watch if sink else None),
     )
+
+
+def _now(at_start: DeviceStatus, watch: DeviceWatch | None) -> DeviceStatus:
+    """How a device is, given how it was at the start and what was seen of it since."""
+    if watch is None or not (watch.seen or watch.lost):
+        return at_start
+    if watch.lost:
+        return DeviceStatus("", at_start.problem or f"{watch.device} is gone; it is looked for again and again")
+    return DeviceStatus(watch.device, "")
 
 
 def _status(devices: Sequence[Device], wanted: str, direction: Direction, problem: AudioError | None) -> DeviceStatus:

@@ -10,7 +10,9 @@ from assistant.control.ports import DeviceStatus
 from assistant.dialog.ports import AudioSource
 from assistant.events import Event
 
-_NOT_USED = DeviceStatus("", "not used")
+
+def _not_used() -> DeviceStatus:
+    return DeviceStatus("", "not used")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,10 @@ class Sound:
     mixer: Mixer | None = None
     pump: Callable[[], Awaitable[None]] | None = None
     """Runs while the assistant does, and carries the mixer's sound to a speaker."""
-    microphone: DeviceStatus = _NOT_USED
-    speaker: DeviceStatus = _NOT_USED
+    microphone: Callable[[], DeviceStatus] = _not_used
+    """How the microphone is now."""
+    speaker: Callable[[], DeviceStatus] = _not_used
+    """How the speaker is now."""
 
 
 SoundMaker = Callable[[Callable[[Event], None]], Awaitable[Sound]]

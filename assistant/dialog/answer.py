@@ -94,7 +94,7 @@ class Answerer:
             case Action.ASK_BACK:
                 yield self._ask_back(question, answer)
             case Action.CLARIFY:
-                answer.outcome = Outcome.ASKED_BACK
+                answer.outcome = Outcome.NOT_UNDERSTOOD
                 yield phrases.CLARIFY
             case Action.OFFLINE_MESSAGE:
                 yield self._offline(answer)

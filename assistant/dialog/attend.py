@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 CHIME_PRIORITY = 30
 """Above a reply."""
 
+MAX_FOLLOW_UPS = 3
+"""Questions of ours in a row that reopen the microphone: a television must not keep a conversation going."""
+
 FINISH_S = 2.0
 """How long a shutdown lets the sentence being spoken run on."""
 
@@ -103,7 +106,7 @@ class Attention:
         """One turn, and the ones that follow without a wake word while we ask back."""
         turn_id, listening = first
         try:
-            while True:
+            for _ in range(MAX_FOLLOW_UPS + 1):
                 request = TurnRequest(source="voice", heard=listening.heard, wake=detection, aloud=True, id=turn_id)
                 record = await self._runner.run(request)
                 if not self._goes_on(record):
@@ -136,9 +139,10 @@ class Attention:
         turn, self._turn = self._turn, None
         if turn is None:
             return
-        if self._runner.speaking:
-            self._runner.speaking.stop(by)
-        else:
+        replies = tuple(self._runner.aloud)
+        for reply in replies:
+            reply.stop(by)
+        if not replies:
             turn.cancel()
         done, _ = await asyncio.wait([turn], timeout=1.0)
         if not done:
@@ -154,12 +158,13 @@ class Attention:
         turn, self._turn = self._turn, None
         if turn is None:
             return
-        if self._runner.speaking:
-            self._runner.speaking.finish_sentence()
+        if self._runner.aloud:
+            for reply in self._runner.aloud:
+                reply.finish_sentence()
             await asyncio.wait([turn], timeout=FINISH_S)
-            if self._runner.speaking:
-                self._runner.speaking.stop("shutdown")
-                await asyncio.wait([turn], timeout=0.5)
+            for reply in tuple(self._runner.aloud):
+                reply.stop("shutdown")
+            await asyncio.wait([turn], timeout=0.5)
         turn.cancel()
         await asyncio.wait([turn])
         self._set_state(State.IDLE)

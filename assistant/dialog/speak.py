@@ -45,12 +45,13 @@ class Spoken:
 
 
 class Speaker:
-    """Says replies through the player, a callback, both or neither."""
+    """Says replies through the player, a callback, both or neither. Aloud, one at a time."""
 
     def __init__(self, synthesizer: Synthesizer, player: Player | None, publish: Callable[[Event], None]) -> None:
         self._synthesizer = synthesizer
         self._player = player
         self._publish = publish
+        self._floor = asyncio.Lock()
 
     @property
     def audible(self) -> bool:
@@ -71,7 +72,8 @@ class Speaker:
         pump = asyncio.create_task(self._pump(pieces, sentences, spoken, answer))
         try:
             if aloud and self._player:
-                await self._play(self._voice(sentences, spoken, on_audio), spoken)
+                async with self._floor:
+                    await self._play(self._player, self._voice(sentences, spoken, on_audio), spoken)
             elif on_audio:
                 async for _ in self._voice(sentences, spoken, on_audio):
                     pass
@@ -84,9 +86,18 @@ class Speaker:
             pump.cancel()
             await asyncio.wait([pump])
 
-    async def _play(self, voice: AsyncIterator[Chunk], spoken: Spoken) -> None:
+    async def announce(self, text: str) -> None:
+        """Say something outside any turn, once nobody else speaks. Needs a player."""
         assert self._player is not None
-        handle = self._player.play(voice, priority=REPLY_PRIORITY)
+        async with self._floor:
+            handle = self._player.play(self._synthesizer.synthesize(text), priority=REPLY_PRIORITY)
+            try:
+                await handle.finished()
+            finally:
+                handle.stop()
+
+    async def _play(self, player: Player, voice: AsyncIterator[Chunk], spoken: Spoken) -> None:
+        handle = player.play(voice, priority=REPLY_PRIORITY)
         spoken._handle = handle  # noqa: SLF001 - Spoken is this module's own bookkeeping
         completed = False
         try:

@@ -116,8 +116,8 @@ class TurnRunner:
         self._publish = publish
         self._set_state = set_state
         self._pending: tuple[IntentMatch, float] | None = None
-        self.speaking: Spoken | None = None
-        """The reply being spoken aloud, for whoever must silence it."""
+        self.aloud: list[Spoken] = []
+        """The replies being made or spoken aloud, for whoever must silence them."""
 
     async def run(self, request: TurnRequest) -> TurnRecord:
         """Run one turn to its end and return what is remembered of it."""
@@ -217,14 +217,14 @@ class TurnRunner:
         timing = asyncio.create_task(self._time_first_audio(turn, started_s))
         if request.aloud:
             self._show(turn, State.RESPONDING)
-            self.speaking = turn.spoken
+            self.aloud.append(turn.spoken)
         try:
             pieces = self._answerer.answer(question, turn.answer)
             await self._speaker.say(pieces, turn.spoken, turn.answer, aloud=request.aloud, on_audio=request.on_audio)
         finally:
             timing.cancel()
-            if self.speaking is turn.spoken:
-                self.speaking = None
+            if request.aloud:
+                self.aloud.remove(turn.spoken)
         self._stage(turn, "reply", started_s)
         if turn.answer.pending:
             self._pending = (turn.answer.pending, self._now())

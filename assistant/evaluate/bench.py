@@ -21,8 +21,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -77,7 +78,7 @@ async def _idle(config: Config, seconds: float) -> Figures:
     virtual = DeviceStatus("virtual", "")
 
     async def sound(_: Callable[[Event], None]) -> Sound:
-        return Sound(microphone, mixer, speaker.run, virtual, virtual)
+        return Sound(microphone, mixer, speaker.run, lambda: virtual, lambda: virtual)
 
     process = psutil.Process()
     async with open_assistant(config, sound) as assistant:
@@ -167,7 +168,8 @@ def _show(name: str, figures: Figures) -> None:
     Console().print(table)
 
 
-BENCHES: Mapping[str, Callable[[Config, float], Awaitable[Figures]]] = {"start": _start, "idle": _idle, "text": _text}
+Bench = Callable[[Config, float], Coroutine[Any, Any, Figures]]
+BENCHES: Mapping[str, Bench] = {"start": _start, "idle": _idle, "text": _text}
 
 if __name__ == "__main__":
     main()

@@ -16,8 +16,10 @@ import numpy as np
 
 from assistant.audio.files import read_audio
 from assistant.audio.format import CHUNK_SAMPLES, RATE_HZ, Chunk
+from assistant.config import Config
 from assistant.errors import EdgewiseError
 from assistant.evaluate.common import EvalOptions, Problem, Report, Row, RowResult, audio_field, progress, read_manifest
+from assistant.models import Models
 from assistant.speech.wake import BUILT_IN_CUTOFFS, MicroWakeWords, WakeModel, find_wake_models
 
 LEAD_IN_S = 1.0
@@ -42,14 +44,15 @@ class _Heard:
     cpu_s: float
 
 
-def run_wake(options: EvalOptions, custom: Mapping[str, Path] | None = None) -> Report:
-    """Measure; `custom` maps the user's own words to their .json files.
+def run_wake(options: EvalOptions) -> Report:
+    """Measure.
 
     Raises:
         EvaluateError: the manifest can't be used.
-        SpeechError: a configured word can't be used.
+        SpeechError: a word that listens can't be used.
+        ConfigError, ModelError: the user's own words can't be used.
     """
-    custom = custom or {}
+    custom = _own_words(options.config)
     installed = {*BUILT_IN_CUTOFFS, *custom}
     manifest = read_manifest(options, lambda row, folder: _parse(row, folder, installed))
     rows = [Row(row.line, row.input, row.value) for row in manifest.rows if row.value is not None]
@@ -64,6 +67,13 @@ def run_wake(options: EvalOptions, custom: Mapping[str, Path] | None = None) -> 
         except EdgewiseError as exc:
             problems.append(row.problem(exc))
     return _report(heard, problems, not_scored=len(manifest.rows) - len(rows))
+
+
+def _own_words(config: Config) -> dict[str, Path]:
+    """The user's own wake words that are installed, by id: their .tflite files."""
+    models = Models(config.paths.models_dir, config.paths.user_manifest)
+    words = [spec for spec in models.specs().values() if spec.kind == "wake" and models.present(spec.id)]
+    return {spec.id: models.path(spec.id) / spec.main for spec in words}
 
 
 def _parse(row: Mapping[str, Any], folder: Path, installed: set[str]) -> WakeRow | None:

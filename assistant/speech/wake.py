@@ -52,10 +52,11 @@ _Frame = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class WakeModel:
-    """A checked microWakeWord model: NAME.json and the .tflite beside it."""
+    """A checked microWakeWord model."""
 
     word: str
     config_file: Path
+    """The .json that names the .tflite beside it."""
     cutoff: float
     """The word is heard when the model's mean probability is above it."""
 
@@ -63,8 +64,8 @@ class WakeModel:
 def make_wake(config: WakeConfig, custom: Mapping[str, Path] = _NO_CUSTOM) -> MicroWakeWords | None:
     """The detector the configuration asks for; None when it asks for no word.
 
-    `custom` maps the ids of the user's own words to their .json files. A custom word costs about 0.3 s here (it is
-    first tried in a process of its own), so call this off the event loop.
+    `custom` maps the ids of the user's own words to their NAME.tflite, which have NAME.json beside them. Such a word
+    costs about 0.3 s here (it is first tried in a process of its own), so call this off the event loop.
 
     Raises:
         SpeechError: `wake-word-unknown`, `wake-model-bad`, `wake-engine-missing`.
@@ -168,8 +169,9 @@ class _Word:
 
 def _find_model(word: str, cutoff: float, custom: Mapping[str, Path]) -> WakeModel:
     if word in custom:
-        own_cutoff = _check_custom(word, custom[word])
-        return WakeModel(word, custom[word], cutoff or own_cutoff)
+        config_file = custom[word].with_suffix(".json")
+        own_cutoff = _check_custom(word, config_file)
+        return WakeModel(word, config_file, cutoff or own_cutoff)
     if word in BUILT_IN_CUTOFFS:
         return WakeModel(word, _built_in_folder() / f"{word}.json", cutoff or BUILT_IN_CUTOFFS[word])
     known = sorted({*BUILT_IN_CUTOFFS, *custom})

@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +35,7 @@ def own(monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
     target.speaker = DeviceStatus("", "There is no speaker.")
 
     @contextlib.asynccontextmanager
-    async def open_assistant(config: Config, sound: Any) -> AsyncIterator[FakeTarget]:
+    async def open_assistant(config: Config, *, audio_devices: bool) -> AsyncIterator[FakeTarget]:
         yield target
 
     monkeypatch.setattr(assistant.daemon, "open_assistant", open_assistant)

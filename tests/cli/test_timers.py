@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import typer
@@ -153,8 +152,8 @@ def test_without_a_daemon_it_says_when_timers_ring(monkeypatch: pytest.MonkeyPat
     target = FakeTarget()
 
     @contextlib.asynccontextmanager
-    async def open_assistant(config: Config, sound: Any) -> AsyncIterator[FakeTarget]:
-        assert sound is None, "a timer needs no speaker"
+    async def open_assistant(config: Config, *, audio_devices: bool) -> AsyncIterator[FakeTarget]:
+        assert not audio_devices, "a timer needs no speaker"
         yield target
 
     monkeypatch.setattr(assistant.daemon, "open_assistant", open_assistant)
@@ -165,7 +164,7 @@ def test_without_a_daemon_it_says_when_timers_ring(monkeypatch: pytest.MonkeyPat
 
 def test_an_assistant_that_cannot_be_had_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextlib.asynccontextmanager
-    async def open_assistant(config: Config, sound: Any) -> AsyncIterator[FakeTarget]:
+    async def open_assistant(config: Config, *, audio_devices: bool) -> AsyncIterator[FakeTarget]:
         raise EdgewiseError("already-running", "another assistant uses the state directory", hint="Stop it first.")
         yield FakeTarget()
 
