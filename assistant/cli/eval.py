@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,13 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="Configuration
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="A setting for this run, as TOML.", metavar="SECTION.KEY=VALUE")
 ]
+
+
+class SttEngine(StrEnum):
+    """Ways to decode."""
+
+    FULL = "full"
+    """Whisper's whole 30 s window."""
 
 
 @app.callback(help=_HELP)
@@ -52,6 +60,7 @@ def stt(
     model: Annotated[
         str, typer.Option(help="Whisper model; default: stt.model.", metavar="ID", show_default=False)
     ] = "",
+    engine: Annotated[SttEngine, typer.Option(help="How it decodes.")] = SttEngine.FULL,
     json_out: JsonOut = None,
     limit: Limit = None,
     seed: Seed = 0,
@@ -61,6 +70,7 @@ def stt(
     """Word error rate of the speech recognition, and how long it takes."""
     from assistant.evaluate.stt import run_stt  # noqa: PLC0415 - heavy
 
+    del engine  # one value so far
     finish(run_stt(read_options(manifest, limit, seed, config, overrides), model=model), json_out)
 
 

@@ -336,6 +336,7 @@ class Assistant:
 
     async def _understand(self, text: str, waiting: IntentMatch | None) -> Understanding:
         understander = await self.engines.nlu.get()
+        self.engines.timer_names = tuple(item.name for item in self.due.active() if item.name)
         now = datetime.fromtimestamp(self._clock.wall_s(), self._zone)
         return await self._thinking.run(lambda: understand_turn(understander, text, waiting, now=now))
 

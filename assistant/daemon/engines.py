@@ -115,6 +115,8 @@ class Engines:
         self._settings = config.settings
         self._speech_cache = config.paths.speech_cache
         self._models = models
+        self.timer_names: tuple[str, ...] = ()
+        """Names of the timers that run, kept up by the assistant; "cancel pasta" is a request while one is there."""
         self._loading = BoundedExecutor("loading", workers=2, max_pending=8)
         self.nlu: Starting[Understander] = Starting("nlu", self._load_nlu)
         self.stt: Starting[Transcriber] = Starting("stt", self._load_stt)
@@ -154,7 +156,7 @@ class Engines:
 
     async def _load_nlu(self) -> Understander:
         names = [*self._settings.wake.names, *(word.replace("_", " ") for word in self._settings.wake.words)]
-        return await self._loading.run(lambda: Understander(names=names))
+        return await self._loading.run(lambda: Understander(names=names, timer_names=lambda: self.timer_names))
 
     async def _load_stt(self) -> Transcriber:
         stt = self._settings.stt

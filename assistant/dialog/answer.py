@@ -33,6 +33,8 @@ class Question:
 
     turn_id: str
     conversation_id: str
+    text: str
+    """What was said, as it was said."""
     understanding: Understanding
     decision: Decision
     context: tuple[Message, ...]
@@ -146,7 +148,7 @@ class Answerer:
         return text
 
     async def _ask_cloud(self, question: Question, answer: Answer) -> AsyncIterator[str]:
-        text = question.understanding.text
+        text = question.text
         request = CloudQuestion(
             request_id=new_id(),
             conversation_id=question.conversation_id,

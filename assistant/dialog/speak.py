@@ -10,14 +10,20 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from assistant.audio.format import Chunk
 from assistant.dialog.answer import Answer
 from assistant.dialog.ports import PlaybackHandle, Player, Synthesizer
 from assistant.events import Event, Interrupted, PlaybackFinished, PlaybackStarted, ReplyChunk
 from assistant.sentences import SentenceSplitter
+from assistant.streams import closing
 
 REPLY_PRIORITY = 20
 """Above a ring (daemon), below the wake chime (attend)."""
+
+SENTENCE_PAUSE_S = 0.15
+"""Silence between two sentences of a reply."""
 
 _MAX_WAITING = 64
 
@@ -30,6 +36,7 @@ class Spoken:
     text: str = ""
     interrupted_by: str = ""
     first_audio: asyncio.Event = field(default_factory=asyncio.Event)
+    mid_sentence: bool = False
     _handle: PlaybackHandle | None = None
     _last_sentence: bool = False
 
@@ -138,8 +145,21 @@ class Speaker:
             sentence = await sentences.get()
             if sentence is None:
                 return
-            async for chunk in self._synthesizer.synthesize(sentence):
-                spoken.first_audio.set()
-                if on_audio:
-                    on_audio(chunk)
-                yield chunk
+            async with closing(self._synthesizer.synthesize(sentence)) as chunks:
+                async for chunk in chunks:
+                    if spoken.first_audio.is_set() and not spoken.mid_sentence:
+                        yield _heard(_pause(chunk.rate_hz), on_audio)
+                    spoken.mid_sentence = True
+                    spoken.first_audio.set()
+                    yield _heard(chunk, on_audio)
+            spoken.mid_sentence = False
+
+
+def _pause(rate_hz: int) -> Chunk:
+    return Chunk(np.zeros(round(SENTENCE_PAUSE_S * rate_hz), np.int16), rate_hz)
+
+
+def _heard(chunk: Chunk, on_audio: Callable[[Chunk], None] | None) -> Chunk:
+    if on_audio:
+        on_audio(chunk)
+    return chunk

@@ -159,6 +159,7 @@ class TurnRunner:
         question = Question(
             turn_id=turn.request.id,
             conversation_id=turn.conversation_id,
+            text=turn.text,
             understanding=understanding,
             decision=decision,
             context=self._context.messages(turn.conversation_id, self._context_turns),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -134,8 +135,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     options.text = options.text or options.word.replace("_", " ")
     data = data_dir()
-    if data is None:
-        Console(stderr=True).print("The development data isn't there: set EDGEWISE_DATA.")
+    missing = [
+        what
+        for what, there in (
+            ("the development data: set EDGEWISE_DATA", data),
+            (f"the voice {options.voice}: `assistant models fetch voice-joe`", options.voice.is_file()),
+            ("espeak-ng: `apt-get install espeak-ng`", shutil.which("espeak-ng")),
+        )
+        if not there
+    ]
+    if missing or data is None:
+        Console(stderr=True).print("What is missing:", *missing, sep="\n  ", markup=False, soft_wrap=True)
         return 1
     options.folder.mkdir(parents=True, exist_ok=True)
     scene = Scene(_read_all(data / "rir"), _read_all(data / "noise"))

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pymicro_wakeword
 import pytest
 import soundfile
 from typer.testing import CliRunner
 
 from assistant.audio.format import RATE_HZ, Samples
 from assistant.cli.eval import app
-from assistant.config import find_paths, load_config
+from assistant.config import Config, find_paths, load_config
 from assistant.evaluate import wake
 from assistant.evaluate.common import EvalOptions
 from assistant.evaluate.wake import run_wake
@@ -99,6 +100,16 @@ def test_words_of_the_manifest_listen_beside_the_configured_ones(tmp_path: Path)
     assert report["misses"] == 1
 
 
+def test_the_users_own_words_are_known(tmp_path: Path, config: Config) -> None:
+    built_in = Path(pymicro_wakeword.__file__).parent / "models"
+    files = ", ".join(f'{{ name = "hey_jarvis.{ending}" }}' for ending in ("tflite", "json"))
+    config.paths.user_manifest.write_text(
+        f'[models.butler]\nkind = "wake"\ndirectory = "{built_in}"\nfiles = [{files}]\n', "utf-8"
+    )
+    report = measure(write(tmp_path, (SILENCE, {"wake": "butler"})))
+    assert (report["misses"], report["errors"]) == (1, 0)
+
+
 def test_the_command_prints_a_table_and_writes_json(tmp_path: Path, fake: None) -> None:
     manifest = write(tmp_path, (BURST, {"wake": "okay_nabu"}), (SILENCE, {"wake": None}))
     with manifest.open("a") as file:
@@ -128,6 +139,17 @@ def test_crowd_recordings_hold_no_wake_word(data: Path) -> None:
 @pytest.mark.slow
 def test_no_crowd_recording_holds_a_wake_word(data: Path) -> None:
     assert measure(data / "speech" / "wake_words.jsonl")["false_accepts"] == 0
+
+
+def test_making_a_set_names_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EDGEWISE_DATA", str(tmp_path / "none"))
+    monkeypatch.setenv("PATH", "")
+    assert make_wake_set([str(tmp_path / "set"), "--voice", str(tmp_path / "none.onnx")]) == 1
+    told = capsys.readouterr().err
+    assert all(words in told for words in ("EDGEWISE_DATA", "none.onnx", "espeak-ng"))
+    assert not (tmp_path / "set").exists()
 
 
 @pytest.mark.slow

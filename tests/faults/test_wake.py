@@ -122,7 +122,8 @@ def test_model_file_that_is_missing_or_a_folder(custom: Path) -> None:
 
 def test_json_that_is_missing_or_a_folder(tmp_path: Path) -> None:
     fails(tmp_path / "nothing.json")
-    fails(tmp_path)
+    (tmp_path / "a-folder.json").mkdir()
+    fails(tmp_path / "a-folder.json")
 
 
 @pytest.mark.parametrize("words", ['["okay_nabu", "nobody"]', '[""]', '["../okay_nabu"]'])

@@ -149,7 +149,8 @@ def custom(tmp_path: Path) -> Path:
 
 
 def test_a_custom_word_has_its_own_cutoff_unless_told(custom: Path) -> None:
-    assert find_wake_models(["butler"], custom={"butler": custom}) == (WakeModel("butler", custom, 0.97),)
+    for file in (custom, custom.with_suffix(".tflite")):
+        assert find_wake_models(["butler"], custom={"butler": file}) == (WakeModel("butler", custom, 0.97),)
     assert find_wake_models(["butler"], custom={"butler": custom}, cutoff=0.5)[0].cutoff == 0.5
 
 
