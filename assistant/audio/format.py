@@ -10,8 +10,8 @@ import numpy.typing as npt
 RATE_HZ = 16_000
 """Inside rate of everything that listens."""
 
-CHUNK_SAMPLES = 320
-"""20 ms at RATE_HZ: the size in which captured sound travels."""
+CHUNK_SAMPLES = 640
+"""40 ms at RATE_HZ: the size in which captured sound travels, and the block that sound cards are asked for."""
 
 Samples = npt.NDArray[np.int16]
 """Mono signed 16-bit PCM, shape (n,)."""

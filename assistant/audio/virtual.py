@@ -14,8 +14,7 @@ from assistant.audio.mixer import Mixer
 from assistant.audio.resample import Rechunker, resample
 
 CHUNK_S = CHUNK_SAMPLES / RATE_HZ
-_WAKEUP_CHUNKS = 2
-_LONGEST_BACKLOG_CHUNKS = 250
+_LONGEST_BACKLOG_CHUNKS = 125
 ROOM_TONE_DBFS = -70.0
 
 
@@ -85,7 +84,7 @@ class VirtualMicrophone:
         begun_s = loop.time()
         given = 0
         while True:
-            await asyncio.sleep(max(0.0, begun_s + (given + _WAKEUP_CHUNKS) * CHUNK_S - loop.time()))
+            await asyncio.sleep(max(0.0, begun_s + (given + 1) * CHUNK_S - loop.time()))
             due = int((loop.time() - begun_s) / CHUNK_S + 1e-6)
             for _ in range(due - given):
                 if self._ended and not self._to_say:

@@ -41,7 +41,7 @@ from assistant.events import Event, EventBus, Failed, StateChanged, TurnEvent, l
 from assistant.executor import BoundedExecutor
 from assistant.models import Models
 from assistant.nlu.understanding import Understanding
-from assistant.process import single_instance
+from assistant.process import single_instance, trim_memory
 from assistant.skills.base import SkillContext
 from assistant.skills.book import SkillBook
 from assistant.speech.endpoint import make_endpoint
@@ -109,6 +109,7 @@ class Assistant:
         stack.callback(self._thinking.close)
         self._background = Background(stack, self.bus.publish)
         self._background.run("event log", self._log_events)
+        self._background.run("tidy memory", self._tidy_memory)
         database = await Database.open(self._config.paths.database)
         stack.push_async_callback(database.close)
         if database.set_aside:
@@ -222,6 +223,9 @@ class Assistant:
             async with closing(voice.synthesize(phrase)) as chunks:
                 async for _ in chunks:
                     pass
+        if self._sound.source:
+            await self.engines.stt.get()
+        await self._thinking.run(trim_memory)
 
     def status(self) -> StatusReport:
         """The state of things now."""
@@ -349,6 +353,13 @@ class Assistant:
         if state is not self._state:
             old, self._state = self._state, state
             self.bus.publish(StateChanged(old=old, new=state))
+
+    async def _tidy_memory(self) -> None:
+        """Loading engines and long replies leave much freed memory behind: give it back whenever it gets quiet."""
+        with self.bus.subscribe(64) as events:
+            async for event in events:
+                if isinstance(event, StateChanged) and event.new is State.IDLE:
+                    await self._thinking.run(trim_memory)
 
     async def _log_events(self) -> None:
         with self.bus.subscribe(1024) as events:

@@ -128,7 +128,7 @@ class MicroWakeWords:
 
         self._words = [_Word(model) for model in models]
         self._frontend = MicroWakeWordFeatures()
-        self._hiss = np.random.default_rng(0).normal(0.0, _FLOOR_RMS, 4 * RATE_HZ)
+        self._hiss = np.rint(np.random.default_rng(0).normal(0.0, _FLOOR_RMS, 4 * RATE_HZ)).astype(np.int32)
         self._position = 0
         self._refractory_frames = round(refractory_s * RATE_HZ / _FRAME_SAMPLES)
         self._deaf_frames = 0
@@ -154,9 +154,13 @@ class MicroWakeWords:
                 word.rises(silence)
 
     def _with_hiss(self, samples: Samples) -> Samples:
-        places = np.arange(self._position, self._position + len(samples)) % len(self._hiss)
-        self._position = int(self._position + len(samples)) % len(self._hiss)
-        mixed: Samples = np.clip(np.rint(samples + self._hiss[places]), -32768, 32767).astype(np.int16)
+        end = self._position + len(samples)
+        if end <= len(self._hiss):
+            hiss = self._hiss[self._position : end]
+        else:
+            hiss = np.take(self._hiss, np.arange(self._position, end), mode="wrap")
+        self._position = end % len(self._hiss)
+        mixed: Samples = np.clip(samples + hiss, -32768, 32767).astype(np.int16)
         return mixed
 
     def _process_frame(self, frame: _Frame) -> WakeDetection | None:
