@@ -122,8 +122,8 @@ def _notes(exchange: Exchange, out: Path | None, speak: bool) -> list[str]:
     if out is not None:
         duration_s = sum(chunk.duration_s for chunk in exchange.sound)
         notes.append(f"wrote {out} ({duration_s:.1f} s)" if exchange.sound else f"no sound was made for {out}.")
-    elif exchange.record.reply and not exchange.spoken:
-        why = (exchange.speaker.problem or "There is no speaker.") if speak else "As --no-speak asked."
+    elif speak and exchange.record.reply and not exchange.spoken:
+        why = exchange.speaker.problem or "There is no speaker."
         notes.append(f"the reply was not spoken. {why} `--out reply.wav` writes its sound.")
     return notes
 
