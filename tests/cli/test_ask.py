@@ -105,9 +105,8 @@ def test_without_a_speaker_one_line_says_so(daemon: FakeTarget) -> None:
 
 
 def test_no_speak_is_handed_on(daemon: FakeTarget) -> None:
-    [line] = call("ask", "x", "--no-speak").stderr.splitlines()
+    assert call("ask", "x", "--no-speak").stderr == ""
     assert daemon.asked[0][3] is False
-    assert "--no-speak" in line
 
 
 @pytest.mark.parametrize(
