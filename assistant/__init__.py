@@ -1,6 +1,12 @@
 """Edgewise: a smart speaker's mind as an asyncio daemon. `DESIGN` notes live in the module docstrings."""
 
+import os
 from importlib.metadata import PackageNotFoundError, version
+
+# ONNX Runtime keeps an identifier of the machine and reports to its maker unless this is set before it is imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+# The same for the hub client that faster-whisper brings; every model is named by path, so it has nothing to ask either.
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 try:
     __version__ = version("edgewise")
