@@ -1,4 +1,4 @@
-"""Which sound devices there are, and which one a configured name means. Pure, except `list_devices`."""
+"""Which sound devices there are, and which one a configured name means. Pure; `portaudio.list_devices` asks."""
 
 from __future__ import annotations
 
@@ -32,17 +32,6 @@ class Device:
 
     def is_default(self, direction: Direction) -> bool:
         return self.default_input if direction == "input" else self.default_output
-
-
-def list_devices() -> list[Device]:
-    """Every device PortAudio knows. Blocks for a moment.
-
-    Raises:
-        AudioError: `portaudio-missing`, `portaudio-failed`.
-    """
-    from assistant.audio.portaudio import query_devices  # noqa: PLC0415 - loads PortAudio
-
-    return query_devices()
 
 
 def select(devices: Sequence[Device], wanted: str, direction: Direction) -> Device:

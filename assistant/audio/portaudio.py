@@ -18,10 +18,10 @@ import numpy as np
 
 from assistant.audio.backend import OnBlock, OnEnd, Pull
 from assistant.audio.devices import PORTAUDIO_HINT, Device, select
-from assistant.audio.format import Chunk
+from assistant.audio.format import CHUNK_S, Chunk
 from assistant.errors import AudioError
 
-BLOCK_S = 0.04
+BLOCK_S = CHUNK_S
 """One wakeup of Python for this much sound, in and out."""
 _INPUT_BUFFER_S = 0.12
 _OUTPUT_BUFFER_S = 0.16
@@ -47,7 +47,7 @@ def _load() -> Any:
     return sounddevice
 
 
-def query_devices() -> list[Device]:
+def list_devices() -> list[Device]:
     """Every device PortAudio knows. Raises AudioError."""
     with _lock:
         return _query(_load())

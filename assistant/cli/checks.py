@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from assistant.audio.devices import NONE, Device, Direction, list_devices, select
+from assistant.audio.devices import NONE, Device, Direction, select
+from assistant.audio.portaudio import PortAudioBackend, list_devices
 from assistant.audio.format import Chunk, rms_dbfs
 from assistant.config import Config, Paths, read_secret
 from assistant.control.client import ControlClient
@@ -149,7 +150,6 @@ async def capture_second(device: str) -> Chunk:
 
     from assistant.audio.capture import MicrophoneSource  # noqa: PLC0415 -- imports structlog
     from assistant.audio.format import RATE_HZ  # noqa: PLC0415
-    from assistant.audio.portaudio import PortAudioBackend  # noqa: PLC0415
 
     pieces = []
     source = MicrophoneSource(PortAudioBackend(), device, lambda _event: None)

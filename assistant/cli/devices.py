@@ -7,7 +7,8 @@ from typing import Any
 
 import typer
 
-from assistant.audio.devices import NONE, Device, Direction, list_devices, select
+from assistant.audio.devices import NONE, Device, Direction, select
+from assistant.audio.portaudio import list_devices
 from assistant.cli.options import AsJson, ConfigFile, Overrides, load
 from assistant.cli.output import failed, show_json, show_table
 from assistant.errors import AudioError

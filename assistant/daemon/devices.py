@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from assistant.audio.capture import MicrophoneSource
-from assistant.audio.devices import NONE, Device, Direction, list_devices, select
+from assistant.audio.devices import NONE, Device, Direction, select
 from assistant.audio.mixer import Mixer
 from assistant.audio.playback import SpeakerSink
-from assistant.audio.portaudio import PortAudioBackend
+from assistant.audio.portaudio import PortAudioBackend, list_devices
 from assistant.audio.reopen import DeviceWatch
 from assistant.control.ports import DeviceStatus
 from assistant.daemon.sound import Sound

@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 from assistant.audio import portaudio
 from assistant.audio.backend import StreamOpener
 from assistant.audio.capture import MicrophoneSource
-from assistant.audio.devices import Device, list_devices, select
+from assistant.audio.devices import Device, select
 from assistant.audio.format import Chunk
-from assistant.audio.portaudio import PortAudioBackend
+from assistant.audio.portaudio import PortAudioBackend, list_devices
 from assistant.cli.app import app
 from assistant.errors import AudioError
 from tests.fakes import FakeSoundCard, FakeStream

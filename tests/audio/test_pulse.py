@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from assistant.audio.capture import MicrophoneSource
-from assistant.audio.devices import list_devices, select
+from assistant.audio.devices import select
 from assistant.audio.files import read_audio, write_wav
 from assistant.audio.format import RATE_HZ, Chunk, Samples, rms_dbfs
 from assistant.audio.mixer import Mixer
 from assistant.audio.playback import SpeakerSink
-from assistant.audio.portaudio import PortAudioBackend
+from assistant.audio.portaudio import PortAudioBackend, list_devices
 from assistant.errors import AudioError
 from assistant.events import AudioDeviceLost, AudioDeviceRestored, Event
 
