@@ -111,5 +111,6 @@ ensure_models() {
 }
 
 has_portaudio() {
-    PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null | grep -q 'libportaudio\.so\.2'
+    local libraries
+    libraries=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null) && [[ $libraries == *libportaudio.so.2* ]]
 }

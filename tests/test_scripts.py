@@ -169,6 +169,12 @@ def test_missing_portaudio_is_one_line_and_no_obstacle(checkout: Checkout) -> No
     assert checkout.run("run", "config")[1] == ""
 
 
+def test_portaudio_is_found_in_front_of_a_long_list(checkout: Checkout) -> None:
+    checkout.run("run")
+    checkout.add_program("ldconfig", "#!/bin/sh\necho libportaudio.so.2\nexec seq 100000\n")
+    assert checkout.run("run")[1] == ""
+
+
 def test_a_changed_project_is_installed_again(checkout: Checkout) -> None:
     checkout.run("run")
     (checkout.root / "pyproject.toml").write_text("second")
