@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from assistant.values import Message, TurnRecord, new_id
+from assistant.values import Message, Outcome, TurnRecord, new_id
 
 IDLE_S = 300.0
 """After this long without a turn, the next one begins a new conversation."""
 
 MAX_TURNS = 32
+
+APOLOGIES = frozenset({Outcome.OFFLINE, Outcome.FAILED, Outcome.NOT_UNDERSTOOD})
+"""Outcomes whose replies are about ourselves: a model that reads "I'm offline" among its own words says it again."""
 
 
 class Context:
@@ -40,8 +43,12 @@ class Context:
         return self._conversation_id
 
     def messages(self, conversation_id: str, max_turns: int) -> tuple[Message, ...]:
-        """The exchanges of one conversation that had both sides, oldest first."""
-        turns = [t for t in self._turns if t.conversation_id == conversation_id and t.text and t.reply]
+        """The exchanges of one conversation that had both sides and an answer, oldest first."""
+        turns = [
+            turn
+            for turn in self._turns
+            if turn.conversation_id == conversation_id and turn.text and turn.reply and turn.outcome not in APOLOGIES
+        ]
         return tuple(
             message
             for turn in turns[max(0, len(turns) - max_turns) :]
