@@ -657,6 +657,32 @@ class FakeVad:
         self._probability = 0.0
 
 
+class FakeTurnEnd:
+    """dialog.ports.TurnEnd: the next probability of a script for each sound, then always finished."""
+
+    def __init__(self, *script: float | SpeechError) -> None:
+        self.script = list(script)
+        self.heard: list[Chunk] = []
+        self.max_waiting = 2
+        self._waiting = 0
+
+    async def complete_probability(self, audio: Chunk) -> float:
+        if audio.rate_hz != RATE_HZ or audio.samples.ndim != 1 or audio.samples.dtype != np.int16:
+            raise SpeechError("turn-audio", "not 16 kHz mono int16")
+        if self._waiting > self.max_waiting:
+            raise BusyError("turn end")
+        self._waiting += 1
+        try:
+            self.heard.append(audio)
+            await asyncio.sleep(0)
+            answer = self.script.pop(0) if self.script else 1.0
+        finally:
+            self._waiting -= 1
+        if isinstance(answer, SpeechError):
+            raise answer
+        return answer
+
+
 class FakeWakeEngine:
     """The part of pymicro_wakeword's MicroWakeWord that speech.wake uses: it says the probabilities it was given, one
     every `stride` frames of 10 ms, and 0 in between and afterwards."""

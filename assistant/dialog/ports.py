@@ -71,6 +71,14 @@ class EndOfTurn(Protocol):
         """A new utterance begins."""
 
 
+class TurnEnd(Protocol):
+    async def complete_probability(self, audio: Chunk) -> float:
+        """How likely it is, 0..1, that who spoke in `audio` (16 kHz; its newest 8 s count) has finished: a hint.
+
+        Raises SpeechError, BusyError.
+        """
+
+
 class Transcriber(Protocol):
     async def transcribe(self, audio: Chunk) -> Transcription:
         """Decode one utterance (16 kHz). Silence and noise give empty text. Raises SpeechError, BusyError."""
