@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from assistant.config import Config, data_dir, find_paths, load_config
 from tests.virtual_time import VirtualTimeLoop
 
 REAL_MODELS_DIR = find_paths().models_dir
+
+# How long an example takes says more about what else the machine does than about the product.
+settings.register_profile("edgewise", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("edgewise")
 
 
 @pytest.hookimpl(tryfirst=True)

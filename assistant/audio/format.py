@@ -11,7 +11,10 @@ RATE_HZ = 16_000
 """Inside rate of everything that listens."""
 
 CHUNK_SAMPLES = 640
-"""40 ms at RATE_HZ: the size in which captured sound travels, and the block that sound cards are asked for."""
+"""The size in which captured sound travels; at least one wakeup for each."""
+
+CHUNK_S = CHUNK_SAMPLES / RATE_HZ
+"""40 ms. Sound cards are asked for blocks of the same length, in and out."""
 
 Samples = npt.NDArray[np.int16]
 """Mono signed 16-bit PCM, shape (n,)."""

@@ -9,12 +9,11 @@ from collections.abc import AsyncGenerator
 
 import numpy as np
 
-from assistant.audio.format import CHUNK_SAMPLES, RATE_HZ, Chunk, Samples
+from assistant.audio.format import CHUNK_S, CHUNK_SAMPLES, RATE_HZ, Chunk, Samples
 from assistant.audio.mixer import Mixer
 from assistant.audio.resample import Rechunker, resample
 
-CHUNK_S = CHUNK_SAMPLES / RATE_HZ
-_LONGEST_BACKLOG_CHUNKS = 125
+_LONGEST_BACKLOG_CHUNKS = round(5.0 / CHUNK_S)
 ROOM_TONE_DBFS = -70.0
 
 
@@ -39,13 +38,13 @@ class VirtualMicrophone:
         self.dropped_s = 0.0
 
     def say(self, audio: Chunk) -> None:
-        """Append sound of any rate to what is to be said. From the event loop."""
+        """Append sound of any rate, filled up with silence to whole chunks. From the event loop."""
         samples = resample(audio.samples, audio.rate_hz, RATE_HZ)
         self._to_say.extend([*self._rechunker.feed(samples), *self._rechunker.flush()])
         self._changed.set()
 
     def pause(self, length_s: float) -> None:
-        """Append room tone."""
+        """Append room tone, in whole chunks."""
         self._to_say.extend(self._room_chunk() for _ in range(round(length_s / CHUNK_S)))
         self._changed.set()
 

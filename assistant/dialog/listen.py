@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assistant.audio.format import RATE_HZ, Chunk
+from assistant.audio.format import RATE_HZ, Chunk, Samples
 from assistant.dialog.ports import EndOfTurn, VoiceActivity
 from assistant.events import Event, SpeechEnded, SpeechStarted
+
+_STEP_SAMPLES = RATE_HZ // 50
+"""20 ms: shorter than the 32 ms blocks of a voice detector, so that no block's verdict is skipped."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,8 +57,14 @@ class Listening:
         if self.heard.done():
             return
         self._parts.append(chunk.samples)
-        self._samples += len(chunk.samples)
-        state = self._endpoint.process(len(chunk.samples), self._vad.process(chunk))
+        for at in range(0, len(chunk.samples), _STEP_SAMPLES):
+            self._judge(chunk.samples[at : at + _STEP_SAMPLES])
+            if self.heard.done():
+                return
+
+    def _judge(self, samples: Samples) -> None:
+        self._samples += len(samples)
+        state = self._endpoint.process(len(samples), self._vad.process(Chunk(samples, RATE_HZ)))
         if state.speech_started and not self._voiced:
             self._voiced = True
             self._publish(SpeechStarted(turn_id=self._turn_id, at_s=state.speech_start_s))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.audio.capture import Handoff, MicrophoneSource, SilenceWatch
-from assistant.audio.format import Chunk
+from assistant.audio.format import CHUNK_S, Chunk
 from assistant.audio.reopen import Backoff
 from assistant.errors import AudioError
 from assistant.events import AudioDeviceLost, AudioDeviceRestored, Event, Failed
@@ -60,7 +60,7 @@ async def test_a_healthy_microphone_has_nothing_to_tell() -> None:
     async with reading() as rig:
         await asyncio.sleep(60.0)
         assert rig.told == []
-        assert rig.chunks * 0.02 == pytest.approx(60.0, abs=0.15)
+        assert rig.chunks * CHUNK_S == pytest.approx(60.0, abs=0.15)
         assert len(rig.card.streams) == 1
         assert rig.source.dropped_s == 0
 
@@ -141,7 +141,7 @@ async def test_a_withdrawn_stream_is_reopened_at_once_and_untold() -> None:
         await asyncio.sleep(5.0)
         assert rig.told == []
         assert len(rig.card.streams) == 2
-        assert rig.chunks * 0.02 == pytest.approx(10.0, abs=0.2)
+        assert rig.chunks * CHUNK_S == pytest.approx(10.0, abs=0.2)
 
 
 async def test_a_missing_library_is_raised_for_nothing_can_cure_it() -> None:

@@ -213,7 +213,7 @@ async def test_a_source_that_fails_to_close_is_no_trouble() -> None:
     await mixer.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     levels=st.lists(st.integers(-32768, 32767), min_size=1, max_size=6),
     volume=st.integers(0, 100),
@@ -233,7 +233,7 @@ def test_sums_are_clipped_and_never_wrap(levels: list[int], volume: int, blocks:
     asyncio.run(run())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     blocks=st.lists(st.integers(1, 4000), min_size=1, max_size=20), lengths=st.lists(st.integers(0, 5000), max_size=8)
 )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from assistant.audio import tones
 from assistant.audio.files import read_audio, wav_bytes, write_wav
-from assistant.audio.format import CHUNK_SAMPLES, RATE_HZ, Chunk, Samples, rms_dbfs
+from assistant.audio.format import CHUNK_S, CHUNK_SAMPLES, RATE_HZ, Chunk, Samples, rms_dbfs
 from assistant.audio.resample import Rechunker, Resampler, resample
 from assistant.audio.ring import PrerollRing
 
@@ -56,7 +56,7 @@ def test_channels_are_averaged() -> None:
     assert set(read_audio(out.getvalue()).samples) == {1000}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(-32768, 32767), min_size=1, max_size=2000), st.sampled_from([8_000, 16_000, 48_000]))
 def test_wav_is_16_bit_and_lossless(values: list[int], rate_hz: int) -> None:
     data = wav_bytes(Chunk(np.array(values, np.int16), rate_hz))
@@ -77,7 +77,7 @@ def test_chunks_are_joined_in_a_file(tmp_path: Path) -> None:
 # --- resampling and chunking ---
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rates=st.tuples(*[st.sampled_from([8_000, 16_000, 22_050, 44_100, 48_000])] * 2),
     cuts=st.lists(st.integers(1, 3000), min_size=1, max_size=10),
@@ -125,12 +125,12 @@ def test_rechunking_keeps_every_sample(lengths: list[int], size: int) -> None:
 
 @given(keep=st.integers(0, 40), count=st.integers(0, 100))
 def test_preroll_keeps_the_newest(keep: int, count: int) -> None:
-    ring = PrerollRing(keep * 0.02)
+    ring = PrerollRing(keep * CHUNK_S)
     chunks = [Chunk(np.full(CHUNK_SAMPLES, n, np.int16), RATE_HZ) for n in range(count)]
     for chunk in chunks:
         ring.push(chunk)
     expected = chunks[max(0, count - keep) :] if keep else []
-    assert ring.held_s == pytest.approx(len(expected) * 0.02)
+    assert ring.held_s == pytest.approx(len(expected) * CHUNK_S)
     assert [chunk.samples[0] for chunk in ring.drain()] == [chunk.samples[0] for chunk in expected]
     assert ring.drain() == []
     assert ring.held_s == 0

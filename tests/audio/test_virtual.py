@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 
 import numpy as np
 import pytest
 
-from assistant.audio.format import RATE_HZ, Chunk, rms_dbfs
+from assistant.audio.format import CHUNK_S, RATE_HZ, Chunk, rms_dbfs
 from assistant.audio.virtual import VirtualMicrophone, file_source
 
 
@@ -25,9 +26,9 @@ async def test_a_file_is_read_whole_then_silence_then_it_ends(realtime: bool) ->
     begun_s = asyncio.get_running_loop().time()
     heard = await everything(file_source(level(5000, 1.01), realtime=realtime, then_silence_s=0.5))
     took_s = asyncio.get_running_loop().time() - begun_s
-    assert took_s == pytest.approx(1.52 if realtime else 0.0, abs=0.05)
+    assert took_s == pytest.approx(len(heard) / RATE_HZ if realtime else 0.0, abs=CHUNK_S)
     assert np.count_nonzero(heard == 5000) == round(1.01 * RATE_HZ)
-    assert len(heard) == pytest.approx(1.52 * RATE_HZ)
+    assert len(heard) == pytest.approx(1.51 * RATE_HZ, abs=CHUNK_S * RATE_HZ), "in whole chunks"
     assert rms_dbfs(heard[-4000:]) < -60
 
 
@@ -52,11 +53,11 @@ async def test_in_a_hurry_it_waits_for_words_instead_of_making_silence() -> None
     reading = asyncio.create_task(everything(microphone))
     await asyncio.sleep(100.0)
     assert microphone.given_s == 0
-    microphone.say(level(1000, 0.5, 48_000))
+    microphone.say(level(1000, 10 * CHUNK_S, 48_000))
     await microphone.said()
-    microphone.pause(0.2)
+    microphone.pause(5 * CHUNK_S)
     microphone.end()
-    assert len(await reading) == round(0.7 * RATE_HZ)
+    assert len(await reading) == round(15 * CHUNK_S * RATE_HZ)
 
 
 async def test_the_room_has_a_tone_unless_it_is_dead() -> None:
@@ -76,6 +77,6 @@ async def test_real_time_is_real_time() -> None:
     loop = asyncio.get_running_loop()
     begun_s = loop.time()
     async with contextlib.aclosing(microphone.chunks()) as chunks:
-        for _ in range(26):
+        for _ in range(math.ceil(0.5 / CHUNK_S)):
             await anext(chunks)
     assert 0.5 <= loop.time() - begun_s < 1.5

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from assistant.audio.capture import MicrophoneSource
-from assistant.audio.format import CHUNK_SAMPLES, RATE_HZ, Chunk, Samples, rms_dbfs
+from assistant.audio.format import CHUNK_S, CHUNK_SAMPLES, RATE_HZ, Chunk, Samples, rms_dbfs
 from assistant.audio.virtual import VirtualMicrophone, file_source
 from assistant.dialog.ports import AudioSource
 from tests.fakes import FakeAudioSource, FakeSoundCard
@@ -72,6 +72,9 @@ def make(request: pytest.FixtureRequest) -> Make:
     return SOURCES[request.param]
 
 
+TWO_SECONDS = round(2.0 / CHUNK_S)
+
+
 async def read(source: AudioSource, count: int) -> list[Chunk]:
     """The first `count` chunks; the source is closed as a reader that stops does it."""
     chunks: list[Chunk] = []
@@ -85,8 +88,8 @@ async def read(source: AudioSource, count: int) -> list[Chunk]:
 
 async def test_chunks_have_the_one_size_and_rate(make: Make) -> None:
     async with make() as source:
-        chunks = await read(source, 100)
-    assert len(chunks) == 100
+        chunks = await read(source, TWO_SECONDS)
+    assert len(chunks) == TWO_SECONDS
     assert {(len(chunk.samples), chunk.rate_hz, chunk.samples.dtype.str) for chunk in chunks} == {
         (CHUNK_SAMPLES, RATE_HZ, "<i2")
     }
@@ -94,7 +97,7 @@ async def test_chunks_have_the_one_size_and_rate(make: Make) -> None:
 
 async def test_sound_arrives_whole_in_order_and_at_its_level(make: Make) -> None:
     async with make() as source:
-        chunks = await read(source, 100)
+        chunks = await read(source, TWO_SECONDS)
     heard = np.concatenate([chunk.samples for chunk in chunks])[3200:]
     assert rms_dbfs(heard) == pytest.approx(-15.05, abs=0.1)
     spectrum = np.abs(np.fft.rfft(heard[:28_800] * np.hanning(28_800)))
@@ -132,5 +135,5 @@ async def test_a_reader_that_falls_behind_loses_the_oldest_and_it_is_counted(nam
             while loop.time() - begun_s < 0.001:
                 await anext(sound)
                 late += 1
-            assert late * 0.02 == pytest.approx(5.0, abs=0.1)
+            assert late * CHUNK_S == pytest.approx(5.0, abs=0.1)
             assert source.dropped_s == pytest.approx(7.0, abs=0.1)

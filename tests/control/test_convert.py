@@ -66,7 +66,7 @@ def field_names(cls: type[Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("cls", all_event_types(), ids=lambda cls: cls.__name__)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_every_event_survives_the_wire(cls: type[Event], data: st.DataObject) -> None:
     event = data.draw(records_of(cls))
@@ -75,7 +75,7 @@ def test_every_event_survives_the_wire(cls: type[Event], data: st.DataObject) ->
 
 
 @pytest.mark.parametrize("cls", MESSAGES, ids=lambda cls: cls.__name__)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_every_record_survives_the_wire(cls: type[Any], data: st.DataObject) -> None:
     value = data.draw(records_of(cls))

@@ -100,13 +100,13 @@ REBOOTS = st.tuples(st.just("reboot"), WAITS, OFF, st.just(0))
 
 
 @given(st.lists(st.one_of(*COMMON, JUMPS), min_size=2, max_size=10))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_lives_in_one_boot_whatever_the_wall_clock_does(operations: list[Operation]) -> None:
     _live(operations)
 
 
 @given(st.lists(st.one_of(*COMMON, REBOOTS), min_size=2, max_size=10))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_lives_across_boots_with_a_clock_that_is_right(operations: list[Operation]) -> None:
     _live(operations)
 

@@ -140,7 +140,7 @@ def test_an_odd_file_is_read_as_far_as_it_goes(name: str) -> None:
     assert (len(chunk.samples), chunk.rate_hz) == (length, RATE_HZ)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(cut=st.integers(0, 400), at=st.integers(0, 60), byte=st.integers(0, 255))
 def test_no_damage_to_a_header_escapes_as_a_traceback(cut: int, at: int, byte: int) -> None:
     data = overwritten(GOOD, at, at + 1, byte)[: cut + 1]

@@ -187,13 +187,13 @@ def _vocabulary() -> list[str]:
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(max_size=300))
 def test_any_text_is_survived(text: str) -> None:
     _shared().understand(text, now=NOON)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.sampled_from(_vocabulary()), max_size=60), st.sampled_from([" ", ". ", ", ", "-"]))
 def test_any_heap_of_our_own_words_is_survived_in_bounded_time(words: list[str], joint: str) -> None:
     began = time.perf_counter()

@@ -87,7 +87,7 @@ def test_what_can_not_be_calculated_has_a_code(line: str, code: str) -> None:
     assert caught.value.code == code
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.sampled_from(

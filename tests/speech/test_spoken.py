@@ -127,7 +127,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.one_of(st.text(max_size=80), st.lists(PIECES, max_size=20).map("".join)))
 def test_any_text_gives_words_without_digits_or_control_characters(text: str) -> None:
     spoken = to_spoken(text)
@@ -137,7 +137,7 @@ def test_any_text_gives_words_without_digits_or_control_characters(text: str) ->
     assert "[[" not in spoken  # Piper would take it for phonemes
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(alphabet=st.characters(categories=["Lu", "Ll", "Zs"]), max_size=80))
 def test_plain_words_stay_as_they_are(text: str) -> None:
     import unicodedata

@@ -14,7 +14,7 @@ from assistant.speech.vad import SileroVad, WebrtcVad, make_vad
 
 
 def shares(vad: SileroVad | WebrtcVad, audio: Chunk, threshold: float = 0.5) -> float:
-    """Share of 20 ms chunks judged to be speech."""
+    """Share of pieces of 20 ms (what a listening feeds it) judged to be speech."""
     chunks = [Chunk(audio.samples[at : at + 320], RATE_HZ) for at in range(0, len(audio.samples), 320)]
     return sum(vad.process(chunk) >= threshold for chunk in chunks) / len(chunks)
 
