@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # The same for the hub client that faster-whisper brings; every model is named by path, so it has nothing to ask either.
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+# gRPC's own log goes to stderr, unstructured. Read when gRPC is first imported, whoever does that.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 try:
     __version__ = version("edgewise")

@@ -12,7 +12,6 @@ Plain text goes to loopback only, everything else over TLS. Every gRPC error bec
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
@@ -188,7 +187,6 @@ def _fitting(context: Sequence[Message]) -> list[Message]:
 
 
 def _make_channel(address: str, target: GatewayAddress, ca: bytes | None) -> Any:
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own log goes to stderr, unstructured
     import grpc  # noqa: PLC0415
 
     options = [

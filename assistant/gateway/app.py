@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import importlib.util
 import itertools
-import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
@@ -169,7 +168,6 @@ def _make_upstream(config: Config, llm: LocalLlm | None) -> Upstream:
 
 
 def _make_server(limits: Limits) -> Any:
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own log goes to stderr, unstructured
     import grpc  # noqa: PLC0415 - heavy
 
     return grpc.aio.server(

@@ -98,6 +98,9 @@ class CloudService:
             async with asyncio.timeout((request.deadline_ms or MAX_DEADLINE_MS) / 1000), self._gate.seat():
                 await self._answer(request, context)
             return
+        except asyncio.CancelledError:
+            log.info("question-abandoned", request_id=request.request_id)  # the device hung up, or we drain
+            raise
         except TimeoutError:
             error: EdgewiseError = GatewayError("deadline", "the device's deadline is over")
         except (GatewayError, BusyError) as exc:

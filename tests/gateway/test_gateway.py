@@ -228,6 +228,16 @@ async def test_a_second_gateway_on_the_same_port_is_an_error() -> None:
     assert caught.value.code == "port-taken"
 
 
+async def test_a_second_gateway_says_why_it_ends_and_nothing_else() -> None:
+    async with FakeOpenAiServer() as server, gateway_before(server) as gateway:
+        command = (*COMMAND, "run", "--upstream", server.base_url, "--listen", gateway.address)
+        second = await asyncio.create_subprocess_exec(*command, "--set", "log.level='error'", stderr=subprocess.PIPE)
+        _, said = await asyncio.wait_for(second.communicate(), 20)
+
+    assert second.returncode == 1
+    assert [line.partition(":")[0] for line in said.decode().splitlines()] == ["error", "hint"]
+
+
 @pytest.mark.parametrize("listen", ["0.0.0.0:1", "[::]:1", "192.168.1.5:1", "gateway.example.org:1"])
 async def test_it_never_listens_off_loopback(listen: str) -> None:
     with pytest.raises(ConfigError) as caught:
