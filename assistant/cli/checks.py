@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Literal
 
 from assistant.audio.devices import NONE, Device, Direction, select
-from assistant.audio.portaudio import PortAudioBackend, list_devices
 from assistant.audio.format import Chunk, rms_dbfs
+from assistant.audio.portaudio import PortAudioBackend, list_devices
 from assistant.config import Config, Paths, read_secret
 from assistant.control.client import ControlClient
 from assistant.control.ports import StatusReport
