@@ -61,7 +61,16 @@ class SpeechEnded(TurnEvent):
 
     at_s: float
     reason: str
-    """`silence` `timeout` `stream-end`."""
+    """`silence` `timeout` `stream-end`, or the rule of `dialog.end_of_turn` that fitted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartialTranscript(TurnEvent):
+    """What was said so far; the next one or the Transcript replaces it."""
+
+    private: ClassVar[frozenset[str]] = frozenset({"text"})
+    text: str
+    audio_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,11 @@ class VadConfig(Section):
 
 
 class EndpointConfig(Section):
+    semantic: bool
+    complete_silence_s: Annotated[float, Field(ge=0.1, le=5)]
     silence_s: Annotated[float, Field(ge=0.1, le=5)]
+    unclear_silence_s: Annotated[float, Field(ge=0.1, le=5)]
+    speculate_silence_s: Annotated[float, Field(ge=0.04, le=5)]
     command_timeout_s: Annotated[float, Field(ge=1, le=120)]
     no_speech_timeout_s: Annotated[float, Field(ge=0.5, le=60)]
     min_speech_s: Annotated[float, Field(ge=0, le=2)]

@@ -534,6 +534,8 @@ class FakeTranscriber:
     def __init__(self, *script: str | SpeechError) -> None:
         self.script = list(script)
         """What comes next, texts and errors; when it has run out, nothing is understood any more."""
+        self.saying: str | SpeechError | None = None
+        """What any sound means now, however often it is decoded; None follows the script."""
         self.heard: list[Chunk] = []
         self.unblocked = asyncio.Event()
         """Clear it and decoding takes until it is set."""
@@ -557,9 +559,22 @@ class FakeTranscriber:
         finally:
             self._waiting -= 1
 
+    async def draft(self, audio: Chunk) -> Transcription | None:
+        """The line that `transcribe` would give, which stays in the script."""
+        if self._waiting:
+            return None
+        script = list(self.script)
+        try:
+            return await self.transcribe(audio)
+        finally:
+            self.script[:] = script
+
     def _next(self, audio: Chunk) -> Transcription:
         silent = not len(audio.samples) or int(np.abs(audio.samples.astype(np.int32)).max()) < 200
-        answer = "" if silent or not self.script else self.script.pop(0)
+        if self.saying is not None:
+            answer = "" if silent else self.saying
+        else:
+            answer = "" if silent or not self.script else self.script.pop(0)
         if isinstance(answer, SpeechError):
             raise answer
         return Transcription(answer, 0.0 if silent else audio.duration_s, 0.9 if answer else 0.0, redone=False)

@@ -12,7 +12,7 @@ speech, and what it says is what the script wrote.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,10 +23,11 @@ from assistant.audio.virtual import VirtualMicrophone, VirtualSpeaker
 from assistant.config import Config
 from assistant.control.ports import DeviceStatus
 from assistant.daemon import Assistant, Sound, open_assistant
+from assistant.errors import SpeechError
 from assistant.events import Event, PlaybackFinished, Reply, TurnEnded
 from assistant.models import Models
 from assistant.values import Clock, DueItem, Outcome
-from tests.fakes import FakeEngines
+from tests.fakes import FakeEngines, FakeTranscriber
 from tests.virtual_time import VirtualClock
 
 WAKE_S = 0.4
@@ -73,27 +74,36 @@ class Script:
     """Who says what when. Times are seconds since the assistant began to listen."""
 
     def __init__(self) -> None:
-        self._sounds: list[tuple[float, float]] = []
-        self._texts: list[str] = []
+        self._sounds: list[tuple[float, float, str | SpeechError]] = []
         self._steps: list[tuple[float, Step]] = []
 
-    def says(self, at_s: float, text: str, *, length_s: float = 1.5, wake: bool = True) -> None:
-        """The user says the wake word and `text`; nothing but the wake word when `text` is empty."""
+    def says(self, at_s: float, text: str | SpeechError, *, length_s: float = 1.5, wake: bool = True) -> None:
+        """The user says the wake word and `text` (an error: what the recogniser fails with).
+
+        Nothing but the wake word when `text` is empty.
+        """
         length_s = length_s if text else 0.0
-        self._sounds.append((at_s, length_s + (WAKE_S if wake else 0.0)))
-        if text:
-            self._texts.append(text)
+        self._sounds.append((at_s, length_s + (WAKE_S if wake else 0.0), text))
 
     def does(self, at_s: float, step: Step) -> None:
         """Something else happens."""
         self._steps.append((at_s, step))
+
+    async def _speak(self, microphone: VirtualMicrophone, ear: FakeTranscriber) -> None:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        for at_s, length_s, text in sorted(self._sounds, key=lambda sound: sound[0]):
+            await asyncio.sleep(max(0.0, began_s + at_s - loop.time()))
+            times_s = np.arange(round(length_s * RATE_HZ)) / RATE_HZ
+            voice = (12_000 * np.sin(2 * np.pi * 220 * times_s)).astype(np.int16)
+            ear.saying = text
+            microphone.say(Chunk(voice, RATE_HZ))
 
     async def play(
         self, config: Config, *, until_s: float, clock: Clock | None = None, engines: FakeEngines | None = None
     ) -> Played:
         """Run the timeline to its end on a fresh assistant (with the state that `config` points to)."""
         engines = engines or FakeEngines(config, Models(config.paths.models_dir))
-        engines.transcriber.script.extend(self._texts)
         microphone = VirtualMicrophone(realtime=True, room_tone_dbfs=-80.0)
         mixer = Mixer(16_000, volume=100)
         speaker = VirtualSpeaker(mixer, realtime=True)
@@ -107,7 +117,7 @@ class Script:
             began_s = loop.time()
             with assistant.bus.watch(lambda event: played.events.append((loop.time() - began_s, event))):
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(_speak(microphone, sorted(self._sounds)))
+                    group.create_task(self._speak(microphone, engines.transcriber))
                     for at_s, step in self._steps:
                         group.create_task(_later(at_s, step, assistant))
                     group.create_task(asyncio.sleep(until_s))
@@ -115,15 +125,6 @@ class Script:
         played.heard_s = float(np.count_nonzero(np.abs(speaker.recorded().samples) > 50)) / mixer.rate_hz
         played.spoken = engines.synthesizer.spoken
         return played
-
-
-async def _speak(microphone: VirtualMicrophone, sounds: Sequence[tuple[float, float]]) -> None:
-    began_s = asyncio.get_running_loop().time()
-    for at_s, length_s in sounds:
-        await asyncio.sleep(max(0.0, began_s + at_s - asyncio.get_running_loop().time()))
-        times_s = np.arange(round(length_s * RATE_HZ)) / RATE_HZ
-        voice = (12_000 * np.sin(2 * np.pi * 220 * times_s)).astype(np.int16)
-        microphone.say(Chunk(voice, RATE_HZ))
 
 
 async def _later(at_s: float, step: Step, assistant: Assistant) -> None:

@@ -8,7 +8,9 @@ from assistant.config import Config, load_config
 from assistant.daemon import Assistant
 from assistant.errors import SpeechError
 from assistant.events import (
+    DueChanged,
     Failed,
+    PartialTranscript,
     PlaybackFinished,
     PlaybackStarted,
     RingStarted,
@@ -58,11 +60,48 @@ async def test_a_turn_tells_its_life_in_order(config: Config) -> None:
     assert all(states[index][1] == states[index + 1][0] for index in range(len(states) - 1))
 
 
-async def test_the_turn_ends_after_the_configured_silence(config: Config) -> None:
+@pytest.mark.parametrize(
+    ("text", "setting", "rule"),
+    [
+        ("what time is it", "complete_silence_s", "complete"),
+        ("who wrote the origin of species", "silence_s", "finished"),
+        ("set a timer", "unclear_silence_s", "incomplete"),
+        ("set a timer for", "unclear_silence_s", "wants-more"),
+        (SpeechError("stt-failed", "the engine broke"), "silence_s", "no-guess"),
+    ],
+)
+async def test_what_was_said_decides_how_long_the_silence_lasts(
+    config: Config, text: str | SpeechError, setting: str, rule: str
+) -> None:
+    script = Script()
+    script.says(1.0, text, length_s=2.0)
+    played = await script.play(config, until_s=15)
+    [ended] = [event for event in played.of(SpeechEnded) if isinstance(event, SpeechEnded)]
+    silence_s = getattr(config.settings.endpoint, setting)
+    assert played.at_s(SpeechEnded) == pytest.approx(1.0 + 0.4 + 2.0 + silence_s, abs=0.1)
+    assert ended.reason in {rule, "silence"}
+
+
+async def test_plain_silence_when_asked_for(config: Config) -> None:
     script = Script()
     script.says(1.0, "what time is it", length_s=2.0)
+    played = await script.play(load_config(config.paths, ["endpoint.semantic=false"]), until_s=15)
+    assert played.at_s(SpeechEnded) == pytest.approx(1.0 + 0.4 + 2.0 + config.settings.endpoint.silence_s, abs=0.1)
+    assert not played.of(PartialTranscript)
+
+
+async def test_speech_that_resumes_voids_the_guess_and_nothing_is_done_before_the_end(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "set a timer for", length_s=1.0)
+    script.says(2.9, "set a timer for ten minutes", length_s=1.0, wake=False)
     played = await script.play(config, until_s=15)
-    assert played.at_s(SpeechEnded) == pytest.approx(1.0 + 0.4 + 2.0 + config.settings.endpoint.silence_s, abs=0.2)
+    assert played.outcomes == [Outcome.ANSWERED]
+    assert [item.duration_s for item in played.timers] == [600]
+    partial = [event.text for event in played.of(PartialTranscript) if isinstance(event, PartialTranscript)]
+    assert partial[0] == "set a timer for"
+    assert partial[-1] == "set a timer for ten minutes"
+    kinds = [type(event) for _, event in played.events]
+    assert kinds.index(DueChanged) > kinds.index(SpeechEnded)
 
 
 async def test_wake_word_and_then_nothing_costs_the_no_speech_timeout_and_no_word(config: Config) -> None:
@@ -127,13 +166,10 @@ async def test_what_ended_while_off_is_told_once(config: Config) -> None:
 
 
 async def test_a_recogniser_that_fails_is_told_and_the_next_turn_works(config: Config) -> None:
-    engines = FakeEngines(config, Models(config.paths.models_dir))
-    engines.transcriber.script.append(SpeechError("stt-failed", "the engine broke"))
     script = Script()
-    script.says(1.0, "")
-    script._sounds.append((1.4, 1.5))
+    script.says(1.0, SpeechError("stt-failed", "the engine broke"))
     script.says(12.0, "what time is it")
-    played = await script.play(config, until_s=30, engines=engines)
+    played = await script.play(config, until_s=30)
     assert played.outcomes == [Outcome.FAILED, Outcome.ANSWERED]
     assert [event.code for event in played.of(Failed) if isinstance(event, Failed)] == ["stt-failed"]
     assert "something went wrong" in played.replies[0]

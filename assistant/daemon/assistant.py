@@ -31,9 +31,11 @@ from assistant.dialog import phrases
 from assistant.dialog.answer import Answerer
 from assistant.dialog.attend import Attention
 from assistant.dialog.context import MAX_TURNS, Context
+from assistant.dialog.end_of_turn import SilencePolicy
 from assistant.dialog.followup import understand_turn
 from assistant.dialog.router import RouterPolicy
 from assistant.dialog.speak import Speaker
+from assistant.dialog.speculate import Guesser, Speculation
 from assistant.dialog.turn import TurnRequest, TurnRunner
 from assistant.due.scheduler import Scheduler
 from assistant.errors import AudioError, BusyError, ControlError
@@ -202,6 +204,7 @@ class Assistant:
             vad=await self.engines.load_vad(),
             endpoint=make_endpoint(settings.endpoint, settings.vad),
             voice_threshold=settings.vad.threshold,
+            speculation=self._speculation if settings.endpoint.semantic else None,
             preroll=PrerollRing(settings.audio.preroll_s),
             runner=self._runner,
             hush=self.hush,
@@ -211,6 +214,16 @@ class Assistant:
             set_state=self._set_state,
         )
         self._background.run("ears", attention.run)
+
+    def _speculation(self, guesser: Guesser) -> Speculation:
+        endpoint = self._settings.endpoint
+        policy = SilencePolicy(
+            complete_s=endpoint.complete_silence_s,
+            usual_s=endpoint.silence_s,
+            unclear_s=endpoint.unclear_silence_s,
+            threshold=self._settings.router.threshold,
+        )
+        return Speculation(guesser, policy, speculate_s=endpoint.speculate_silence_s)
 
     async def _say_first_words(self) -> None:
         """Tell what was missed while off, then render the frequent phrases ahead of need."""

@@ -94,6 +94,9 @@ class LazyTranscriber:
     async def transcribe(self, audio: Chunk) -> Transcription:
         return await (await self._engine.get()).transcribe(audio)
 
+    async def draft(self, audio: Chunk) -> Transcription | None:
+        return await (await self._engine.get()).draft(audio)
+
 
 class LazySynthesizer:
     """`dialog.ports.Synthesizer` that waits for its engine."""

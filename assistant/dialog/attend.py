@@ -7,6 +7,7 @@ listening. After a question of ours the microphone reopens without a wake word, 
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
@@ -14,6 +15,7 @@ import structlog
 from assistant.audio.format import Chunk
 from assistant.dialog.listen import Listening
 from assistant.dialog.ports import AudioSource, EndOfTurn, Player, Preroll, VoiceActivity, WakeDetector
+from assistant.dialog.speculate import Guesser, Speculation
 from assistant.dialog.turn import TurnRequest, TurnRunner
 from assistant.events import Event, Failed
 from assistant.streams import closing
@@ -42,6 +44,7 @@ class Attention:
         vad: VoiceActivity,
         endpoint: EndOfTurn,
         voice_threshold: float,
+        speculation: Callable[[Guesser], Speculation] | None,
         preroll: Preroll,
         runner: TurnRunner,
         hush: Callable[[], bool],
@@ -55,6 +58,7 @@ class Attention:
         self._vad = vad
         self._endpoint = endpoint
         self._voice_threshold = voice_threshold
+        self._speculation = speculation
         self._runner = runner
         self._hush = hush
         self._player = player
@@ -99,7 +103,10 @@ class Attention:
         self._turn = asyncio.create_task(self._spoken_turns(detection, self._listen(new_id(), self._preroll.drain())))
 
     def _listen(self, turn_id: str, preroll: Sequence[Chunk]) -> tuple[str, Listening]:
-        self._listening = Listening(turn_id, self._vad, self._endpoint, preroll, self._publish)
+        speculation = None
+        if self._speculation:
+            speculation = self._speculation(functools.partial(self._runner.guess, turn_id))
+        self._listening = Listening(turn_id, self._vad, self._endpoint, preroll, self._publish, speculation)
         return turn_id, self._listening
 
     async def _spoken_turns(self, detection: WakeDetection | None, first: tuple[str, Listening]) -> None:
@@ -125,6 +132,7 @@ class Attention:
                 )
             )
         finally:
+            listening.abandon()
             if self._turn is asyncio.current_task():
                 self._turn = None
                 self._listening = None

@@ -23,7 +23,7 @@ class AudioSource(Protocol):
 
 class WakeDetector(Protocol):
     def process(self, chunk: Chunk) -> WakeDetection | None:
-        """Feed 16 kHz audio in order; a detection when a wake word just ended. Takes well under 1 ms per 20 ms."""
+        """Feed 16 kHz audio in order; a detection when a wake word just ended. Takes well under 5% of its length."""
 
     def reset(self) -> None:
         """Forget the audio heard so far (not the refractory period)."""
@@ -59,6 +59,10 @@ class EndOfTurnState(Protocol):
         """Where it really began, seconds since the last reset; meaningful once it has begun."""
 
     @property
+    def silence_s(self) -> float:
+        """How long the silence since the last voice has lasted; 0 while there is voice."""
+
+    @property
     def ended(self) -> str:
         """Empty while the user's turn goes on; then why it ended: `silence` `timeout` `no-speech`."""
 
@@ -82,6 +86,9 @@ class TurnEnd(Protocol):
 class Transcriber(Protocol):
     async def transcribe(self, audio: Chunk) -> Transcription:
         """Decode one utterance (16 kHz). Silence and noise give empty text. Raises SpeechError, BusyError."""
+
+    async def draft(self, audio: Chunk) -> Transcription | None:
+        """One fast pass over sound that may not be whole yet; None when it is doubtful, or when decoding is busy."""
 
 
 class Synthesizer(Protocol):

@@ -19,6 +19,7 @@ from assistant.audio.format import Chunk
 from assistant.dialog import phrases
 from assistant.dialog.answer import Answer, Answerer, Question
 from assistant.dialog.context import Context
+from assistant.dialog.end_of_turn import Guess
 from assistant.dialog.listen import Heard
 from assistant.dialog.ports import Transcriber, TurnStore
 from assistant.dialog.router import Decision, RouterPolicy, route
@@ -29,6 +30,7 @@ from assistant.events import (
     Failed,
     IntentRecognized,
     NotRecognized,
+    PartialTranscript,
     Reply,
     Routed,
     Transcript,
@@ -44,6 +46,7 @@ from assistant.values import (
     Outcome,
     StageTime,
     State,
+    Transcription,
     TurnRecord,
     WakeDetection,
     new_id,
@@ -81,6 +84,7 @@ class _Turn:
     started_wall_s: float
     spoken: Spoken
     text: str = ""
+    guess: Guess | None = None
     decision: Decision | None = None
     answer: Answer = field(default_factory=Answer)
     stages: list[StageTime] = field(default_factory=list)
@@ -143,6 +147,25 @@ class TurnRunner:
         await self._remember(record)
         return record
 
+    async def guess(self, turn_id: str, audio: Chunk) -> Guess | None:
+        """What an utterance that may not be over means so far; None when that is doubtful. No side effects."""
+        try:
+            transcription = await self._transcriber.draft(audio)
+            if transcription is None or not transcription.text:
+                return None
+            self._publish(PartialTranscript(turn_id=turn_id, text=transcription.text, audio_s=transcription.audio_s))
+            understanding = await self._understand(transcription.text, self._waiting())
+        except EdgewiseError as exc:
+            log.info("no guess", turn_id=turn_id, code=exc.code)
+            return None
+        return Guess(transcription, understanding, finished=None)
+
+    def _waiting(self) -> IntentMatch | None:
+        """The request that waits for an answer of the user, while it isn't forgotten."""
+        if self._pending and self._now() - self._pending[1] <= PENDING_S:
+            return self._pending[0]
+        return None
+
     async def _converse(self, turn: _Turn) -> None:
         started_s = self._now()
         turn.text = await self._hear(turn)
@@ -179,15 +202,21 @@ class TurnRunner:
             if not heard.voiced:
                 return ""
             audio = heard.audio
+            started_s = self._now()
+            turn.guess = await heard.guess if heard.guess else None
+            if turn.guess:
+                return self._transcribed(turn, turn.guess.transcription, started_s)
         if audio is None:
             return request.text.strip()
         self._show(turn, State.PROCESSING)
         started_s = self._now()
-        transcription = await self._transcriber.transcribe(audio)
+        return self._transcribed(turn, await self._transcriber.transcribe(audio), started_s)
+
+    def _transcribed(self, turn: _Turn, transcription: Transcription, started_s: float) -> str:
         self._stage(turn, "stt", started_s)
         self._publish(
             Transcript(
-                turn_id=request.id,
+                turn_id=turn.request.id,
                 text=transcription.text,
                 confidence=transcription.confidence,
                 audio_s=transcription.audio_s,
@@ -197,9 +226,9 @@ class TurnRunner:
 
     async def _make_sense(self, turn: _Turn) -> Understanding:
         started_s = self._now()
-        pending, self._pending = self._pending, None
-        waiting = pending[0] if pending and started_s - pending[1] <= PENDING_S else None
-        understanding = await self._understand(turn.text, waiting)
+        waiting = self._waiting()
+        self._pending = None
+        understanding = turn.guess.understanding if turn.guess else await self._understand(turn.text, waiting)
         self._stage(turn, "nlu", started_s)
         match = understanding.match
         if match:

@@ -1,4 +1,4 @@
-"""Whether an utterance that no local intent claims asks for an answer or a text."""
+"""What the shape of an utterance tells: whether it asks for an answer or a text, whether more is to come."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ class Questions:
         self._start = _either(language.list("open_start"), anchor="^")
         self._inside = _either(language.list("open_inside"), anchor=r"\b")
         self._never = _either(language.list("open_never"), anchor="^")
+        self._wants_more = _either(language.list("unfinished"), anchor=r"\b", end=r"$")
+        numbers = [*language.table("numbers"), *language.table("multipliers")]
+        self._number = re.compile(rf"\b(?:\d+|{'|'.join(map(re.escape, numbers))})$")
 
     def is_open(self, text: str, *, asked: bool) -> bool:
         """Whether a plain text is an open question or a request for a text; `asked`: it was written with "?"."""
@@ -21,6 +24,12 @@ class Questions:
             return False
         return asked or bool(self._start.search(text) or self._inside.search(text))
 
+    def is_unfinished(self, text: str, *, claimed: bool) -> bool:
+        """Whether a plain text stops where nobody stops. A claimed one (a whole request) may: "what do you do"."""
+        if claimed or not text:
+            return False
+        return bool(self._wants_more.search(text) or self._number.search(text))
 
-def _either(phrases: tuple[str, ...], *, anchor: str) -> re.Pattern[str]:
-    return re.compile(rf"{anchor}(?:{'|'.join(re.escape(phrase) for phrase in phrases)})\b")
+
+def _either(phrases: tuple[str, ...], *, anchor: str, end: str = r"\b") -> re.Pattern[str]:
+    return re.compile(rf"{anchor}(?:{'|'.join(re.escape(phrase) for phrase in phrases)}){end}")

@@ -71,7 +71,8 @@ class Understander:
             match = self._match(whole, core, now, known) or self._match_clauses(text, now, known)
         missing = self.missing(match) if match else ()
         is_open = match is None and self._questions.is_open(core, asked=text.rstrip().endswith("?"))
-        return Understanding(core, match, missing, is_open)
+        unfinished = self._questions.is_unfinished(whole, claimed=match is not None and not missing)
+        return Understanding(core, match, missing, is_open, unfinished)
 
     def complete(self, pending: IntentMatch, text: str, *, now: datetime) -> Understanding | None:  # noqa: ARG002 - called like understand
         """`pending` with what an answer to our question adds to it ("ten minutes", "the pasta one").
@@ -83,7 +84,7 @@ class Understander:
         if added is None:
             return None
         match = replace(pending, slots={**pending.slots, **added}, confidence=_EXACT)
-        return Understanding(core, match, self.missing(match), open_question=False)
+        return Understanding(core, match, self.missing(match), open_question=False, unfinished=False)
 
     def missing(self, match: IntentMatch) -> tuple[str, ...]:
         """The required slots a match lacks."""

@@ -17,3 +17,5 @@ class Understanding:
     """Required slots nobody gave: `duration` (any of hours, minutes, seconds) or `expression`."""
     open_question: bool
     """No intent claims it and it reads as a question, or as a request for an answer or a text."""
+    unfinished: bool
+    """It ends in a word that wants more ("set a timer for"), or in a number that no sentence ends with."""

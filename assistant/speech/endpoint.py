@@ -15,6 +15,8 @@ class EndpointState:
     speech_started: bool
     speech_start_s: float
     """Where the voice that became speech began, seconds since the reset; 0 until then."""
+    silence_s: float
+    """Silence since the last voice; 0 while there is voice."""
     ended: str
     """Empty while the turn goes on; then why it ended: `silence`, `timeout` or `no-speech`. It stays ended."""
 
@@ -28,7 +30,8 @@ class Endpoint:
     """`dialog.ports.EndOfTurn`. Voice is audio whose speech probability reaches `threshold`.
 
     * Speech starts with the first run of voice that lasts `min_speech_s`; its start is the start of that run.
-    * After it, `silence_s` without speech end the turn (`silence`). A shorter run of voice does not break the silence,
+    * After it, `silence_s` (`unclear_silence_s` when the dialog may end turns earlier) without speech end the turn
+      (`silence`). A shorter run of voice does not break the silence,
       but while one lasts the turn does not end: it may become speech.
     * `command_timeout_s` after speech started the turn ends anyway (`timeout`).
     * Without speech it ends after `no_speech_timeout_s` (`no-speech`); voice under way then may still become speech.
@@ -38,7 +41,8 @@ class Endpoint:
 
     def __init__(self, config: EndpointConfig, *, threshold: float) -> None:
         self._threshold = threshold
-        self._silence_limit = round(config.silence_s * RATE_HZ)
+        limit_s = config.unclear_silence_s if config.semantic else config.silence_s
+        self._silence_limit = round(limit_s * RATE_HZ)
         self._command_limit = round(config.command_timeout_s * RATE_HZ)
         self._no_speech_limit = round(config.no_speech_timeout_s * RATE_HZ)
         self._min_speech = max(1, round(config.min_speech_s * RATE_HZ))
@@ -61,7 +65,8 @@ class Endpoint:
             else:
                 self._add_silence(samples)
         started = self._start is not None
-        return EndpointState(started, (self._start or 0) / RATE_HZ, self._ended)
+        silence = min(self._silence, self._silence_limit) if started else 0
+        return EndpointState(started, (self._start or 0) / RATE_HZ, silence / RATE_HZ, self._ended)
 
     def _add_voice(self, samples: int) -> None:
         self._voice += samples

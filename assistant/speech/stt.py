@@ -103,6 +103,10 @@ class WhisperTranscriber:
         finally:
             self._waiting -= 1
 
+    async def draft(self, audio: Chunk) -> Transcription | None:
+        """One pass over sound that may not be whole yet; None when decoding is busy. Raises as `transcribe`."""
+        return None if self._waiting else await self.transcribe(audio)
+
     async def _transcribe(self, samples: Samples) -> Transcription:
         windows, probabilities = await self._run(self._listen, samples)
         kept: list[Decoded] = []

@@ -22,7 +22,8 @@ def sound(*runs: tuple[float, int]) -> Samples:
 
 def listen(config: Config, samples: Samples, size: int) -> tuple[Any, list[Event]]:
     events: list[Event] = []
-    endpoint = Endpoint(config.settings.endpoint, threshold=0.5)
+    plain = config.settings.endpoint.model_copy(update={"semantic": False})
+    endpoint = Endpoint(plain, threshold=0.5)
     listening = Listening("turn", FakeVad(), endpoint, [], events.append)
     for at in range(0, len(samples), size):
         listening.feed(Chunk(samples[at : at + size], RATE_HZ))

@@ -17,7 +17,9 @@ def read_as(
     confidence: float | None, *, missing: tuple[str, ...] = (), open_question: bool = False, words: int = 4
 ) -> Understanding:
     match = None if confidence is None else IntentMatch("HassStartTimer", {}, confidence, "grammar")
-    return Understanding(text="word " * words, match=match, missing=missing, open_question=open_question)
+    return Understanding(
+        text="word " * words, match=match, missing=missing, open_question=open_question, unfinished=False
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,16 @@ from assistant.config import Config
 from assistant.settings import EndpointConfig, VadConfig
 from assistant.speech.endpoint import Endpoint, EndpointState, make_endpoint
 
-CONFIG = EndpointConfig(silence_s=0.7, command_timeout_s=15.0, no_speech_timeout_s=5.0, min_speech_s=0.12)
+CONFIG = EndpointConfig(
+    semantic=False,
+    complete_silence_s=0.25,
+    silence_s=0.7,
+    unclear_silence_s=1.2,
+    speculate_silence_s=0.16,
+    command_timeout_s=15.0,
+    no_speech_timeout_s=5.0,
+    min_speech_s=0.12,
+)
 VOICE, QUIET = 0.9, 0.1
 CHUNK_S = 0.02
 
@@ -24,7 +33,7 @@ Timeline = list[tuple[float, float]]
 def run(timeline: Timeline, config: EndpointConfig = CONFIG, endpoint: Endpoint | None = None) -> tuple[float, Any]:
     """(seconds until it ended or the timeline was over, last state), in chunks of 20 ms."""
     endpoint = endpoint or Endpoint(config, threshold=0.5)
-    state = EndpointState(speech_started=False, speech_start_s=0.0, ended="")
+    state = EndpointState(speech_started=False, speech_start_s=0.0, silence_s=0.0, ended="")
     chunks = 0
     for seconds, probability in timeline:
         for _ in range(round(seconds / CHUNK_S)):
@@ -126,7 +135,8 @@ def test_outcome_is_the_same_however_the_audio_is_cut(
 def test_silence_ends_a_turn_only_after_that_much_of_it(
     config: EndpointConfig, timeline: list[tuple[int, float]]
 ) -> None:
-    """Counted back from the end, everything within `silence_s` is quiet or voice too short to be speech."""
+    """Counted back from the end, everything within the silence asked for is quiet or voice too short to be speech."""
+    limit_s = config.unclear_silence_s if config.semantic else config.silence_s
     endpoint = Endpoint(config, threshold=0.5)
     heard: list[tuple[int, bool]] = []
     for samples, probability in timeline:
@@ -135,7 +145,7 @@ def test_silence_ends_a_turn_only_after_that_much_of_it(
             continue
         heard.append((samples, probability >= 0.5))
         if state.ended == "silence":
-            assert _quiet_tail(heard, max(1, round(config.min_speech_s * RATE_HZ))) >= round(config.silence_s * RATE_HZ)
+            assert _quiet_tail(heard, max(1, round(config.min_speech_s * RATE_HZ))) >= round(limit_s * RATE_HZ)
         if state.ended:
             return
 

@@ -1,0 +1,87 @@
+"""Guessing at an utterance while it is being heard, so that the answer is ready when the user stops.
+
+While the user speaks, what was said so far is transcribed now and then (`PARTIAL_EVERY_S`, more rarely on a machine
+that takes longer). After `speculate_s` of silence a guess is made of the whole; it counts for as long as no more voice
+comes, and tells how much silence ends the turn. Guessing has no side effect: it transcribes and understands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from assistant.audio.format import Chunk
+from assistant.dialog.end_of_turn import Guess, SilencePolicy, patience
+from assistant.dialog.ports import EndOfTurnState
+
+PARTIAL_EVERY_S = 1.0
+_BUSY_SHARE = 0.5
+"""At most this share of the time goes into partial transcripts."""
+
+Guesser = Callable[[Chunk], Awaitable[Guess | None]]
+"""Makes a guess of the sound so far; None when it is doubtful. Raises nothing but cancellation."""
+
+
+class Speculation:
+    """The guesses of one utterance."""
+
+    def __init__(self, guesser: Guesser, policy: SilencePolicy, *, speculate_s: float) -> None:
+        self._guesser = guesser
+        self._policy = policy
+        self._speculate_s = speculate_s
+        self._task: asyncio.Task[Guess | None] | None = None
+        self._in_silence = False
+        """Whether the task guesses at the whole, from within the present silence."""
+        self._next_partial_s = PARTIAL_EVERY_S
+
+    def judge(self, state: EndOfTurnState, at_s: float, audio: Callable[[], Chunk]) -> str:
+        """Look at the newest audio, `at_s` into the utterance; the rule by which the turn ends now, or empty."""
+        if not state.speech_started:
+            return ""
+        if state.silence_s < self._speculate_s:
+            if self._in_silence and state.silence_s == 0.0:
+                self._drop()  # speech resumed: the guess is void
+            if not self._in_silence:
+                self._begin_partial(at_s, audio)
+            return ""
+        if not self._in_silence:
+            self._drop()
+            self._in_silence = True
+            self._task = asyncio.create_task(self._guess(audio()))
+        assert self._task is not None
+        if not self._task.done():
+            return ""
+        needed = patience(self._task.result(), self._policy)
+        return needed.rule if state.silence_s >= needed.silence_s else ""
+
+    @property
+    def whole(self) -> asyncio.Task[Guess | None] | None:
+        """The guess at the whole utterance, perhaps still in the making; None when there is none that counts."""
+        return self._task if self._in_silence else None
+
+    def close(self) -> None:
+        """Give up what nobody waits for."""
+        if not self._in_silence:
+            self._drop()
+
+    def _begin_partial(self, at_s: float, audio: Callable[[], Chunk]) -> None:
+        if at_s < self._next_partial_s or (self._task and not self._task.done()):
+            return
+        self._task = asyncio.create_task(self._partial(audio()))
+        self._next_partial_s = at_s + PARTIAL_EVERY_S
+
+    async def _partial(self, audio: Chunk) -> Guess | None:
+        began_s = asyncio.get_running_loop().time()
+        guess = await self._guess(audio)
+        took_s = asyncio.get_running_loop().time() - began_s
+        self._next_partial_s += max(0.0, took_s / _BUSY_SHARE - PARTIAL_EVERY_S)
+        return guess
+
+    async def _guess(self, audio: Chunk) -> Guess | None:
+        return await self._guesser(audio)
+
+    def _drop(self) -> None:
+        if self._task:
+            self._task.cancel()
+        self._task = None
+        self._in_silence = False
