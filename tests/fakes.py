@@ -580,6 +580,20 @@ class FakeTranscriber:
         return Transcription(answer, 0.0 if silent else audio.duration_s, 0.9 if answer else 0.0, redone=False)
 
 
+class FakeEar(FakeTranscriber):
+    """Hears a word of one text for each `word_s` of loud sound, however often it is asked."""
+
+    def __init__(self, text: str, word_s: float) -> None:
+        super().__init__()
+        self._words = text.split()
+        self._word_s = word_s
+
+    def _next(self, audio: Chunk) -> Transcription:
+        loud_s = float(np.count_nonzero(np.abs(audio.samples.astype(np.int32)) > 200)) / RATE_HZ
+        text = " ".join(self._words[: round(loud_s / self._word_s)])
+        return Transcription(text, audio.duration_s, 0.9 if text else 0.0, redone=False)
+
+
 class FakeSynthesizer:
     """dialog.ports.Synthesizer: a tone for each sentence, 60 ms for each of its characters."""
 

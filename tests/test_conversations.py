@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
+import tempfile
+from pathlib import Path
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from assistant.config import Config, load_config
 from assistant.daemon import Assistant
@@ -13,10 +20,12 @@ from assistant.events import (
     PartialTranscript,
     PlaybackFinished,
     PlaybackStarted,
+    Reply,
     RingStarted,
     RingStopped,
     Routed,
     SpeechEnded,
+    SpeechStarted,
     StateChanged,
     Transcript,
     TurnEnded,
@@ -28,7 +37,7 @@ from assistant.models import Models
 from assistant.values import DueState, Outcome
 from tests.fakes import FakeEngines
 from tests.script import Script
-from tests.virtual_time import VirtualClock
+from tests.virtual_time import VirtualClock, VirtualTimeLoop
 
 
 async def test_a_request_is_heard_answered_and_spoken(config: Config) -> None:
@@ -220,3 +229,33 @@ def _rendered_ahead(spoken: list[str]) -> list[str]:
     from assistant.dialog.phrases import FREQUENT
 
     return [text for text in spoken if text in FREQUENT]
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    pieces=st.lists(
+        st.tuples(
+            st.sampled_from(["set a timer for ten minutes", "set a timer for", "cancel the timer", "what time is it"]),
+            st.floats(0.3, 2.0),
+            st.floats(0.2, 1.5),
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_a_guess_alone_never_acts(config: Config, pieces: list[tuple[str, float, float]]) -> None:
+    """However speech and pauses alternate, nothing changes while a turn is being heard."""
+    script = Script()
+    at_s = 1.0
+    for index, (text, length_s, pause_s) in enumerate(pieces):
+        script.says(at_s, text, length_s=length_s, wake=index == 0)
+        at_s += length_s + pause_s + (0.4 if index == 0 else 0.0)
+    fresh = dataclasses.replace(config.paths, state_dir=Path(tempfile.mkdtemp(dir=config.paths.config_file.parent)))
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        played = runner.run(script.play(dataclasses.replace(config, paths=fresh), until_s=at_s + 8.0))
+    listening = False
+    for _, event in played.events:
+        if isinstance(event, SpeechStarted | SpeechEnded):
+            listening = isinstance(event, SpeechStarted)
+        assert not (listening and isinstance(event, DueChanged | Routed | Reply)), "acted on a guess"
+    assert len(played.of(Routed)) == len([kind for kind in played.outcomes if kind is not Outcome.NOTHING_HEARD])

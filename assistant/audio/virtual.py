@@ -36,6 +36,8 @@ class VirtualMicrophone:
         self.given_s = 0.0
         """Sound handed to the reader so far."""
         self.dropped_s = 0.0
+        self.began_s = 0.0
+        """Loop time of the first sample, once it is read at the clock's pace."""
 
     def say(self, audio: Chunk) -> None:
         """Append sound of any rate, filled up with silence to whole chunks. From the event loop."""
@@ -80,11 +82,11 @@ class VirtualMicrophone:
 
     async def _paced(self) -> AsyncGenerator[Samples, None]:
         loop = asyncio.get_running_loop()
-        begun_s = loop.time()
+        self.began_s = loop.time()
         given = 0
         while True:
-            await asyncio.sleep(max(0.0, begun_s + (given + 1) * CHUNK_S - loop.time()))
-            due = int((loop.time() - begun_s) / CHUNK_S + 1e-6)
+            await asyncio.sleep(max(0.0, self.began_s + (given + 1) * CHUNK_S - loop.time()))
+            due = int((loop.time() - self.began_s) / CHUNK_S + 1e-6)
             for _ in range(due - given):
                 if self._ended and not self._to_say:
                     return

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from assistant.cli.options import log_quietly
 from assistant.config import find_paths, load_config
 from assistant.evaluate.common import EvalOptions, Report, write_json
 
@@ -72,6 +73,47 @@ def stt(
 
     del engine  # one value so far
     finish(run_stt(read_options(manifest, limit, seed, config, overrides), model=model), json_out)
+
+
+@app.command()
+def endpoint(
+    manifest: Manifest,
+    *,
+    json_out: JsonOut = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+) -> None:
+    """Cut-offs and delay of the end of turn; the whole assistant in real time, with a virtual microphone."""
+    from assistant.evaluate.endpoint import run_endpoint  # noqa: PLC0415 - heavy
+
+    finish(run_endpoint(_quiet_options(manifest, limit, seed, config, overrides)), json_out)
+
+
+@app.command()
+def turns(
+    manifest: Manifest,
+    *,
+    json_out: JsonOut = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+) -> None:
+    """Right actions, voice to voice and cut-offs of spoken requests to the whole assistant, in real time."""
+    from assistant.evaluate.turns import run_turns  # noqa: PLC0415 - heavy
+
+    finish(run_turns(_quiet_options(manifest, limit, seed, config, overrides)), json_out)
+
+
+def _quiet_options(
+    manifest: Path, limit: int | None, seed: int, config: Path | None, overrides: list[str] | None
+) -> EvalOptions:
+    """The options, and no log of the assistant between the figures."""
+    options = read_options(manifest, limit, seed, config, overrides)
+    log_quietly(options.config)
+    return options
 
 
 def read_options(

@@ -323,6 +323,12 @@ class Assistant:
             self._later(self.due.dismiss())
         return bool(talking) or ringing
 
+    def end_after_sentence(self) -> bool:
+        """Have the replies that are spoken end after their sentence; True when something is being said."""
+        for reply in self._runner.aloud:
+            reply.finish_sentence()
+        return self._speaker.busy
+
     def _news(self) -> str:
         """What the user must be told before anything else: timers that nobody heard. Empty for nothing."""
         missed = self.due.missed()

@@ -15,9 +15,13 @@ from assistant.config import Config
 from assistant.control.service import ControlServer
 from assistant.daemon.assistant import open_assistant
 from assistant.daemon.devices import device_sound
+from assistant.dialog.attend import FINISH_S
 from assistant.process import Notifier
 
 log = structlog.get_logger(__name__)
+
+GRACE_S = 0.5
+"""How long a shutdown waits for calls when nothing is being said; a sentence gets FINISH_S."""
 
 
 async def run_daemon(config: Config) -> int:
@@ -43,7 +47,7 @@ async def run_daemon(config: Config) -> int:
             notifier.tell(STOPPING="1")
             log.info("stopping")
             pings.cancel()
-            await server.stop()
+            await server.stop(FINISH_S if assistant.end_after_sentence() else GRACE_S)
     log.info("stopped")
     return 0
 

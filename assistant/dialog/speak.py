@@ -65,6 +65,11 @@ class Speaker:
         """Whether there is a speaker."""
         return self._player is not None
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is being said aloud."""
+        return self._floor.locked()
+
     async def say(
         self,
         pieces: AsyncIterator[str],

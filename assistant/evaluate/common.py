@@ -72,7 +72,14 @@ class Manifest(Generic[T]):
 class RowResult:
     input: Mapping[str, Any]
     output: Any
-    ms: float
+    ms: float | None
+    """None where there was nothing to time."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What else is worth knowing of the row."""
+
+    def to_json(self) -> dict[str, Any]:
+        ms = None if self.ms is None else round(self.ms, 3)
+        return {"input": self.input, "output": self.output, "ms": ms, **self.more}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,7 @@ class Report:
             "n": self.n,
             "errors": len(self.problems),
             "problems": [{"line": problem.line, "message": problem.message} for problem in self.problems],
-            "rows": [{"input": row.input, "output": row.output, "ms": round(row.ms, 3)} for row in self.rows],
+            "rows": [row.to_json() for row in self.rows],
         }
 
     def table(self) -> Table:
@@ -150,11 +157,24 @@ def text_field(row: Mapping[str, Any], key: str) -> str:
     return value
 
 
+def seconds_field(row: Mapping[str, Any], key: str) -> float:
+    """A time within a recording. Raises ValueError."""
+    value = row.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"`{key}` must be a number of seconds" if key in row else f"`{key}` is missing")
+    return float(value)
+
+
 def progress(rows: Sequence[Row[T]], options: EvalOptions, title: str) -> Iterator[Row[T]]:
     """The rows, with a progress bar on standard error while they are worked through."""
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not options.progress) as bar:
         yield from bar.track(rows)
+
+
+def ratio(part: float, whole: float) -> float | None:
+    """None of nothing."""
+    return round(part / whole, 4) if whole else None
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:

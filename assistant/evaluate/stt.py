@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from assistant.audio.files import read_audio
 from assistant.audio.format import Chunk
-from assistant.errors import EdgewiseError, EvaluateError
+from assistant.errors import EdgewiseError
 from assistant.evaluate.common import (
     EvalOptions,
     Problem,
@@ -26,9 +26,11 @@ from assistant.evaluate.common import (
     audio_field,
     percentile,
     progress,
+    ratio,
     read_manifest,
     text_field,
 )
+from assistant.evaluate.words import Normaliser, load_normaliser
 from assistant.models import Models
 from assistant.speech.stt import WhisperTranscriber
 from assistant.values import Transcription
@@ -65,7 +67,7 @@ def run_stt(options: EvalOptions, *, model: str = "", engine: Engine | None = No
         EvaluateError: the manifest can't be used; `bench-missing` without the extra `bench`.
         ModelError, SpeechError: the model can't be used.
     """
-    normalise = _normaliser()
+    normalise = load_normaliser()
     manifest = read_manifest(options, lambda row, folder: _parse(row, folder, normalise))
     engine = engine or make_transcriber(options, model)
     problems = list(manifest.problems)
@@ -86,18 +88,8 @@ def make_transcriber(options: EvalOptions, model: str = "") -> WhisperTranscribe
     )
 
 
-def _normaliser() -> Any:
-    try:
-        from whisper_normalizer.english import EnglishTextNormalizer  # noqa: PLC0415 - of the extra `bench`
-    except ImportError as exc:
-        raise EvaluateError(
-            "bench-missing", "evaluating speech needs more packages", hint="Install them: pip install 'edgewise[bench]'"
-        ) from exc
-    return EnglishTextNormalizer()
-
-
-def _parse(row: Mapping[str, Any], folder: Path, normalise: Any) -> SttRow:
-    text = str(normalise(text_field(row, "text"))).strip()
+def _parse(row: Mapping[str, Any], folder: Path, normalise: Normaliser) -> SttRow:
+    text = normalise(text_field(row, "text"))
     if not any(char.isalnum() for char in text):
         raise ValueError("`text` has no words")
     return SttRow(audio_field(row, folder), text)
@@ -124,32 +116,28 @@ async def _measure(
     return heard
 
 
-def _report(heard: Sequence[tuple[Row[SttRow], _Heard]], problems: Sequence[Problem], normalise: Any) -> Report:
+def _report(heard: Sequence[tuple[Row[SttRow], _Heard]], problems: Sequence[Problem], normalise: Normaliser) -> Report:
     times_ms = [result.ms for _, result in heard]
     audio_s = sum(result.audio_s for _, result in heard)
     figures = {
         "wer": _word_error_rate(heard, normalise),
-        "redone_share": _ratio(sum(result.transcription.redone for _, result in heard), len(heard)),
-        "empty_share": _ratio(sum(not result.transcription.text for _, result in heard), len(heard)),
+        "redone_share": ratio(sum(result.transcription.redone for _, result in heard), len(heard)),
+        "empty_share": ratio(sum(not result.transcription.text for _, result in heard), len(heard)),
         "ms_p50": percentile(times_ms, 50),
         "ms_p95": percentile(times_ms, 95),
-        "rtf": _ratio(sum(times_ms) / 1000, audio_s),
+        "rtf": ratio(sum(times_ms) / 1000, audio_s),
         "audio_s": round(audio_s, 1),
     }
     rows = tuple(RowResult(row.input, result.transcription.text, result.ms) for row, result in heard)
     return Report("stt", len(heard), figures, tuple(problems), rows)
 
 
-def _word_error_rate(heard: Sequence[tuple[Row[SttRow], _Heard]], normalise: Any) -> float | None:
+def _word_error_rate(heard: Sequence[tuple[Row[SttRow], _Heard]], normalise: Normaliser) -> float | None:
     """Wrong, missing and added words over words said, of all rows together."""
     if not heard:
         return None
     import jiwer  # noqa: PLC0415 - of the extra `bench`
 
     said = [row.value.text for row, _ in heard]
-    understood = [str(normalise(result.transcription.text)).strip() for _, result in heard]
+    understood = [normalise(result.transcription.text) for _, result in heard]
     return round(float(jiwer.wer(said, understood)), 4)
-
-
-def _ratio(part: float, whole: float) -> float | None:
-    return round(part / whole, 4) if whole else None
