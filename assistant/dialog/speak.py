@@ -30,25 +30,27 @@ _MAX_WAITING = 64
 
 @dataclass(slots=True)
 class Spoken:
-    """What was said, growing while it is said."""
+    """A reply being said: what was said so far, and the means to end it early."""
 
     turn_id: str
     text: str = ""
     interrupted_by: str = ""
+    """What silenced it; empty while nothing did."""
+    last_sentence: bool = False
+    """End after the sentence being spoken."""
+    handle: PlaybackHandle | None = None
+    """Its playback, once there is one."""
     first_audio: asyncio.Event = field(default_factory=asyncio.Event)
-    mid_sentence: bool = False
-    _handle: PlaybackHandle | None = None
-    _last_sentence: bool = False
 
     def stop(self, by: str) -> None:
-        """Silence the reply at once."""
+        """Silence it at once."""
         self.interrupted_by = by
-        if self._handle:
-            self._handle.stop()
+        if self.handle:
+            self.handle.stop()
 
     def finish_sentence(self) -> None:
         """End after the sentence being spoken."""
-        self._last_sentence = True
+        self.last_sentence = True
 
 
 class Speaker:
@@ -110,7 +112,7 @@ class Speaker:
 
     async def _play(self, player: Player, voice: AsyncIterator[Chunk], spoken: Spoken) -> None:
         handle = player.play(voice, priority=REPLY_PRIORITY)
-        spoken._handle = handle  # noqa: SLF001 - Spoken is this module's own bookkeeping
+        spoken.handle = handle
         completed = False
         try:
             if spoken.interrupted_by:
@@ -138,26 +140,25 @@ class Speaker:
                     await sentences.put(sentence)
             for sentence in splitter.flush():
                 await sentences.put(sentence)
-        finally:
-            if sentences.full():
+            await sentences.put(None)
+        except Exception:
+            while not sentences.empty():
                 sentences.get_nowait()
-            sentences.put_nowait(None)
+            sentences.put_nowait(None)  # whoever waits for a sentence must not wait for ever
+            raise
 
     async def _voice(
         self, sentences: asyncio.Queue[str | None], spoken: Spoken, on_audio: Callable[[Chunk], None] | None
     ) -> AsyncIterator[Chunk]:
-        while not spoken._last_sentence:  # noqa: SLF001
-            sentence = await sentences.get()
-            if sentence is None:
-                return
+        while not spoken.last_sentence and (sentence := await sentences.get()) is not None:
+            begun = False
             async with closing(self._synthesizer.synthesize(sentence)) as chunks:
                 async for chunk in chunks:
-                    if spoken.first_audio.is_set() and not spoken.mid_sentence:
+                    if not begun and spoken.first_audio.is_set():
                         yield _heard(_pause(chunk.rate_hz), on_audio)
-                    spoken.mid_sentence = True
+                    begun = True
                     spoken.first_audio.set()
                     yield _heard(chunk, on_audio)
-            spoken.mid_sentence = False
 
 
 def _pause(rate_hz: int) -> Chunk:
