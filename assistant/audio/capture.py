@@ -30,17 +30,17 @@ class SilenceWatch:
     def __init__(self, limit_s: float = DEAD_AFTER_S) -> None:
         self._limit_s = limit_s
         self._zeros = 0
-        self._told = False
+        self.dead = False
 
     def feed(self, block: Chunk) -> bool:
         """True once when `limit_s` of zeros is reached; again only after the microphone lived."""
         if block.samples.any():
-            self._zeros, self._told = 0, False
+            self._zeros, self.dead = 0, False
             return False
         self._zeros += len(block.samples)
-        if self._told or self._zeros < self._limit_s * block.rate_hz:
+        if self.dead or self._zeros < self._limit_s * block.rate_hz:
             return False
-        self._told = True
+        self.dead = True
         return True
 
 
@@ -122,6 +122,11 @@ class MicrophoneSource:
     def dropped_s(self) -> float:
         """Sound lost because the reader was too slow."""
         return self._dropped_s + (self._handoff.dropped_s if self._handoff else 0.0)
+
+    @property
+    def dead(self) -> bool:
+        """Whether it gives nothing but zeros."""
+        return self._silence.dead
 
     async def chunks(self) -> AsyncGenerator[Chunk, None]:
         """Endless. One reader at a time; the device is open while it reads.

@@ -39,7 +39,7 @@ from assistant.dialog.speculate import Guesser, Speculation
 from assistant.dialog.turn import TurnRequest, TurnRunner
 from assistant.due.scheduler import Scheduler
 from assistant.errors import AudioError, BusyError, ControlError
-from assistant.events import Event, EventBus, Failed, StateChanged, TurnEvent, log_fields
+from assistant.events import AudioDeviceLost, Event, EventBus, Failed, StateChanged, TurnEvent, log_fields
 from assistant.executor import BoundedExecutor
 from assistant.models import Models
 from assistant.nlu.understanding import Understanding
@@ -383,7 +383,8 @@ class Assistant:
     async def _log_events(self) -> None:
         with self.bus.subscribe(1024) as events:
             async for event in events:
-                log.info(type(event).__name__, **log_fields(event))
+                tell = log.warning if isinstance(event, Failed | AudioDeviceLost) else log.info
+                tell(type(event).__name__, **log_fields(event))
 
 
 def _tell(event: Event, turn_id: str, on_event: Callable[[Event], None] | None) -> None:

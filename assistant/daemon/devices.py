@@ -52,9 +52,15 @@ async def device_sound(config: AudioConfig, publish: Callable[[Event], None], *,
         source=source,
         mixer=mixer,
         pump=sink.run if sink else None,
-        microphone=functools.partial(_now, heard, source.watch if source else None),
+        microphone=functools.partial(_microphone_now, heard, source),
         speaker=functools.partial(_now, spoken, sink.watch if sink else None),
     )
+
+
+def _microphone_now(at_start: DeviceStatus, source: MicrophoneSource | None) -> DeviceStatus:
+    if source and source.dead and not source.watch.lost:
+        return DeviceStatus("", f"{source.watch.device} gives nothing but silence; is it muted or unplugged?")
+    return _now(at_start, source.watch if source else None)
 
 
 def _now(at_start: DeviceStatus, watch: DeviceWatch | None) -> DeviceStatus:
