@@ -128,7 +128,8 @@ def load_config(paths: Paths, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(
             "config-invalid",
             f"the configuration has {len(problems)} problem{'s' if len(problems) > 1 else ''}",
-            hint=f"Edit {paths.config_file}; `assistant config --defaults` prints every setting with its meaning.",
+            hint=_where_to_mend(paths, problems)
+            + "`assistant config --defaults` prints every setting with its meaning.",
             problems=tuple(problems),
         )
     return Config(settings, origins, paths)
@@ -208,7 +209,7 @@ def _parse_override(override: str) -> dict[str, Any]:
     name, equals, raw = override.partition("=")
     if not equals or not re.fullmatch(r"\s*[a-z_]+\.[a-z_]+\s*", name):
         raise ConfigError(
-            "set-syntax", f"--set takes section.key=value, not {override!r}", hint="For example --set wake.cutoff=0.9"
+            "set-syntax", f"--set takes section.key=value, not {name!r}", hint="For example --set wake.cutoff=0.9"
         )
     try:
         return tomllib.loads(f"{name}={raw}")
@@ -237,6 +238,10 @@ def _merge(
                 else:
                     values[section][key] = value
                     origins[name] = origin(name)
+
+
+def _where_to_mend(paths: Paths, problems: Sequence[str]) -> str:
+    return "" if all(problem.startswith("--set") for problem in problems) else f"Edit {paths.config_file}; "
 
 
 def _suggest(name: str, known: list[str]) -> str:

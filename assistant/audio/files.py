@@ -143,6 +143,8 @@ def write_wav(path: Path | None, chunks: Iterable[Chunk]) -> bytes:
             path.write_bytes(data)
         except (OSError, ValueError) as exc:
             raise AudioError(
-                "audio-write", f"{path} can't be written: {exc}", hint="Check the folder and its permissions."
+                "audio-write",
+                f"{path} can't be written: {exc.strerror if isinstance(exc, OSError) else 'not a file name'}",
+                hint="Check the folder and its permissions.",
             ) from exc
     return data

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from assistant.audio.format import Chunk
-from assistant.cli.options import AsJson, ConfigFile, Overrides, load, log_quietly
+from assistant.cli.options import AsJson, ConfigFile, Overrides, check_out, load, log_quietly
 from assistant.cli.output import note, show_json, show_table
 from assistant.cli.session import Session, open_session
 from assistant.config import Config
@@ -55,6 +55,7 @@ def ask(
 ) -> None:
     """Ask once, by text or by a sound file: what was understood, who answers and why, the reply, the times."""
     config = load(config_file, overrides)
+    check_out(out)
     log_quietly(config)
     exchange = asyncio.run(_ask(config, request, wants_sound=out is not None, speak=speak))
     if out is not None and exchange.sound:

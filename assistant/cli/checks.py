@@ -246,11 +246,13 @@ def check_config_file(config: Config) -> Check:
     """Nobody else reads a file that holds a secret."""
     path = config.paths.config_file
     if not os.path.exists(path):  # noqa: PTH110 -- never raises
-        return Check("config file", "ok", f"{path} will be written by the first `assistant run`")
+        return Check("configuration", "ok", f"{path} will be written by the first `assistant run`")
     holds_secret = any(config.origins[name].startswith(str(path)) for name in SECRETS)
     if holds_secret and path.stat().st_mode & 0o077:
-        return Check("config file", "warn", f"others may read {path}, which holds a secret", f"Run `chmod 600 {path}`.")
-    return Check("config file", "ok", str(path))
+        return Check(
+            "configuration", "warn", f"others may read {path}, which holds a secret", f"Run `chmod 600 {path}`."
+        )
+    return Check("configuration", "ok", str(path))
 
 
 async def check_daemon(config: Config) -> tuple[Check, StatusReport | None]:

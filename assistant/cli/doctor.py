@@ -49,7 +49,6 @@ async def examine(config_file: Path | None, overrides: list[str] | None) -> Asyn
     if problem:
         yield Check("configuration", "fail", "; ".join((problem.message, *problem.problems)), problem.hint)
     else:
-        yield Check("configuration", "ok", str(config.paths.config_file))
         yield checks.check_config_file(config)
     yield checks.check_state(config.paths)
     daemon, status = await checks.check_daemon(config)

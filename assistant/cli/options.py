@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from assistant.config import Config, find_paths, load_config
-from assistant.errors import ConfigError
+from assistant.errors import AudioError, ConfigError
 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Configuration file to use.", show_default=False)
@@ -33,6 +34,14 @@ def load(config_file: Path | None, overrides: list[str] | None) -> Config:
             "config-missing", f"{paths.config_file} does not exist", hint="Check the path after --config."
         )
     return load_config(paths, overrides or ())
+
+
+def check_out(out: Path | None) -> None:
+    """Refuse a file that can't be written before anything is done for it. Raises AudioError `audio-write`."""
+    if out is None or (out.parent.is_dir() and os.access(out.parent, os.W_OK) and not out.is_dir()):
+        return
+    what = "is a folder" if out.is_dir() else "can't be written: there is no such folder, or it isn't yours"
+    raise AudioError("audio-write", f"{out} {what}", hint="Check the folder and its permissions.")
 
 
 def log_quietly(config: Config) -> None:

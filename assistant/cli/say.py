@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from assistant.audio.format import Chunk
-from assistant.cli.options import ConfigFile, Overrides, load, log_quietly
+from assistant.cli.options import ConfigFile, Overrides, check_out, load, log_quietly
 from assistant.cli.output import note
 from assistant.cli.session import open_session
 from assistant.config import Config
@@ -27,6 +27,7 @@ def say(
 ) -> None:
     """Speak a text on the speaker, or into a WAV file."""
     config = load(config_file, overrides)
+    check_out(out)
     log_quietly(config)
     if out is None:
         asyncio.run(_say(config, text))

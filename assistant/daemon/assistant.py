@@ -287,7 +287,8 @@ class Assistant:
     async def say(self, text: str) -> None:
         """Speak a text; returns when it was spoken."""
         if problem := self._no_speaker():
-            raise AudioError("no-speaker", f"there is no speaker: {problem}", hint="`assistant doctor` says more.")
+            hint = "`assistant say TEXT --out FILE.wav` writes the sound instead."
+            raise AudioError("no-speaker", f"nothing can be said aloud: {problem}", hint=hint)
         await self._speaker.announce(text)
 
     def synthesize(self, text: str) -> AsyncIterator[Chunk]:

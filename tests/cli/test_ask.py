@@ -142,7 +142,10 @@ def test_a_text_that_is_not_unicode(daemon: FakeTarget) -> None:
 
 
 def test_a_reply_that_cannot_be_written(daemon: FakeTarget, tmp_path: Path) -> None:
-    assert error_code("ask", "x", "--out", str(tmp_path / "no" / "such" / "reply.wav")) == "audio-write"
+    for out in (tmp_path / "no" / "such" / "reply.wav", tmp_path):
+        assert error_code("ask", "x", "--out", str(out)) == "audio-write"
+        assert error_code("say", "x", "--out", str(out)) == "audio-write"
+    assert not daemon.asked, "nothing is done for a reply that can't be kept"
 
 
 def test_an_error_of_the_assistant_is_its_own_line(daemon: FakeTarget) -> None:

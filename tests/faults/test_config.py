@@ -143,6 +143,16 @@ def test_a_wrong_secret_is_not_quoted(name: str) -> None:
     assert "hunter2" not in str(problem_of(f'[{section}]\n{key} = ["hunter2"]\n'))
 
 
+def test_a_misspelt_set_quotes_no_secret_and_points_at_no_file() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(find_paths(), ["Cloud.Token='hunter2'"])
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        load_config(find_paths(), ["cloud.tokn='hunter2'"])
+    assert "hunter2" not in str((caught.value, caught.value.problems))
+    assert str(find_paths().config_file) not in caught.value.hint
+
+
 @pytest.mark.parametrize(
     "override",
     ["", "=", "volume=3", "audio=3", "audio.volume", "audio.volume=", "audio.volume=loud", "audio..volume=3",
