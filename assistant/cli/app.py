@@ -46,13 +46,10 @@ COMMANDS = {
 class _Root(TyperGroup):
     """Imports commands when they are called; turns our errors into one line and an exit code."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- the base's signature
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        """Enough of a command for a list of commands."""
-        entry = COMMANDS.get(cmd_name)
-        return TyperCommand(cmd_name, help=entry.help) if entry else None
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        # Enough of each for a list of commands, and for "did you mean".
+        self.commands = {name: TyperCommand(name, help=entry.help) for name, entry in COMMANDS.items()}
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The real command."""

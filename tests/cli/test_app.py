@@ -71,6 +71,11 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     assert "Error" in result.stderr
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("timrs", "timers"), ("modles", "models"), ("timers cancle", "cancel")])
+def test_a_misspelt_command_is_answered_with_the_right_one(typed: str, meant: str) -> None:
+    assert f"Did you mean '{meant}'?" in call(*typed.split(), code=2).stderr
+
+
 def test_no_arguments_show_the_help() -> None:
     assert "Commands" in call(code=2).output
 
