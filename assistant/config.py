@@ -265,7 +265,7 @@ def _origin(path: Path, text: str, name: str) -> str:
 
 def _describe(error: Any, origins: Mapping[str, str]) -> str:
     name = ".".join(str(part) for part in error["loc"][:2])
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = str(error["msg"]).removeprefix("Value error, ").replace("a valid tuple", "a list")
     return f"{origins.get(name, 'config')}: {name}: {message[0].lower()}{message[1:]}"
 
 

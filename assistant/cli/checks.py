@@ -22,7 +22,7 @@ from assistant.config import Config, Paths, read_secret
 from assistant.control.client import ControlClient
 from assistant.control.ports import StatusReport
 from assistant.control.unix_socket import Listener, find_listener
-from assistant.errors import AudioError, EdgewiseError
+from assistant.errors import AudioError, ConfigError, EdgewiseError
 from assistant.models import Models
 from assistant.settings import CloudConfig
 
@@ -69,7 +69,8 @@ def find_sound_cards() -> SoundCards:
 
 def failure(name: str, error: EdgewiseError) -> Check:
     """An error as a line."""
-    return Check(name, "fail", f"{error.message} [{error.code}]", error.hint)
+    problems = error.problems if isinstance(error, ConfigError) else ()
+    return Check(name, "fail", "; ".join((f"{error.message} [{error.code}]", *problems)), error.hint)
 
 
 def check_python(version: tuple[int, ...] = sys.version_info[:3], bits: int = sys.maxsize.bit_length() + 1) -> Check:

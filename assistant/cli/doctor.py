@@ -47,7 +47,7 @@ async def examine(config_file: Path | None, overrides: list[str] | None) -> Asyn
     config, problem = _config(config_file, overrides)
     log_quietly(config)
     if problem:
-        yield Check("configuration", "fail", "; ".join((problem.message, *problem.problems)), problem.hint)
+        yield checks.failure("configuration", problem)
     else:
         yield checks.check_config_file(config)
     yield checks.check_state(config.paths)

@@ -326,3 +326,11 @@ def test_a_broken_configuration_is_a_line_and_the_rest_is_still_checked() -> Non
     assert "audio.volume" in found["configuration"]["found"]
     assert "did you mean 'volume'" in found["configuration"]["found"]
     assert found["microphone"]["level"] == "ok"
+
+
+def test_a_broken_manifest_of_ones_own_is_told_with_what_is_wrong() -> None:
+    paths = find_paths()
+    paths.user_manifest.write_text("models = 3\n")
+    [check] = checks.check_models(load_config(paths))
+    assert check.level == "fail"
+    assert "models: input should be a valid dictionary" in check.found
