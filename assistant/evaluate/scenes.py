@@ -28,7 +28,7 @@ LENGTH_SCALES = (0.8, 1.25)
 LEVELS_DBFS = (-32.0, -18.0)
 """Range of the speech's level, where it sounds."""
 ESPEAK_VOICES = ("en-us", "en-gb", "en-gb-x-rp", "en-gb-scotland", "en-us+f3", "en-gb+f2", "en-us+m3", "en-029")
-_BLOCK_SAMPLES = RATE_HZ // 50
+BLOCK_SAMPLES = RATE_HZ // 50
 _AUDIBLE_DB = -40.0
 """A block this far below the speech's level is silence."""
 
@@ -121,12 +121,12 @@ def last_audible_s(speech: Signal) -> float:
     """Where clean speech falls silent for good, to 20 ms."""
     power = block_power(speech)
     audible = np.flatnonzero(power > active_rms(speech) ** 2 * 10 ** (_AUDIBLE_DB / 10))
-    return float(audible[-1] + 1) * _BLOCK_SAMPLES / RATE_HZ
+    return float(audible[-1] + 1) * BLOCK_SAMPLES / RATE_HZ
 
 
 def block_power(signal: Signal) -> npt.NDArray[np.floating]:
     """Mean square of each 20 ms, the last one filled up with silence."""
-    blocks = np.pad(signal, (0, -len(signal) % _BLOCK_SAMPLES)).reshape(-1, _BLOCK_SAMPLES)
+    blocks = np.pad(signal, (0, -len(signal) % BLOCK_SAMPLES)).reshape(-1, BLOCK_SAMPLES)
     power: npt.NDArray[np.floating] = np.mean(blocks**2, axis=1)
     return power
 
