@@ -17,7 +17,7 @@ from assistant.audio.format import CHUNK_SAMPLES, RATE_HZ, Chunk, Samples, rms_d
 from assistant.config import Config
 from assistant.control.ports import DeviceStatus, StatusReport
 from assistant.daemon.engines import Engines
-from assistant.dialog.ports import Synthesizer, Transcriber, VoiceActivity, WakeDetector
+from assistant.dialog.ports import Synthesizer, Transcriber, TurnEnd, VoiceActivity, WakeDetector
 from assistant.errors import AudioError, BusyError, CloudError, SkillError, SpeechError, StoreError
 from assistant.events import (
     DueChanged,
@@ -736,6 +736,7 @@ class FakeEngines(Engines):
         super().__init__(config, models)
         self.transcriber = FakeTranscriber()
         self.synthesizer = FakeSynthesizer()
+        self.judge = FakeTurnEnd()
 
     async def load_wake(self) -> WakeDetector | None:
         return FakeWake()
@@ -745,6 +746,9 @@ class FakeEngines(Engines):
 
     async def _load_stt(self) -> Transcriber:
         return self.transcriber
+
+    async def _load_turn_end(self) -> TurnEnd:
+        return self.judge
 
     async def _load_tts(self) -> Synthesizer:
         return self.synthesizer

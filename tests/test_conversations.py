@@ -259,3 +259,12 @@ def test_a_guess_alone_never_acts(config: Config, pieces: list[tuple[str, float,
             listening = isinstance(event, SpeechStarted)
         assert not (listening and isinstance(event, DueChanged | Routed | Reply)), "acted on a guess"
     assert len(played.of(Routed)) == len([kind for kind in played.outcomes if kind is not Outcome.NOTHING_HEARD])
+
+
+async def test_a_request_that_sounds_unfinished_gets_the_usual_silence(config: Config) -> None:
+    engines = FakeEngines(config, Models(config.paths.models_dir))
+    engines.judge.script = [0.05]
+    script = Script()
+    script.says(1.0, "what time is it", length_s=2.0)
+    played = await script.play(config, until_s=15, engines=engines)
+    assert played.at_s(SpeechEnded) == pytest.approx(1.0 + 0.4 + 2.0 + config.settings.endpoint.silence_s, abs=0.1)

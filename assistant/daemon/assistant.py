@@ -175,6 +175,7 @@ class Assistant:
         )
         return TurnRunner(
             transcriber=LazyTranscriber(self.engines.stt),
+            finished=self.engines.finished,
             understand=self._understand,
             answerer=answerer,
             speaker=self._speaker,
@@ -198,6 +199,8 @@ class Assistant:
             return
         self.engines.stt.begin()
         settings = self._settings
+        if settings.endpoint.semantic:
+            self.engines.turn_end.begin()
         attention = Attention(
             source=source,
             wake=await self.engines.load_wake(),

@@ -11,13 +11,14 @@ import structlog
 
 from assistant.audio.format import Chunk
 from assistant.config import Config
-from assistant.dialog.ports import Synthesizer, Transcriber, VoiceActivity, WakeDetector
+from assistant.dialog.ports import Synthesizer, Transcriber, TurnEnd, VoiceActivity, WakeDetector
 from assistant.errors import EdgewiseError
 from assistant.executor import BoundedExecutor
 from assistant.models import Models
 from assistant.nlu.understand import Understander
 from assistant.speech.stt import WhisperTranscriber
 from assistant.speech.tts import PiperSynthesizer
+from assistant.speech.turn_end import SmartTurn
 from assistant.speech.vad import make_vad
 from assistant.speech.wake import make_wake
 from assistant.streams import closing
@@ -25,6 +26,8 @@ from assistant.values import Transcription
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
+
+TURN_END_MODEL = "smart-turn-v3.2"
 
 
 class Starting(Generic[T]):
@@ -124,12 +127,13 @@ class Engines:
         self.nlu: Starting[Understander] = Starting("nlu", self._load_nlu)
         self.stt: Starting[Transcriber] = Starting("stt", self._load_stt)
         self.tts: Starting[Synthesizer] = Starting("tts", self._load_tts)
+        self.turn_end: Starting[TurnEnd] = Starting("turn end", self._load_turn_end)
 
     async def stop(self) -> None:
         """Give up what loads, close what is loaded."""
         await self.nlu.stop()
-        for engine in (await self.stt.stop(), await self.tts.stop()):
-            if isinstance(engine, WhisperTranscriber | PiperSynthesizer):
+        for engine in (await self.stt.stop(), await self.tts.stop(), await self.turn_end.stop()):
+            if isinstance(engine, WhisperTranscriber | PiperSynthesizer | SmartTurn):
                 await engine.close()
         self._loading.close()
 
@@ -142,6 +146,16 @@ class Engines:
         """The voice activity detector as configured."""
         return await self._loading.run(make_vad, self._settings.vad)
 
+    async def finished(self, audio: Chunk) -> float | None:
+        """Whether the sound says that the user has finished, 0..1; None when nobody can tell now."""
+        if not self.turn_end.loaded:
+            return None
+        try:
+            return await (await self.turn_end.get()).complete_probability(audio)
+        except EdgewiseError as exc:
+            log.info("end of turn not judged", code=exc.code)
+            return None
+
     def loaded(self) -> tuple[str, ...]:
         """Names of the models that are ready."""
         named = ((self._settings.stt.model, self.stt.loaded), (self._settings.tts.voice, self.tts.loaded))
@@ -149,7 +163,7 @@ class Engines:
 
     def problems(self) -> tuple[str, ...]:
         """Why engines couldn't be loaded, one sentence each."""
-        found = (self.nlu.problem, self.stt.problem, self.tts.problem)
+        found = (self.nlu.problem, self.stt.problem, self.tts.problem, self.turn_end.problem)
         return tuple(str(problem) for problem in found if problem)
 
     def _custom_words(self) -> dict[str, Path]:
@@ -160,6 +174,12 @@ class Engines:
     async def _load_nlu(self) -> Understander:
         names = [*self._settings.wake.names, *(word.replace("_", " ") for word in self._settings.wake.words)]
         return await self._loading.run(lambda: Understander(names=names, timer_names=lambda: self.timer_names))
+
+    async def _load_turn_end(self) -> TurnEnd:
+        model = self._models.get(TURN_END_MODEL)
+        engine = SmartTurn(await self._loading.run(self._models.path, model.id) / model.main)
+        await engine.start()
+        return engine
 
     async def _load_stt(self) -> Transcriber:
         stt = self._settings.stt

@@ -8,7 +8,8 @@ comes, and tells how much silence ends the turn. Guessing has no side effect: it
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import Protocol
 
 from assistant.audio.format import Chunk
 from assistant.dialog.end_of_turn import Guess, SilencePolicy, patience
@@ -18,8 +19,13 @@ PARTIAL_EVERY_S = 1.0
 _BUSY_SHARE = 0.5
 """At most this share of the time goes into partial transcripts."""
 
-Guesser = Callable[[Chunk], Awaitable[Guess | None]]
-"""Makes a guess of the sound so far; None when it is doubtful. Raises nothing but cancellation."""
+
+class Guesser(Protocol):
+    async def __call__(self, audio: Chunk, *, whole: bool) -> Guess | None:
+        """What the sound so far means; None when that is doubtful. `whole`: the user is silent.
+
+        Raises nothing but cancellation.
+        """
 
 
 class Speculation:
@@ -47,7 +53,7 @@ class Speculation:
         if not self._in_silence:
             self._drop()
             self._in_silence = True
-            self._task = asyncio.create_task(self._guess(audio()))
+            self._task = asyncio.create_task(self._guess_whole(audio()))
         assert self._task is not None
         if not self._task.done():
             return ""
@@ -72,13 +78,13 @@ class Speculation:
 
     async def _partial(self, audio: Chunk) -> Guess | None:
         began_s = asyncio.get_running_loop().time()
-        guess = await self._guess(audio)
+        guess = await self._guesser(audio, whole=False)
         took_s = asyncio.get_running_loop().time() - began_s
         self._next_partial_s += max(0.0, took_s / _BUSY_SHARE - PARTIAL_EVERY_S)
         return guess
 
-    async def _guess(self, audio: Chunk) -> Guess | None:
-        return await self._guesser(audio)
+    async def _guess_whole(self, audio: Chunk) -> Guess | None:
+        return await self._guesser(audio, whole=True)
 
     def _drop(self) -> None:
         if self._task:

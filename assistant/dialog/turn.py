@@ -10,8 +10,9 @@ Failed and a spoken apology; cancellation passes through untouched.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -97,6 +98,7 @@ class TurnRunner:
         self,
         *,
         transcriber: Transcriber,
+        finished: Callable[[Chunk], Coroutine[Any, Any, float | None]],
         understand: Callable[[str, IntentMatch | None], Awaitable[Understanding]],
         answerer: Answerer,
         speaker: Speaker,
@@ -109,6 +111,7 @@ class TurnRunner:
         set_state: Callable[[State], None],
     ) -> None:
         self._transcriber = transcriber
+        self._finished = finished
         self._understand = understand
         self._answerer = answerer
         self._speaker = speaker
@@ -147,8 +150,19 @@ class TurnRunner:
         await self._remember(record)
         return record
 
-    async def guess(self, turn_id: str, audio: Chunk) -> Guess | None:
-        """What an utterance that may not be over means so far; None when that is doubtful. No side effects."""
+    async def guess(self, turn_id: str, audio: Chunk, *, whole: bool) -> Guess | None:
+        """What an utterance means so far; None when that is doubtful. No side effects.
+
+        `whole`: the user is silent, so whether it sounds finished is asked as well.
+        """
+        hint = asyncio.create_task(self._finished(audio)) if whole else None
+        try:
+            return await self._guess(turn_id, audio, hint)
+        finally:
+            if hint:
+                hint.cancel()
+
+    async def _guess(self, turn_id: str, audio: Chunk, hint: asyncio.Task[float | None] | None) -> Guess | None:
         try:
             transcription = await self._transcriber.draft(audio)
             if transcription is None or not transcription.text:
@@ -158,7 +172,7 @@ class TurnRunner:
         except EdgewiseError as exc:
             log.info("no guess", turn_id=turn_id, code=exc.code)
             return None
-        return Guess(transcription, understanding, finished=None)
+        return Guess(transcription, understanding, await hint if hint else None)
 
     def _waiting(self) -> IntentMatch | None:
         """The request that waits for an answer of the user, while it isn't forgotten."""
