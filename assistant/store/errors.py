@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 from assistant.errors import StoreError
+
+INDEX_BYTES = 65_536
+"""With less room on the disk than this, the write-ahead log's index (32 KiB a piece) may not fit."""
 
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -36,7 +40,7 @@ def is_corrupt(error: sqlite3.Error) -> bool:
 def from_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
     """The StoreError for an error of SQLite. Its own message names no values, only tables and causes."""
     code = _primary(error)
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _no_room(path)):
         return disk_full(path)
     if code in _CORRUPT:
         return StoreError(
@@ -58,6 +62,14 @@ def from_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
             "store-io", f"reading or writing {path} failed: {error}", hint="Check the disk.", retryable=True
         )
     return StoreError("store-failed", f"the database {path} refused: {error}", hint=f"Move {path} away to begin anew.")
+
+
+def _no_room(path: Path) -> bool:
+    """Whether the log's index doesn't fit: SQLite calls that no more than an I/O error."""
+    try:
+        return shutil.disk_usage(path.parent).free < INDEX_BYTES
+    except OSError:
+        return False
 
 
 def disk_full(path: Path) -> StoreError:

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -311,6 +311,19 @@ async def test_a_disk_that_is_really_full_can_still_be_read_and_started_from(sma
         assert len(await SqliteTurnStore(database).recent(1000)) == stored
     with pytest.raises(StoreError) as caught:
         await Database.open(small_disk / "another.db")
+    assert caught.value.code == "disk-full"
+
+
+@pytest.mark.root
+async def test_a_disk_without_room_for_the_index_is_called_full(small_disk: Path) -> None:
+    path = small_disk / "edgewise.db"
+    async with open_database(path):
+        pass
+    with (small_disk / "fill").open("wb", buffering=0) as fill, suppress(OSError):
+        while True:
+            fill.write(bytes(512))
+    with pytest.raises(StoreError) as caught:
+        await Database.open(path)
     assert caught.value.code == "disk-full"
 
 
