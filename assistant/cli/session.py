@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from assistant.audio.format import Chunk
+from assistant.cli.output import note
 from assistant.config import Config
 from assistant.control.client import ControlClient
 from assistant.control.ports import ControlTarget, StatusReport
 from assistant.control.unix_socket import Listener, find_listener
 from assistant.events import Event
 from assistant.values import DueItem, TurnRecord
-
-if TYPE_CHECKING:
-    pass
-
 
 class Session(Protocol):
     """What both have in common; see `control.ports.ControlTarget`."""
@@ -101,4 +98,6 @@ async def open_session(config: Config, *, audio_devices: bool) -> AsyncIterator[
         from assistant.daemon import open_assistant  # noqa: PLC0415 -- imports every room
 
         async with open_assistant(config, audio_devices=audio_devices) as target:
+            for problem in target.status().problems:
+                note(problem)
             yield OwnAssistant(target), False

@@ -170,3 +170,11 @@ def test_an_assistant_that_cannot_be_had_is_one_line(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(assistant.daemon, "open_assistant", open_assistant)
     assert error_code("timers") == "already-running"
+
+
+def test_a_damaged_database_is_told_to_whoever_asks(config: Config) -> None:
+    config.paths.database.parent.mkdir(parents=True)
+    config.paths.database.write_text("not a database")
+    result = call("timers")
+    assert "no timers" in result.stdout
+    assert f"note: The database was damaged; it is kept at {config.paths.database}.corrupt-" in result.stderr
