@@ -71,6 +71,8 @@ def ask(
             note(line)
     for failure in exchange.failures:
         typer.echo(f"error: {failure.message} [{failure.code}]", err=True)
+    if exchange.failures:
+        typer.echo("hint: `assistant doctor` says what to do.", err=True)
     if exchange.record.outcome is Outcome.FAILED:
         raise typer.Exit(1)
 

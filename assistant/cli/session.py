@@ -15,6 +15,7 @@ from assistant.control.unix_socket import Listener, find_listener
 from assistant.events import Event
 from assistant.values import DueItem, TurnRecord
 
+
 class Session(Protocol):
     """What both have in common; see `control.ports.ControlTarget`."""
 

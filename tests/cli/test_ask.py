@@ -158,7 +158,7 @@ def test_an_error_of_the_assistant_is_its_own_line(daemon: FakeTarget) -> None:
 def test_a_turn_that_failed_says_why_and_exits_with_1(daemon: FakeTarget) -> None:
     daemon.fails_with = "stt-failed"
     result = call("ask", "x", code=1)
-    assert "error: it failed [stt-failed]" in result.stderr
+    assert "error: it failed [stt-failed]\nhint: `assistant doctor` says what to do.\n" in result.stderr
     facts = json.loads(call("ask", "x", "--json", code=1).stdout)
     assert facts["outcome"] == "failed"
     assert facts["failures"] == [{"code": "stt-failed", "message": "it failed"}]
