@@ -139,11 +139,13 @@ BAD_ROWS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("row", BAD_ROWS.values(), ids=BAD_ROWS)
-async def test_a_row_that_makes_no_sense_is_counted_and_passed_over(tmp_path: Path, row: dict[str, Any]) -> None:
-    options = write(tmp_path, ([words(6), pause(0.4)], row), GOOD_ROW)
+async def test_rows_that_make_no_sense_are_counted_and_passed_over(tmp_path: Path) -> None:
+    options = write(tmp_path, *(([words(6), pause(0.4)], row) for row in BAD_ROWS.values()), GOOD_ROW)
     report = await measure_turns(options, hearing(FakeEar(TIMER, WORD_S)), VirtualClock())
-    assert (report.n, len(report.problems), report.problems[0].line) == (1, 1, 1)
+    assert report.n == 1
+    told = dict(zip(BAD_ROWS, range(1, len(BAD_ROWS) + 1), strict=True))
+    assert {name: line for name, line in told.items() if line not in {p.line for p in report.problems}} == {}
+    assert len(report.problems) == len(BAD_ROWS)
 
 
 async def test_nothing_but_bad_rows_is_an_error(tmp_path: Path) -> None:
