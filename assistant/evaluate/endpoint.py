@@ -2,8 +2,8 @@
 
 Rows are `{"audio", "end_of_speech_s", "text"?}`, played to the whole assistant in real time (see `live`). A row is cut
 off when its final transcript lost words that the user said (see `words.lost_words`) and that the same recogniser
-finds when it is given the whole recording; without `text`, when the turn ended before `end_of_speech_s`. `delay` runs
-from `end_of_speech_s` to the decision, over the rows that were heard and not cut off.
+finds when it is given the whole recording; without `text`, and where nothing was understood, when the turn ended
+before `end_of_speech_s`. `delay` runs from `end_of_speech_s` to the decision, over rows heard and not cut off.
 """
 
 from __future__ import annotations
@@ -163,8 +163,9 @@ def _read(row: Spoken) -> Chunk:
 
 
 async def _is_cut_off(row: Spoken, heard: Heard, audio: Chunk, stage: Stage, normalise: Normaliser) -> bool:
-    if row.text is None:
-        return heard.ended_s is None or heard.ended_s < row.end_of_speech_s
+    early = heard.ended_s is None or heard.ended_s < row.end_of_speech_s
+    if row.text is None or not (heard.text or early):  # sound that was heard to its end but not understood isn't cut
+        return early
     lost = lost_words(row.text, normalise(heard.text))
     if not lost:
         return False

@@ -97,6 +97,13 @@ async def test_words_that_recognition_never_finds_are_none(tmp_path: Path) -> No
     assert report.figures["cutoff_share"] == 0
 
 
+async def test_a_request_heard_to_its_end_but_not_understood_is_not_cut_off(tmp_path: Path) -> None:
+    options = write(tmp_path, ([words(6), pause(0.4)], {**SAID, "intent": "x"}))
+    report = await measure_turns(options, hearing(FakeTranscriber("", TIMER)), VirtualClock())
+    assert (report.figures["cutoff_share"], report.figures["right_action"]) == (0, 0)
+    assert report.to_json()["rows"][0]["output"] is None
+
+
 async def test_without_a_text_the_end_of_speech_decides(tmp_path: Path) -> None:
     options = write(
         tmp_path,
