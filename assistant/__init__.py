@@ -9,6 +9,8 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 # gRPC's own log goes to stderr, unstructured. Read when gRPC is first imported, whoever does that.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+# numpy's products here are small: more threads than one only wait for each other, 16 ms at a time on a busy board.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 try:
     __version__ = version("edgewise")

@@ -54,6 +54,7 @@ class EndpointConfig(Section):
 
 class SttConfig(Section):
     model: str
+    engine: Literal["fast", "full"]
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
     compute_type: Literal["int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16", "float16", "float32"]
     threads: Annotated[int, Field(ge=0, le=64)]

@@ -108,6 +108,29 @@ class Transcription:
 
 
 @dataclass(frozen=True, slots=True)
+class FastPass:
+    """How a speech model is used on a context as short as the speech, and when that is not believed.
+
+    The defaults are for a model nobody has tuned: careful, so that doubt costs time rather than words.
+    """
+
+    padding_s: float = 1.0
+    """Silence behind the speech."""
+    redo_padding_s: float = 4.0
+    """The same for a second try."""
+    closing_s: float = 8.0
+    """Of a whole window's end, put behind what was encoded; 0 for none."""
+    min_log_probability: float = -0.5
+    """Mean over the tokens."""
+    max_compression: float = 2.0
+    """Of the text by zlib: high when it repeats itself."""
+    min_tokens_per_s: float = 1.0
+    """Of speech; fewer, and words are missing."""
+    max_tokens_per_s: float = 8.0
+    """Of the recording; what the decoder may write at most. Of speech, twice as many are possible."""
+
+
+@dataclass(frozen=True, slots=True)
 class IntentMatch:
     """One reading of an utterance."""
 

@@ -543,6 +543,7 @@ class FakeTranscriber:
         self.max_waiting = 4
         self._turn = asyncio.Lock()
         self._waiting = 0
+        self._drafts = 0
 
     async def transcribe(self, audio: Chunk) -> Transcription:
         if audio.rate_hz != RATE_HZ or audio.samples.ndim != 1 or audio.samples.dtype != np.int16:
@@ -561,13 +562,23 @@ class FakeTranscriber:
 
     async def draft(self, audio: Chunk) -> Transcription | None:
         """The line that `transcribe` would give, which stays in the script."""
+        if audio.rate_hz != RATE_HZ or audio.samples.ndim != 1 or audio.samples.dtype != np.int16:
+            raise SpeechError("stt-audio", "not 16 kHz mono int16")
+        self._drafts += 1
+        mine = self._drafts
         if self._waiting:
             return None
-        script = list(self.script)
-        try:
-            return await self.transcribe(audio)
-        finally:
-            self.script[:] = script
+        async with self._turn:
+            self.heard.append(audio)
+            await asyncio.sleep(0)
+            await self.unblocked.wait()
+            if self._waiting or mine != self._drafts:
+                return None
+            script = list(self.script)
+            try:
+                return self._next(audio)
+            finally:
+                self.script[:] = script
 
     def _next(self, audio: Chunk) -> Transcription:
         silent = not len(audio.samples) or int(np.abs(audio.samples.astype(np.int32)).max()) < 200

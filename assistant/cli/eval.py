@@ -29,6 +29,8 @@ Overrides = Annotated[
 class SttEngine(StrEnum):
     """Ways to decode."""
 
+    FAST = "fast"
+    """As much context as was spoken; what is doubtful is redone."""
     FULL = "full"
     """Whisper's whole 30 s window."""
 
@@ -61,7 +63,9 @@ def stt(
     model: Annotated[
         str, typer.Option(help="Whisper model; default: stt.model.", metavar="ID", show_default=False)
     ] = "",
-    engine: Annotated[SttEngine, typer.Option(help="How it decodes.")] = SttEngine.FULL,
+    engine: Annotated[
+        SttEngine | None, typer.Option(help="How it decodes; default: stt.engine.", show_default=False)
+    ] = None,
     json_out: JsonOut = None,
     limit: Limit = None,
     seed: Seed = 0,
@@ -71,8 +75,8 @@ def stt(
     """Word error rate of the speech recognition, and how long it takes."""
     from assistant.evaluate.stt import run_stt  # noqa: PLC0415 - heavy
 
-    del engine  # one value so far
-    finish(run_stt(read_options(manifest, limit, seed, config, overrides), model=model), json_out)
+    options = read_options(manifest, limit, seed, config, overrides)
+    finish(run_stt(options, model=model, how=engine or ""), json_out)
 
 
 @app.command()

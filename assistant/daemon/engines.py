@@ -185,6 +185,7 @@ class Engines:
         stt = self._settings.stt
         engine = WhisperTranscriber(
             await self._loading.run(self._models.path, stt.model),
+            fast=self._models.get(stt.model).fast_pass if stt.engine == "fast" else None,
             language=stt.language,
             compute_type=stt.compute_type,
             threads=stt.threads,

@@ -60,8 +60,10 @@ class _Heard:
     ms: float
 
 
-def run_stt(options: EvalOptions, *, model: str = "", engine: Engine | None = None) -> Report:
-    """Measure with `model` (an id of the manifests; "" for the configured one), or with an engine given.
+def run_stt(options: EvalOptions, *, model: str = "", how: str = "", engine: Engine | None = None) -> Report:
+    """Measure with `model` (an id of the manifests) decoding `how` (fast, full), or with an engine given.
+
+    "" for either takes the configured one.
 
     Raises:
         EvaluateError: the manifest can't be used; `bench-missing` without the extra `bench`.
@@ -69,18 +71,20 @@ def run_stt(options: EvalOptions, *, model: str = "", engine: Engine | None = No
     """
     normalise = load_normaliser()
     manifest = read_manifest(options, lambda row, folder: _parse(row, folder, normalise))
-    engine = engine or make_transcriber(options, model)
+    engine = engine or make_transcriber(options, model, how)
     problems = list(manifest.problems)
     heard = asyncio.run(_measure(engine, manifest.rows, options, problems))
     return _report(heard, problems, normalise)
 
 
-def make_transcriber(options: EvalOptions, model: str = "") -> WhisperTranscriber:
-    """The configured recogniser, or the same with another model. Raises ConfigError, ModelError."""
+def make_transcriber(options: EvalOptions, model: str = "", how: str = "") -> WhisperTranscriber:
+    """The configured recogniser, or the same with another model or engine. Raises ConfigError, ModelError."""
     config = options.config.settings.stt
     paths = options.config.paths
+    models = Models(paths.models_dir, paths.user_manifest)
     return WhisperTranscriber(
-        Models(paths.models_dir, paths.user_manifest).path(model or config.model),
+        models.path(model or config.model),
+        fast=models.get(model or config.model).fast_pass if (how or config.engine) == "fast" else None,
         language=config.language,
         compute_type=config.compute_type,
         threads=config.threads,

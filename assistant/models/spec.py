@@ -34,6 +34,7 @@ from pydantic import (
 )
 
 from assistant.errors import ConfigError
+from assistant.values import FastPass
 
 Kind = Literal["whisper", "voice", "turn", "llm", "wake", "encoder"]
 
@@ -118,6 +119,8 @@ class ModelSpec:
     licence: str
     files: tuple[FileSpec, ...]
     sources: tuple[Source, ...]
+    fast: FastPass | None
+    """A Whisper model's own figures for the fast pass, where they were found."""
     default: bool
     """Fetched by a plain `assistant models fetch`."""
 
@@ -125,6 +128,11 @@ class ModelSpec:
     def bytes(self) -> int:
         """Size of all files whose size is known."""
         return sum(file.bytes or 0 for file in self.files)
+
+    @property
+    def fast_pass(self) -> FastPass:
+        """Figures for the fast pass: the model's own, else careful ones."""
+        return self.fast or FastPass()
 
     @property
     def main(self) -> str:
@@ -262,6 +270,26 @@ class _Source(_Entry):
         return found
 
 
+class _Fast(_Entry):
+    """FastPass, with bounds."""
+
+    padding_s: Annotated[float, Field(ge=0, le=30)]
+    redo_padding_s: Annotated[float, Field(ge=0, le=30)]
+    closing_s: Annotated[float, Field(ge=0, le=30)]
+    min_log_probability: Annotated[float, Field(ge=-10, le=0)]
+    max_compression: Annotated[float, Field(gt=0, le=100)]
+    min_tokens_per_s: Annotated[float, Field(ge=0, le=20)]
+    max_tokens_per_s: Annotated[float, Field(ge=1, le=50)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.redo_padding_s < self.padding_s:
+            raise ValueError("redo_padding_s is less than padding_s")
+        if self.min_tokens_per_s >= self.max_tokens_per_s:
+            raise ValueError("min_tokens_per_s is not less than max_tokens_per_s")
+        return self
+
+
 class _Model(_Entry):
     kind: Kind
     title: str = ""
@@ -270,6 +298,7 @@ class _Model(_Entry):
     directory: Annotated[str, AfterValidator(_local_directory)] | None = None
     files: tuple[_File, ...] = ()
     sources: tuple[_Source, ...] = ()
+    fast: _Fast | None = None
 
     def names(self) -> list[str]:
         """File names; a Whisper directory needs no list, its names are fixed."""
@@ -286,6 +315,8 @@ class _Model(_Entry):
             found.append("a file is named twice")
         if self.directory is None:
             found += [f"{file.name}: sha256 is missing" for file in self.files if file.sha256 is None]
+        if self.fast is not None and self.kind != "whisper":
+            found.append("fast is for whisper models")
         for pattern in _SHAPES[self.kind]:
             if not any(_matches(name, pattern) for name in names):
                 found.append(f"a {self.kind} model needs a file {pattern}")
@@ -302,7 +333,8 @@ class _Model(_Entry):
         sources: tuple[Source, ...] = tuple(source.spec() for source in self.sources)
         if self.directory is not None:
             sources = (DirectorySource(base / Path(self.directory).expanduser()),)
-        return ModelSpec(model_id, self.kind, self.title or model_id, self.licence, files, sources, self.default)
+        fast = FastPass(**self.fast.model_dump()) if self.fast else None
+        return ModelSpec(model_id, self.kind, self.title or model_id, self.licence, files, sources, fast, self.default)
 
 
 class _Manifest(_Entry):

@@ -14,9 +14,9 @@ from assistant.dialog.ports import Transcriber
 from assistant.errors import BusyError, SpeechError
 from assistant.values import Transcription
 from tests.fakes import FakeTranscriber
-from tests.speech.engines import at_16k, piper, say, whisper
+from tests.speech.engines import FAST, at_16k, piper, say, whisper
 
-KINDS = ["fake", pytest.param("real", marks=pytest.mark.models)]
+KINDS = ["fake", *(pytest.param(engine, marks=pytest.mark.models) for engine in ("fast", "full"))]
 _spoken: dict[str, Chunk] = {}
 
 
@@ -25,7 +25,7 @@ async def transcriber(kind: str, *script: str) -> AsyncIterator[Transcriber]:
     if kind == "fake":
         yield FakeTranscriber(*script)
     else:
-        async with whisper() as real:
+        async with whisper(fast=FAST if kind == "fast" else None) as real:
             yield real
 
 
@@ -104,3 +104,58 @@ async def test_sound_of_another_kind_is_an_error(kind: str, samples: Samples, ra
         with pytest.raises(SpeechError) as caught:
             await engine.transcribe(Chunk(samples, rate_hz))
         assert caught.value.code == "stt-audio"
+        with pytest.raises(SpeechError):
+            await engine.draft(Chunk(samples, rate_hz))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_draft_says_what_was_said_so_far_and_changes_nothing(kind: str) -> None:
+    async with transcriber(kind, "What time is it?") as engine:
+        sound = await speech(kind, "What time is it?")
+        for _ in range(2):
+            draft = await engine.draft(sound)
+            assert draft
+            assert words(draft) == "what time is it"
+            assert not draft.redone
+        silent = await engine.draft(Chunk(np.zeros(RATE_HZ, np.int16), RATE_HZ))
+        assert silent == Transcription("", 0.0, 0.0, redone=False)
+        assert words(await engine.transcribe(sound)) == "what time is it"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_no_draft_while_an_utterance_is_decoded(kind: str) -> None:
+    async with transcriber(kind, "What time is it?") as engine:
+        sound = await speech(kind, "What time is it?")
+        final = asyncio.create_task(engine.transcribe(sound))
+        await asyncio.sleep(0)
+        assert await engine.draft(sound) is None
+        assert words(await final) == "what time is it"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_draft_makes_room_for_a_newer_one_and_both_for_the_utterance(kind: str) -> None:
+    async with transcriber(kind, "What time is it?") as engine:
+        sound = await speech(kind, "What time is it?")
+        older = asyncio.create_task(engine.draft(sound))
+        await asyncio.sleep(0)
+        newer = asyncio.create_task(engine.draft(sound))
+        draft = await newer
+        assert draft
+        assert words(draft) == "what time is it"
+        last = asyncio.create_task(engine.draft(sound))
+        await asyncio.sleep(0)
+        assert words(await engine.transcribe(sound)) == "what time is it"
+        assert await older is None or kind != "fast", "the others may have been done before the newer one came"
+        assert await last is None or kind == "full", "a whole decode can't be left before its end"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_draft_that_nobody_waits_for_any_more_disturbs_nobody(kind: str) -> None:
+    async with transcriber(kind, "What time is it?") as engine:
+        sound = await speech(kind, "What time is it?")
+        leaving = asyncio.create_task(engine.draft(sound))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        assert words(await engine.transcribe(sound)) == "what time is it"

@@ -25,6 +25,16 @@ HASH = sha256(b"")
 FILES = f'files = [{{name="a.onnx", sha256="{HASH}"}}, {{name="a.onnx.json", sha256="{HASH}"}}]\n'
 URL = 'sources = [{url="https://example.org/"}]\n'
 VOICE = f'[models.v]\nkind="voice"\n{FILES}'
+WHISPER = '[models.v]\nkind="whisper"\ndirectory="x"\n'
+FAST = """[models.v.fast]
+padding_s = 0.5
+redo_padding_s = 4.0
+closing_s = 8.0
+min_log_probability = -0.5
+max_compression = 2.0
+min_tokens_per_s = 1.0
+max_tokens_per_s = 8.0
+"""
 WHEEL = f'{{name="w", version="1", bytes=1, sha256="{HASH}"}}'
 
 
@@ -81,6 +91,17 @@ def quiet(_: Progress) -> None:
             "wheels.0.version",
         ),
         (f'[models.v]\nkind="voice"\ndirectory="a\\u0000b"\n{FILES}', "manifest-invalid", "models.v.directory"),
+        (f"{VOICE}{URL}fast = 3\n", "manifest-invalid", "models.v.fast"),
+        (f"{VOICE}{URL}fast = {{padding_s = 1.0}}\n", "manifest-invalid", "models.v.fast.closing_s: field required"),
+        (f"{VOICE}{URL}{FAST}", "manifest-invalid", "fast is for whisper models"),
+        (WHISPER + FAST.replace("padding_s = 0.5", "padding_s = -1"), "manifest-invalid", "fast.padding_s"),
+        (WHISPER + FAST.replace("padding_s = 0.5", "padding_s = nan"), "manifest-invalid", "fast.padding_s"),
+        (WHISPER + FAST.replace("padding_s = 0.5", 'padding_s = "much"'), "manifest-invalid", "fast.padding_s"),
+        (WHISPER + FAST.replace("closing_s = 8.0", "closing_s = 31"), "manifest-invalid", "fast.closing_s"),
+        (WHISPER + FAST.replace("= -0.5", "= 0.5"), "manifest-invalid", "fast.min_log_probability"),
+        (WHISPER + FAST.replace("redo_padding_s = 4.0", "redo_padding_s = 0.1"), "manifest-invalid", "is less than"),
+        (WHISPER + FAST.replace("= 1.0", "= 9.0"), "manifest-invalid", "is not less than max_tokens_per_s"),
+        (WHISPER + FAST.replace("closing_s", "clsing_s"), "manifest-invalid", "fast.clsing_s"),
         (f'[models.v]\nkind="voice"\ndirectory="~no-such-user/x"\n{FILES}', "manifest-invalid", "models.v.directory"),
     ],
 )

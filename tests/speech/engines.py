@@ -10,30 +10,41 @@ from typing import Any
 import numpy as np
 
 from assistant.audio.format import RATE_HZ, Chunk, Samples
+from assistant.models import packaged_manifest, read_manifest
+from assistant.speech.fast import FastDecoder
 from assistant.speech.stt import WhisperTranscriber
 from assistant.speech.tts import PiperSynthesizer
+from assistant.values import FastPass
 from tests.conftest import REAL_MODELS_DIR
 
 WHISPER = REAL_MODELS_DIR / "whisper-base"
 VOICE = REAL_MODELS_DIR / "voice-joe"
+FAST = read_manifest(packaged_manifest(), own=False)["whisper-base"].fast_pass
+"""As shipped."""
 
 
 _loaded: dict[str, Any] = {}
 """Engines that were loaded once, with the default options: loading takes longer than most tests."""
+_decoders: dict[FastPass, FastDecoder] = {}
+"""Of the Whisper model in `_loaded`."""
 
 
 @asynccontextmanager
-async def whisper(model_dir: Path = WHISPER, **options: Any) -> AsyncIterator[WhisperTranscriber]:
-    transcriber = WhisperTranscriber(model_dir, **options)
+async def whisper(
+    model_dir: Path = WHISPER, *, fast: FastPass | None = FAST, **options: Any
+) -> AsyncIterator[WhisperTranscriber]:
+    transcriber = WhisperTranscriber(model_dir, fast=fast, **options)
     shared = model_dir == WHISPER and not options.keys() & {"language", "compute_type", "threads"}
-    if shared:
-        transcriber._engine = _loaded.get("whisper")
+    if shared and (loaded := _loaded.get("whisper")):
+        if fast and fast not in _decoders:
+            _decoders[fast] = FastDecoder(loaded.model, loaded.language, fast)
+        transcriber._engine = loaded, _decoders[fast] if fast else None
     try:
         yield transcriber
     finally:
         await transcriber.close()
-        if shared:
-            _loaded["whisper"] = transcriber._engine
+        if shared and transcriber._engine:
+            _loaded["whisper"], _ = transcriber._engine
 
 
 @asynccontextmanager

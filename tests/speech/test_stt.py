@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from assistant.audio.files import read_audio
@@ -24,8 +25,9 @@ from assistant.speech.presence import (
     speech_windows,
 )
 from assistant.speech.stt import WhisperTranscriber
-from assistant.values import Transcription
-from tests.speech.engines import WHISPER, at_16k, piper, say, whisper
+from assistant.speech.whisper import Whisper
+from assistant.values import FastPass, Transcription
+from tests.speech.engines import FAST, WHISPER, at_16k, piper, say, whisper
 
 BLOCK_S = BLOCK_SAMPLES / RATE_HZ
 
@@ -118,29 +120,41 @@ def unheard() -> dict[str, Samples]:
     return {name: np.clip(sound, -32_768, 32_767).astype(np.int16) for name, sound in sounds.items()}
 
 
+ENGINES = pytest.mark.parametrize("fast", [FAST, None], ids=["fast", "full"])
+
+
 @pytest.mark.models
-async def test_noise_gives_no_text() -> None:
-    async with whisper() as engine:
+@ENGINES
+async def test_noise_gives_no_text(fast: FastPass | None) -> None:
+    async with whisper(fast=fast) as engine:
         for name, samples in unheard().items():
             assert (await engine.transcribe(Chunk(samples, RATE_HZ))).text == "", name
 
 
 @pytest.mark.models
-async def test_recorded_noise_gives_no_text(data: Path) -> None:
+@ENGINES
+async def test_recorded_noise_gives_no_text(data: Path, fast: FastPass | None) -> None:
     files = sorted((data / "noise").glob("*/*.flac"))[::20]
     assert len(files) > 5
     files += (data / "noise").glob("*/person_sneeze_5-18*.flac")  # Whisper loops on it
-    async with whisper() as engine:
+    async with whisper(fast=fast) as engine:
         for file in files:
-            assert (await engine.transcribe(read_audio(file))).text == "", file.name
+            sound = read_audio(file)
+            assert (await engine.transcribe(sound)).text == "", file.name
+            draft = await engine.draft(sound)
+            assert draft is None or draft.text == "", file.name
 
 
 @pytest.mark.models
 @pytest.mark.slow
-async def test_no_recorded_noise_at_all_gives_text(data: Path) -> None:
-    async with whisper() as engine:
+@ENGINES
+async def test_no_recorded_noise_at_all_gives_text(data: Path, fast: FastPass | None) -> None:
+    async with whisper(fast=fast) as engine:
         for file in sorted((data / "noise").glob("*/*.flac")):
-            assert (await engine.transcribe(read_audio(file))).text == "", file.name
+            sound = read_audio(file)
+            assert (await engine.transcribe(sound)).text == "", file.name
+            draft = await engine.draft(sound)
+            assert draft is None or draft.text == "", file.name
 
 
 @pytest.mark.models
@@ -178,7 +192,7 @@ class SlowEngine:
         return [], None
 
 
-def always_speech(padded: Samples) -> list[float]:
+def always_speech(padded: npt.NDArray[np.float32]) -> list[float]:
     return [0.99] * (len(padded) // BLOCK_SAMPLES)
 
 
@@ -186,7 +200,7 @@ def always_speech(padded: Samples) -> list[float]:
 async def test_a_decoder_that_hangs_is_a_retryable_error_and_the_loop_goes_on() -> None:
     transcriber = WhisperTranscriber(WHISPER, timeout_s=0.1)
     engine = SlowEngine()
-    transcriber._engine = engine, always_speech  # type: ignore[assignment]
+    transcriber._engine = Whisper(engine, always_speech, "en"), None
     started_s = time.monotonic()
     with pytest.raises(SpeechError) as caught:
         await transcriber.transcribe(Chunk(np.ones(RATE_HZ, np.int16), RATE_HZ))
@@ -203,7 +217,7 @@ async def test_a_decoder_that_hangs_is_a_retryable_error_and_the_loop_goes_on() 
 async def test_after_a_caller_left_in_mid_decoding_the_next_is_served() -> None:
     transcriber = WhisperTranscriber(WHISPER, timeout_s=5)
     engine = SlowEngine()
-    transcriber._engine = engine, always_speech  # type: ignore[assignment]
+    transcriber._engine = Whisper(engine, always_speech, "en"), None
     sound = Chunk(np.ones(RATE_HZ, np.int16), RATE_HZ)
     leaving = asyncio.create_task(transcriber.transcribe(sound))
     await asyncio.to_thread(engine.started.wait, 5)
@@ -221,7 +235,7 @@ async def test_an_engine_that_breaks_is_our_error() -> None:
             raise RuntimeError("cublas")
 
     async with whisper(threads=1) as transcriber:
-        transcriber._engine = Broken(), always_speech  # type: ignore[assignment]
+        transcriber._engine = Whisper(Broken(), always_speech, "en"), None
         with pytest.raises(SpeechError) as caught:
             await transcriber.transcribe(Chunk(np.ones(RATE_HZ, np.int16), RATE_HZ))
     assert caught.value.code == "stt-failed"
