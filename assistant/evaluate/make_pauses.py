@@ -4,10 +4,11 @@ it.
 
 Words are found by Whisper's timestamps, and a recording is used only where Whisper hears just the words it should.
 The pause goes to the quietest moment around the boundary, which must be much quieter than the speech; its room tone
-has the level and colour of the recording's own quietest moment. Each phrase of two words is used once, each
+has the level and colour of the recording's own quietest moment. Silence that is there already counts towards the
+pause, and recordings with longer pauses of their own are left out. Each phrase of two words is used once, each
 sentence as often as needed, with other pauses each time. What it writes into OUT_DIR:
 
-    pauses.jsonl    `{"audio", "text", "end_of_speech_s", "pauses_s"}`
+    pauses.jsonl    `{"audio", "text", "end_of_speech_s", "pauses_s"}`, where `pauses_s` are the lengths in all
     sound/*.flac    the recordings
 """
 
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from rich.progress import track
 
@@ -47,6 +49,7 @@ SOURCES = ("dawn", "ljspeech", "wake_words")
 MAX_PHRASES = 30
 """Recordings of two words that are used: many speakers, but hardly a sentence."""
 PAUSE_S = (0.3, 0.8)
+_LEAST_ADDED_S = 0.1
 TWO_PAUSES_SHARE = 0.3
 AFTER_S = 0.3
 MAX_SPEECH_S = 12.0
@@ -60,6 +63,15 @@ _GRAIN = RATE_HZ // 200
 _FADE = RATE_HZ // 100
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Where a pause may be inserted."""
+
+    sample: int
+    quiet_s: float
+    """Silence that is there already."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
     """A recording whose words are where they should be."""
@@ -68,23 +80,25 @@ class Source:
     text: str
     signal: Signal
     end_of_speech_s: float
-    gaps: tuple[int, ...]
-    """Samples where a pause may be inserted."""
+    gaps: tuple[Gap, ...]
 
 
 def hesitate(source: Source, pick: random.Random) -> tuple[Signal, float, list[float]]:
     """The recording with one or two pauses: its sound, its end of speech, and the pauses' lengths."""
     count = min(len(source.gaps), 2 if pick.random() < TWO_PAUSES_SHARE else 1)
-    pauses_s = [round(pick.uniform(*PAUSE_S), 3) for _ in range(count)]
     end = round((source.end_of_speech_s + AFTER_S) * RATE_HZ)
     parts: list[Signal] = []
-    start = 0
-    for gap, pause_s in zip(sorted(pick.sample(source.gaps, count)), pauses_s, strict=True):
-        tone = room_tone(source.signal, round(pause_s * RATE_HZ), pick)
-        parts += [_faded(source.signal[start:gap], end=True), tone]
-        start = gap
+    pauses_s: list[float] = []
+    added = start = 0
+    for gap in sorted(pick.sample(source.gaps, count), key=lambda gap: gap.sample):
+        pause_s = pick.uniform(max(PAUSE_S[0], gap.quiet_s + _LEAST_ADDED_S), PAUSE_S[1])
+        tone = room_tone(source.signal, round((pause_s - gap.quiet_s) * RATE_HZ), pick)
+        parts += [_faded(source.signal[start : gap.sample], end=True), tone]
+        pauses_s.append(round(pause_s, 3))
+        added += len(tone)
+        start = gap.sample
     parts.append(_faded(source.signal[start:end], end=False))
-    return np.concatenate(parts), round(source.end_of_speech_s + sum(pauses_s), 3), pauses_s
+    return np.concatenate(parts), round(source.end_of_speech_s + added / RATE_HZ, 3), pauses_s
 
 
 def room_tone(signal: Signal, length: int, pick: random.Random) -> Signal:
@@ -103,10 +117,11 @@ def room_tone(signal: Signal, length: int, pick: random.Random) -> Signal:
     return (noise * level).astype(np.float32)
 
 
-def find_gaps(signal: Signal, boundaries_s: Sequence[float]) -> tuple[int, ...]:
-    """The quietest sample near each boundary between words, where it is quiet enough."""
+def find_gaps(signal: Signal, boundaries_s: Sequence[float]) -> tuple[Gap, ...]:
+    """The quietest sample near each boundary between words, where it is quiet enough and not silent for long."""
     limit = (active_rms(signal) * 10 ** (-_GAP_DB / 20)) ** 2
-    found: list[int] = []
+    loud = _loud_blocks(signal)
+    found: dict[int, Gap] = {}
     for boundary_s in boundaries_s:
         start = max(0, round((boundary_s - _SEARCH_S) * RATE_HZ))
         near = signal[start : round((boundary_s + _SEARCH_S) * RATE_HZ)]
@@ -115,16 +130,22 @@ def find_gaps(signal: Signal, boundaries_s: Sequence[float]) -> tuple[int, ...]:
             continue
         smooth = np.convolve(np.mean(near.reshape(-1, _GRAIN) ** 2, axis=1), np.ones(3) / 3, "same")
         quietest = int(np.argmin(smooth[1:-1])) + 1 if len(smooth) > 2 else 0
-        if smooth[quietest] <= limit:
-            found.append(start + quietest * _GRAIN + _GRAIN // 2)
-    return tuple(sorted(set(found)))
+        sample = start + quietest * _GRAIN + _GRAIN // 2
+        quiet_s = _quiet_s(loud, sample)
+        if smooth[quietest] <= limit and quiet_s + _LEAST_ADDED_S < PAUSE_S[1]:
+            found[sample] = Gap(sample, quiet_s)
+    return tuple(found.values())
+
+
+def longest_pause_s(signal: Signal, end_s: float) -> float:
+    """The longest silence between the first speech and its end."""
+    loud = np.flatnonzero(_loud_blocks(signal)[: round(end_s * RATE_HZ / BLOCK_SAMPLES)])
+    return float(np.diff(loud).max(initial=1) - 1) * BLOCK_SAMPLES / RATE_HZ
 
 
 def end_of_speech_s(signal: Signal) -> float:
     """Where the last 60 ms of speech end, in a recording with noise of its own."""
-    power = block_power(signal)
-    limit = max(active_rms(signal) ** 2 * 1e-4, float(np.percentile(power, 10)) * 10 ** (_ABOVE_FLOOR_DB / 10))
-    loud = power > limit
+    loud = _loud_blocks(signal)
     runs = np.flatnonzero(loud[:-2] & loud[1:-1] & loud[2:])
     return round(float(runs[-1] + 3) * BLOCK_SAMPLES / RATE_HZ, 3) if len(runs) else 0.0
 
@@ -150,7 +171,7 @@ def read_sources(data: Path, model: Any, normalise: Normaliser) -> Iterator[Sour
 def _source(path: Path, row: dict[str, Any], model: Any, normalise: Normaliser) -> Source | None:
     signal = to_float(read_audio(path).samples)
     end_s = row.get("end_of_speech_s") or end_of_speech_s(signal)
-    if end_s > MAX_SPEECH_S:
+    if end_s > MAX_SPEECH_S or longest_pause_s(signal, end_s) > PAUSE_S[1]:
         return None
     segments, _ = model.transcribe(signal, language="en", beam_size=1, temperature=0.0, word_timestamps=True)
     words = [word for segment in segments for word in segment.words]
@@ -159,6 +180,23 @@ def _source(path: Path, row: dict[str, Any], model: Any, normalise: Normaliser) 
     boundaries_s = [(left.end + right.start) / 2 for left, right in itertools.pairwise(words)]
     gaps = find_gaps(signal, boundaries_s)
     return Source(path.stem, row["text"], signal, end_s, gaps) if gaps else None
+
+
+def _loud_blocks(signal: Signal) -> npt.NDArray[np.bool_]:
+    """Which blocks of 20 ms hold speech."""
+    power = block_power(signal)
+    floor = float(np.percentile(power, 10)) * 10 ** (_ABOVE_FLOOR_DB / 10)
+    loud: npt.NDArray[np.bool_] = power > max(active_rms(signal) ** 2 * 1e-4, floor)
+    return loud
+
+
+def _quiet_s(loud: npt.NDArray[np.bool_], sample: int) -> float:
+    """Length of the silence around a sample."""
+    block = sample // BLOCK_SAMPLES
+    before, after = np.flatnonzero(loud[: block + 1]), np.flatnonzero(loud[block:])
+    if not len(before) or not len(after):
+        return float(len(loud)) * BLOCK_SAMPLES / RATE_HZ
+    return max(0.0, float(block + after[0] - before[-1] - 1)) * BLOCK_SAMPLES / RATE_HZ
 
 
 def _faded(piece: Signal, *, end: bool) -> Signal:

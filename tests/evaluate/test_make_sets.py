@@ -15,7 +15,15 @@ from assistant.audio.format import RATE_HZ, rms_dbfs, to_int16
 from assistant.config import find_paths, load_config
 from assistant.evaluate import make_pauses, make_turns
 from assistant.evaluate.common import EvalOptions, Row
-from assistant.evaluate.make_pauses import PAUSE_S, Source, end_of_speech_s, find_gaps, hesitate, room_tone
+from assistant.evaluate.make_pauses import (
+    PAUSE_S,
+    Source,
+    end_of_speech_s,
+    find_gaps,
+    hesitate,
+    longest_pause_s,
+    room_tone,
+)
 from assistant.evaluate.make_turns import speak_rows
 from assistant.evaluate.scenes import Scene, Signal, last_audible_s, place
 
@@ -70,10 +78,12 @@ def test_the_end_of_speech_is_found_above_the_recordings_own_noise(floor: float)
 def test_pauses_go_where_it_is_quiet_between_words() -> None:
     gaps = find_gaps(two_words(), [0.64])
     assert len(gaps) == 1
-    assert 0.6 <= gaps[0] / RATE_HZ <= 0.68
+    assert 0.6 <= gaps[0].sample / RATE_HZ <= 0.68
+    assert gaps[0].quiet_s == pytest.approx(0.08, abs=0.021)
     assert find_gaps(two_words(), [0.4]) == (), "inside a word"
     assert find_gaps(two_words(floor=0.05), [0.64]) == (), "too loud"
     assert find_gaps(two_words(), [5.0]) == (), "behind the end"
+    assert find_gaps(two_words(), [1.4]) == (), "no word behind it"
 
 
 def test_a_pause_lengthens_the_recording_by_itself_and_is_as_quiet_as_the_room() -> None:
@@ -81,9 +91,10 @@ def test_a_pause_lengthens_the_recording_by_itself_and_is_as_quiet_as_the_room()
     signal, end_s, pauses_s = hesitate(source, random.Random(0))
     assert len(pauses_s) == 1
     assert PAUSE_S[0] <= pauses_s[0] <= PAUSE_S[1]
-    assert end_s == pytest.approx(1.08 + pauses_s[0])
+    assert end_s == pytest.approx(1.08 + pauses_s[0] - source.gaps[0].quiet_s, abs=0.001)
     assert len(signal) / RATE_HZ == pytest.approx(end_s + 0.3, abs=0.01)
-    pause = signal[round(0.68 * RATE_HZ) : round((0.6 + pauses_s[0]) * RATE_HZ)]
+    assert longest_pause_s(signal, end_s) == pytest.approx(pauses_s[0], abs=0.041)
+    pause = signal[round(0.68 * RATE_HZ) : round((0.58 + pauses_s[0]) * RATE_HZ)]
     assert rms_dbfs(to_int16(pause)) == pytest.approx(-80, abs=4)
     assert end_of_speech_s(signal) == pytest.approx(end_s, abs=0.041)
 
