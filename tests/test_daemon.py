@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 import socket
@@ -19,7 +20,7 @@ from assistant.config import Config
 from assistant.control.client import ControlClient
 from assistant.control.ports import DeviceStatus
 from assistant.control.unix_socket import Listener, find_listener
-from assistant.daemon import Sound, run_daemon
+from assistant.daemon import Sound, open_assistant, run_daemon
 from assistant.events import Event, PlaybackStarted
 from assistant.values import Outcome
 from tests.house import VIRTUAL
@@ -89,3 +90,22 @@ async def test_sigterm_lets_a_sentence_end_and_whoever_asked_gets_its_result(
     assert record.outcome is Outcome.ANSWERED
     assert time.monotonic() - began_s[0] < 4.0
     assert speaker.recorded().duration_s > 0.8
+
+
+@pytest.mark.models
+async def test_a_voice_that_is_missing_is_told_once_and_no_longer_once_it_is_there(
+    config: Config, tmp_path: Path
+) -> None:
+    mixer = Mixer(24_000, volume=100)
+
+    async def sound(_publish: Callable[[Event], None]) -> Sound:
+        return Sound(None, mixer, VirtualSpeaker(mixer, realtime=True).run, lambda: VIRTUAL, lambda: VIRTUAL)
+
+    empty = dataclasses.replace(config, paths=dataclasses.replace(config.paths, models_dir=tmp_path / "models"))
+    async with open_assistant(empty, sound) as assistant:
+        assert await assistant.engines.tts.settled() is None
+        await asyncio.sleep(0)
+        assert [problem.partition(":")[0] for problem in assistant.status().problems] == ["model voice-joe"]
+        (tmp_path / "models").symlink_to(config.paths.models_dir)
+        assert await assistant.engines.tts.settled()
+        assert assistant.status().problems == ()

@@ -230,7 +230,9 @@ class Assistant:
 
     async def _say_first_words(self) -> None:
         """Tell what was missed while off, then render the frequent phrases ahead of need."""
-        voice = await self.engines.tts.get()
+        voice = await self.engines.tts.settled()
+        if voice is None:
+            return
         missed = self.due.missed()
         if missed and not self._no_speaker():
             await self.say(phrases.missed([item.name for item in missed]))
@@ -240,7 +242,7 @@ class Assistant:
                 async for _ in chunks:
                     pass
         if self._sound.source:
-            await self.engines.stt.get()
+            await self.engines.stt.settled()
         await self._thinking.run(trim_memory)
 
     def status(self) -> StatusReport:

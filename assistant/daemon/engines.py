@@ -52,6 +52,13 @@ class Starting(Generic[T]):
         assert self._task is not None
         return await asyncio.shield(self._task)
 
+    async def settled(self) -> T | None:
+        """The engine, once it is loaded; None when it can't be: `problem` says why."""
+        try:
+            return await self.get()
+        except EdgewiseError:
+            return None
+
     @property
     def loaded(self) -> bool:
         """Whether it is ready for use."""
