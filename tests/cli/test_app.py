@@ -118,8 +118,12 @@ def test_json_knows_our_values(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_interrupting_exits_with_130(daemon: FakeTarget) -> None:
     daemon.hold.clear()
+    # A shell's background jobs, these tests may be among them, ignore SIGINT, and that is inherited.
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);from assistant.cli import main; main()"
+    )
     process = subprocess.Popen(
-        [sys.executable, "-m", "assistant", "ask", "what time is it"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", program, "ask", "what time is it"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     with process:
         assert daemon.begun.wait(30)
