@@ -7,11 +7,11 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from assistant.due.change import MAX_S
 from assistant.errors import SkillError
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.values import DueItem, DueState, IntentMatch, Slots
 
-MAX_S = 100 * 3600
 _LISTED = 4
 """More timers than this are counted, not read out."""
 _ALIKE = 0.72

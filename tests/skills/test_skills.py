@@ -112,8 +112,8 @@ async def test_a_timer_needs_a_length_that_can_be_kept() -> None:
     async with house() as home:
         assert await home.ask("HassStartTimer") == SkillReply("For how long?", expects_answer=True)
         assert await home.ask("HassStartTimer", minutes=0) == SkillReply("For how long?", expects_answer=True)
-        assert await home.ask("HassStartTimer", hours=101) == SkillReply(
-            "The longest timer I can keep is 100 hours.", ok=False
+        assert await home.ask("HassStartTimer", hours=169) == SkillReply(
+            "The longest timer I can keep is seven days.", ok=False
         )
         assert not (await home.ask("HassStartTimer", minutes=1, name="x" * 101)).ok
         assert home.timers.active() == ()
@@ -247,7 +247,7 @@ async def test_a_ringing_timer_can_have_more_time() -> None:
 async def test_more_or_less_time_has_limits() -> None:
     async with house() as home:
         await home.ask("HassStartTimer", minutes=5, name="pasta")
-        assert not (await home.ask("HassIncreaseTimer", hours=100)).ok
+        assert not (await home.ask("HassIncreaseTimer", hours=168)).ok
         assert await home.ask("HassIncreaseTimer", minutes=0) == SkillReply("How much longer?", expects_answer=True)
         assert await home.say("HassDecreaseTimer", minutes=9) == "That leaves no time, so the pasta timer is done."
         assert home.states() == [DueState.RINGING]
