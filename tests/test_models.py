@@ -74,12 +74,14 @@ def check_content(directory: Path) -> None:
 
 def test_every_packaged_model_is_pinned(cache: Path) -> None:
     specs = Models(cache).specs()
-    assert {"whisper-base", "voice-joe", "smart-turn-v3.2", "minilm-l6", "smollm2-135m", "qwen2.5-0.5b"} == set(specs)
+    whispers = {"whisper-base", "whisper-tiny.en"}
+    assert whispers | {"voice-joe", "smart-turn-v3.2", "minilm-l6", "smollm2-135m", "qwen2.5-0.5b"} == set(specs)
+    assert all((spec.fast is not None) == (spec.kind == "whisper") for spec in specs.values())
     assert [spec.id for spec in specs.values() if spec.default] == ["whisper-base", "voice-joe", "smart-turn-v3.2"]
     for spec in specs.values():
         assert spec.title
         assert spec.licence in {"MIT", "CC0-1.0", "BSD-2-Clause", "Apache-2.0"}
-        assert all(file.sha256 and file.bytes for file in spec.files)
+        assert all(file.sha256 and file.bytes for file in spec.made_from or spec.files)
         assert isinstance(spec.sources[-1], WheelSource)
         for source in spec.sources[:-1]:
             assert isinstance(source, UrlSource)

@@ -12,6 +12,9 @@ An entry of the user's either names a local directory or a folder on the web:
     kind = "voice"
     files = [{ name = "amy.onnx", sha256 = "..." }, { name = "amy.onnx.json", sha256 = "..." }]
     sources = [{ url = "https://example.org/voices/" }]
+
+`convert = "openai-whisper"` says that the files are a checkpoint of OpenAI's (.pt) and its byte-pair ranks (.tiktoken),
+of which the model is made once they are there.
 """
 
 from __future__ import annotations
@@ -38,6 +41,13 @@ from assistant.values import FastPass
 
 Kind = Literal["whisper", "voice", "turn", "llm", "wake", "encoder"]
 
+CONVERTED: Mapping[str, tuple[str, ...]] = {
+    "openai-whisper": ("model.bin", "config.json", "vocabulary.json", "tokenizer.json"),
+}
+"""The files a conversion makes."""
+_CONVERTIBLE: Mapping[str, tuple[str, ...]] = {"openai-whisper": ("*.pt", "*.tiktoken")}
+"""The files it needs."""
+
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHAPES: Mapping[str, tuple[str, ...]] = {
     "whisper": ("model.bin", "config.json", "tokenizer.json"),
@@ -58,7 +68,7 @@ class FileSpec:
     bytes: int | None
     """Size; None where a user's manifest leaves it out."""
     sha256: str | None
-    """None only for a file in the user's own directory."""
+    """None for a file in the user's own directory, and for one that is made of others on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +128,9 @@ class ModelSpec:
     title: str
     licence: str
     files: tuple[FileSpec, ...]
+    """What the engine reads."""
+    made_from: tuple[FileSpec, ...]
+    """What is fetched to make the files of; empty when the files themselves are fetched."""
     sources: tuple[Source, ...]
     fast: FastPass | None
     """A Whisper model's own figures for the fast pass, where they were found."""
@@ -126,8 +139,8 @@ class ModelSpec:
 
     @property
     def bytes(self) -> int:
-        """Size of all files whose size is known."""
-        return sum(file.bytes or 0 for file in self.files)
+        """Size of all files whose size is known; of what is fetched where they are made of that."""
+        return sum(file.bytes or 0 for file in self.made_from or self.files)
 
     @property
     def fast_pass(self) -> FastPass:
@@ -298,6 +311,7 @@ class _Model(_Entry):
     directory: Annotated[str, AfterValidator(_local_directory)] | None = None
     files: tuple[_File, ...] = ()
     sources: tuple[_Source, ...] = ()
+    convert: Literal["openai-whisper"] | None = None
     fast: _Fast | None = None
 
     def names(self) -> list[str]:
@@ -315,9 +329,11 @@ class _Model(_Entry):
             found.append("a file is named twice")
         if self.directory is None:
             found += [f"{file.name}: sha256 is missing" for file in self.files if file.sha256 is None]
+        if self.convert is not None and (self.kind != "whisper" or self.directory is not None):
+            found.append("only a whisper model with sources is converted")
         if self.fast is not None and self.kind != "whisper":
             found.append("fast is for whisper models")
-        for pattern in _SHAPES[self.kind]:
+        for pattern in _CONVERTIBLE[self.convert] if self.convert else _SHAPES[self.kind]:
             if not any(_matches(name, pattern) for name in names):
                 found.append(f"a {self.kind} model needs a file {pattern}")
         for source in self.sources:
@@ -333,8 +349,20 @@ class _Model(_Entry):
         sources: tuple[Source, ...] = tuple(source.spec() for source in self.sources)
         if self.directory is not None:
             sources = (DirectorySource(base / Path(self.directory).expanduser()),)
-        fast = FastPass(**self.fast.model_dump()) if self.fast else None
-        return ModelSpec(model_id, self.kind, self.title or model_id, self.licence, files, sources, fast, self.default)
+        made_from: tuple[FileSpec, ...] = ()
+        if self.convert is not None:
+            made_from, files = files, tuple(FileSpec(name, None, None) for name in CONVERTED[self.convert])
+        return ModelSpec(
+            model_id,
+            self.kind,
+            self.title or model_id,
+            self.licence,
+            files,
+            made_from,
+            sources,
+            FastPass(**self.fast.model_dump()) if self.fast else None,
+            self.default,
+        )
 
 
 class _Manifest(_Entry):

