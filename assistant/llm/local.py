@@ -87,13 +87,13 @@ class LocalLlm:
             return
         if process.stdin is not None:
             process.stdin.close()
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT_S):
-                await process.wait()
-        except TimeoutError:
+        # Not `asyncio.timeout`: before Python 3.11.3 it raises no TimeoutError in a task that was cancelled.
+        ended = asyncio.create_task(process.wait())
+        await asyncio.wait([ended], timeout=STOP_TIMEOUT_S)
+        if not ended.done():
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
+        await ended
 
     async def _order(self, process: asyncio.subprocess.Process) -> dict[str, object]:
         assert process.stdin is not None

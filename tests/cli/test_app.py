@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -135,7 +136,7 @@ def test_interrupting_exits_with_130(daemon: FakeTarget) -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_traceback() -> None:
-    head = f"{sys.executable} -m assistant config --defaults | head -n 1"
+    head = f"{shlex.quote(sys.executable)} -m assistant config --defaults | head -n 1"
     result = subprocess.run(["/bin/bash", "-c", head], capture_output=True, text=True, timeout=60, check=False)
     assert "Traceback" not in result.stderr
     assert len(result.stdout.splitlines()) == 1
