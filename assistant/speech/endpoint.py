@@ -88,3 +88,4 @@ class Endpoint:
         past_command = self._position - self._start - self._command_limit
         if past_silence >= 0 or past_command >= 0:
             self._ended = "silence" if past_silence >= past_command else "timeout"
+            self._silence -= max(0, past_command)  # what came after the end doesn't count

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from assistant.audio.format import RATE_HZ
@@ -118,7 +118,11 @@ configs = st.builds(
 pieces = st.lists(st.tuples(st.integers(0, RATE_HZ), st.sampled_from([0.0, 0.49, 0.5, 1.0])), max_size=30)
 
 
+AT_ITS_LIMITS = CONFIG.model_copy(update={"silence_s": 1.0, "command_timeout_s": 1.0, "min_speech_s": 0.0})
+
+
 @given(configs, pieces, st.integers(1, 4000))
+@example(AT_ITS_LIMITS, [(1, 0.5), (RATE_HZ, 0.0)], 1)
 def test_outcome_is_the_same_however_the_audio_is_cut(
     config: EndpointConfig, timeline: list[tuple[int, float]], size: int
 ) -> None:
