@@ -21,6 +21,7 @@ from assistant.audio.format import Chunk
 from assistant.control.convert import event_to_pb, message_from
 from assistant.control.ports import ControlTarget
 from assistant.control.unix_socket import place_socket, remove_socket
+from assistant.control.unreadable import refuse_unreadable
 from assistant.control.wire import (
     CHANGES,
     MAX_MESSAGE_BYTES,
@@ -71,7 +72,9 @@ class ControlServer:
         from assistant._pb.edgewise.control.v1 import control_pb2_grpc  # noqa: PLC0415 -- imports grpc
 
         server = grpc.aio.server(
-            maximum_concurrent_rpcs=MAX_CALLS, options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
+            interceptors=[refuse_unreadable()],
+            maximum_concurrent_rpcs=MAX_CALLS,
+            options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)],
         )
         control_pb2_grpc.add_ControlServicer_to_server(self._service, server)
         health_servicer = health.HealthServicer()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import os
 import socket as sockets
 import struct
@@ -178,18 +179,21 @@ async def test_changes_that_mean_nothing(tmp_path: Path, request_: Any, code: st
 
 
 @pytest.mark.parametrize("payload", [b"\xff\xff\xff\xff", b"\x0a\xff", b"\x0a\x02\xc3\x28", b"\x08"])
-async def test_bytes_that_are_no_message(tmp_path: Path, payload: bytes) -> None:
+async def test_bytes_that_are_no_message(tmp_path: Path, payload: bytes, caplog: pytest.LogCaptureFixture) -> None:
     import grpc.aio
 
     target = FakeTarget()
     async with serving(target, tmp_path / "s") as client:
         async with grpc.aio.insecure_channel(target_of(tmp_path / "s")) as channel:
             error = await refusal(channel.unary_unary("/edgewise.control.v1.Control/Say")(payload, timeout=10))
-            assert error.code in {"control-failed", "control-request"}
+            assert error.code == "control-request"
+            asked = channel.unary_stream("/edgewise.control.v1.Control/Ask")(payload, timeout=10)
+            assert (await refusal(anext(aiter(asked)))).code == "control-request"
             newer = await refusal(channel.unary_unary("/edgewise.control.v1.Control/Dance")(b"", timeout=10))
             assert newer.code == "control-version"
         assert (await client.status()).version == "1.2.3"
     assert not target.said
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 @pytest.mark.parametrize(
