@@ -16,7 +16,7 @@ class EndpointState:
     speech_start_s: float
     """Where the voice that became speech began, seconds since the reset; 0 until then."""
     silence_s: float
-    """Silence since the last voice; 0 while there is voice."""
+    """Silence since the last voice; 0 while there is voice, and once the turn has ended."""
     ended: str
     """Empty while the turn goes on; then why it ended: `silence`, `timeout` or `no-speech`. It stays ended."""
 
@@ -65,7 +65,7 @@ class Endpoint:
             else:
                 self._add_silence(samples)
         started = self._start is not None
-        silence = min(self._silence, self._silence_limit) if started else 0
+        silence = self._silence if started and not self._ended else 0
         return EndpointState(started, (self._start or 0) / RATE_HZ, silence / RATE_HZ, self._ended)
 
     def _add_voice(self, samples: int) -> None:
@@ -88,4 +88,3 @@ class Endpoint:
         past_command = self._position - self._start - self._command_limit
         if past_silence >= 0 or past_command >= 0:
             self._ended = "silence" if past_silence >= past_command else "timeout"
-            self._silence -= max(0, past_command)  # what came after the end doesn't count
