@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from assistant.config import Config, data_dir, find_paths, load_config
@@ -36,8 +39,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 async def _guarded(test: Any) -> None:
     await test
     await asyncio.sleep(0)
+    # gRPC's own thread tells a call that was hung up of its end, once it gets the CPU.
+    if ending := [task for task in asyncio.all_tasks() if _name(task) == "_AioCall._handle_status_once_received"]:
+        await asyncio.wait(ending, timeout=10)
     leaked = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     assert not leaked, f"tasks left behind: {leaked}"
+
+
+def _name(task: asyncio.Task[Any]) -> str:
+    return getattr(task.get_coro(), "__qualname__", "")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -66,6 +76,18 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("EDGEWISE_STATE_DIR", str(home / "state"))
     monkeypatch.setenv("EDGEWISE_MODELS_DIR", str(REAL_MODELS_DIR))
     return home
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """The process's logging is put back as it was: commands set it up, for streams that are closed after the test."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    logging.getLogger("assistant").setLevel(logging.NOTSET)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
 
 
 @pytest.fixture

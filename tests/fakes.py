@@ -651,12 +651,13 @@ class FakeSynthesizer:
 
 
 class FakeWake:
-    """dialog.ports.WakeDetector: hears its word in 0.3 s of loud sound on end, then is deaf for a while."""
+    """dialog.ports.WakeDetector: hears its word in 0.3 s of loud sound, gaps under 0.15 s aside; then is deaf a while."""
 
     def __init__(self, word: str = "okay_nabu", *, refractory_s: float = 2.0) -> None:
         self._word = word
         self._refractory_samples = round(refractory_s * RATE_HZ)
         self._loud_samples = 0
+        self._quiet_samples = 0
         self._deaf_samples = 0
 
     def process(self, chunk: Chunk) -> WakeDetection | None:
@@ -668,7 +669,13 @@ class FakeWake:
         return found
 
     def _process_frame(self, samples: Samples) -> WakeDetection | None:
-        self._loud_samples = self._loud_samples + len(samples) if rms_dbfs(samples) > -40 else 0
+        if rms_dbfs(samples) > -40:
+            self._loud_samples += len(samples)
+            self._quiet_samples = 0
+        else:
+            self._quiet_samples += len(samples)
+            if self._quiet_samples >= 0.15 * RATE_HZ:
+                self._loud_samples = 0
         if self._deaf_samples > 0:
             self._deaf_samples -= len(samples)
         elif self._loud_samples >= 0.3 * RATE_HZ:

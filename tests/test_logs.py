@@ -6,7 +6,6 @@ import asyncio
 import io
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,6 @@ from assistant.logs import REDACTED_KEYS, setup_logging
 from assistant.values import Layer, StageTime
 
 SECRET = "the-secret-word"
-
-
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    """The process's logging is put back as it was."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    logging.getLogger("assistant").setLevel(logging.NOTSET)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
 
 
 def lines_of(level: str = "debug", style: Any = "json") -> tuple[Any, io.StringIO]:
