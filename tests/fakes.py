@@ -651,7 +651,7 @@ class FakeSynthesizer:
 
 
 class FakeWake:
-    """dialog.ports.WakeDetector: hears its word in 0.3 s of loud sound, gaps under 0.15 s aside; then is deaf a while."""
+    """dialog.ports.WakeDetector: 0.3 s of loud sound, gaps under 0.15 s aside, is its word; then it is deaf a while."""
 
     def __init__(self, word: str = "okay_nabu", *, refractory_s: float = 2.0) -> None:
         self._word = word
