@@ -62,7 +62,10 @@ async def piper(model_dir: Path = VOICE, **options: Any) -> AsyncIterator[PiperS
 
 
 async def say(synthesizer: Any, text: str) -> Chunk:
-    """All of a text as one piece of sound."""
+    """All of a text as one piece of sound, a real voice's without its randomness: a test hears the same each time."""
+    synthesis = getattr(synthesizer, "_synthesis", None)
+    if synthesis:
+        synthesis.noise_scale = synthesis.noise_w_scale = 0.0
     parts = [chunk.samples async for chunk in synthesizer.synthesize(text)]
     return Chunk(np.concatenate(parts) if parts else np.zeros(0, np.int16), synthesizer.rate_hz)
 
