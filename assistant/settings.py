@@ -82,6 +82,7 @@ class CloudConfig(Section):
     token: SecretStr
     token_file: str
     first_token_timeout_s: Seconds
+    next_token_timeout_s: Seconds
     answer_timeout_s: Seconds
     probe_interval_s: Seconds
     probe_timeout_s: Seconds

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from assistant.audio.backend import OnBlock, OnEnd, Pull
 from assistant.audio.format import CHUNK_SAMPLES, RATE_HZ, Chunk, Samples, rms_dbfs
+from assistant.cloud.health import CALL_KEEPS_LINK
 from assistant.config import Config
 from assistant.control.ports import DeviceStatus, StatusReport
 from assistant.daemon.engines import Engines
@@ -132,7 +133,7 @@ class FakeCloud:
             self.hung_up += 1
             raise
         if self.error:
-            self.up = self.error.code in {"cloud-busy", "cloud-refused", "cloud-invalid", "cloud-empty"}
+            self.up = self.error.code in CALL_KEEPS_LINK
             raise self.error
 
 

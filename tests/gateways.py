@@ -76,7 +76,7 @@ async def check_into(linked: LinkedCloud) -> None:
     try:
         await linked.cloud.check()
     except CloudError as exc:
-        linked.link.failed(exc.code)
+        linked.link.probe_failed(exc.code)
     else:
         linked.link.succeeded()
 

@@ -169,7 +169,7 @@ async def test_what_ended_while_off_is_told_once(config: Config) -> None:
     clock.boot_id = "boot-2"
     clock.shift_wall_s += 3600
     second = await Script().play(config, until_s=15, clock=clock)
-    assert [text for text in second.spoken if "pasta" in text] == ["While I was off, your pasta timer ended."]
+    assert [text for text in second.spoken if "pasta" in text] == ["You missed your pasta timer."]
     third = await Script().play(config, until_s=15, clock=clock)
     assert not [text for text in third.spoken if "pasta" in text]
 

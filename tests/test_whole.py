@@ -113,10 +113,10 @@ async def test_a_question_crosses_to_the_cloud_and_back_through_an_outage(config
 
             gateway.kill()
             await gateway.wait()
-            reply, waited_s = await _ask(house, question)
+            reply, waited_s = await _ask(house, question, cut_short=True)
             assert "cloud" in reply
             assert waited_s < 6
-            reply, waited_s = await _ask(house, question)
+            reply, waited_s = await _ask(house, question, cut_short=True)
             assert "offline" in reply
             assert waited_s < 1.0
 
@@ -128,8 +128,11 @@ async def test_a_question_crosses_to_the_cloud_and_back_through_an_outage(config
             await gateway.wait()
 
 
-async def _ask(house: House, question: Chunk) -> tuple[str, float]:
-    """Speak the question; the reply, and the seconds from routing to the first sound of it."""
+async def _ask(house: House, question: Chunk, *, cut_short: bool = False) -> tuple[str, float]:
+    """Speak the question; the reply, and the seconds from routing to the first sound of it.
+
+    `cut_short`: silence the reply once it sounds.
+    """
     loop = asyncio.get_running_loop()
     house.events.clear()
     house.speaker.forget()
@@ -146,6 +149,8 @@ async def _ask(house: House, question: Chunk) -> tuple[str, float]:
 
     await house.until(heard)
     waited_s = loop.time() - routed_s
+    if cut_short:
+        assert house.assistant.hush()
     await house.until(lambda event: heard(event) or (isinstance(event, StateChanged) and event.new is State.IDLE))
     return "".join(pieces), waited_s
 

@@ -128,8 +128,8 @@ def wav_bytes(chunk: Chunk) -> bytes:
     return out.getvalue()
 
 
-def write_wav(path: Path | None, chunks: Iterable[Chunk]) -> bytes:
-    """Join chunks (of one rate) to a WAV file; written to `path` unless that is None, and returned.
+def write_wav(path: Path, chunks: Iterable[Chunk]) -> None:
+    """Join chunks (of one rate) to a WAV file at `path`.
 
     Raises:
         AudioError: `audio-write`, or `audio-empty` when there are no chunks.
@@ -138,13 +138,11 @@ def write_wav(path: Path | None, chunks: Iterable[Chunk]) -> bytes:
     if not parts:
         raise AudioError("audio-empty", "There is no sound to write.")
     data = wav_bytes(Chunk(np.concatenate([part.samples for part in parts]), parts[0].rate_hz))
-    if path is not None:
-        try:
-            path.write_bytes(data)
-        except (OSError, ValueError) as exc:
-            raise AudioError(
-                "audio-write",
-                f"{path} can't be written: {exc.strerror if isinstance(exc, OSError) else 'not a file name'}",
-                hint="Check the folder and its permissions.",
-            ) from exc
-    return data
+    try:
+        path.write_bytes(data)
+    except (OSError, ValueError) as exc:
+        raise AudioError(
+            "audio-write",
+            f"{path} can't be written: {exc.strerror if isinstance(exc, OSError) else 'not a file name'}",
+            hint="Check the folder and its permissions.",
+        ) from exc

@@ -49,4 +49,6 @@ def log_quietly(config: Config) -> None:
     from assistant.logs import setup_logging  # noqa: PLC0415 -- structlog takes 0.1 s
 
     chosen = config.origins["log.level"] != "default"
-    setup_logging(config.settings.log.level if chosen else "error", config.settings.log.format)
+    # For whoever typed the command, wherever its output goes: what it prints beside it is plain text too.
+    style = config.settings.log.format
+    setup_logging(config.settings.log.level if chosen else "error", "text" if style == "auto" else style)

@@ -3,10 +3,10 @@
 Plain text goes to loopback only, everything else over TLS. Every gRPC error becomes a CloudError:
 
     cloud-unreachable  nobody answers, or the gateway's own LLM is down   cloud-tls       no secure connection
-    cloud-timeout      no first text, or no end, in time                  cloud-cut-off   it ended in mid-answer
+    cloud-timeout      no first text, no more text, or no end, in time    cloud-cut-off   it ended in mid-answer
     cloud-refused      token missing or wrong                             cloud-busy      too many questions at once
     cloud-invalid      the question breaks a limit                        cloud-empty     an answer without text
-    cloud-protocol     what answers is no gateway, or speaks otherwise
+    cloud-protocol     what answers is no gateway, or speaks otherwise    cloud-truncated  the LLM's own limit cut it
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ class GrpcCloud:
             raise ConfigError("cloud-token", "the gateway's token has odd characters", hint="Tokens are plain ASCII.")
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._channel: Any = None
+        self._calls = 0
+        """Answers that are streaming now."""
 
     @property
     def up(self) -> bool:
@@ -64,15 +66,16 @@ class GrpcCloud:
             CloudError: see the module. Failures of the link mark it down.
         """
         loop = asyncio.get_running_loop()
-        began_s = loop.time()
         limit_s = min(self._config.answer_timeout_s, question.deadline_s)
+        end_s = loop.time() + limit_s
+        text_by_s = min(end_s, loop.time() + self._config.first_token_timeout_s)
         call = self._start(question, limit_s)
         chars = 0
+        self._calls += 1
         try:
-            while (reply := await self._read(call, began_s, limit_s, chars > 0)) is not None:
+            while (reply := await self._read(call, text_by_s, begun=chars > 0)) is not None:
                 if reply.WhichOneof("part") == "end":
-                    if not chars:
-                        raise CloudError("cloud-empty", "the gateway's answer has no text", retryable=True)
+                    _check_end(reply.end, chars)
                     self._link.succeeded()
                     return
                 if text := reply.delta.text:  # parts this version doesn't know are passed over
@@ -81,11 +84,13 @@ class GrpcCloud:
                         raise CloudError("cloud-protocol", f"the answer is longer than {MAX_ANSWER_CHARS} characters")
                     self._link.succeeded()
                     yield text
+                    text_by_s = min(end_s, loop.time() + self._config.next_token_timeout_s)
             raise CloudError("cloud-cut-off", "the gateway hung up in mid-answer", retryable=True)
         except CloudError as exc:
             self._link.call_failed(exc.code)
             raise
         finally:
+            self._calls -= 1
             call.cancel()
 
     async def check(self) -> None:
@@ -97,7 +102,7 @@ class GrpcCloud:
         import grpc  # noqa: PLC0415 - heavy, and unused without a gateway
         from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
 
-        if not self._link.up:
+        if not self._link.up and not self._calls:
             # A channel that failed waits ever longer before it tries again; a new one tries now.
             await self.close()
         stub = health_pb2_grpc.HealthStub(self._open())
@@ -143,17 +148,16 @@ class GrpcCloud:
         )
         return method(request, metadata=self._metadata)
 
-    async def _read(self, call: Any, began_s: float, limit_s: float, begun: bool) -> Any:
-        """The next message, or None at the end of the stream."""
+    async def _read(self, call: Any, by_s: float, *, begun: bool) -> Any:
+        """The next message, by `by_s` on the loop's clock, or None at the end of the stream."""
         import grpc  # noqa: PLC0415
 
-        allowed_s = limit_s if begun else min(limit_s, self._config.first_token_timeout_s)
         try:
-            async with asyncio.timeout_at(began_s + allowed_s):
+            async with asyncio.timeout_at(by_s):
                 reply = await call.read()
         except TimeoutError as exc:
-            what = "no end of the answer" if begun else "no answer"
-            raise CloudError("cloud-timeout", f"{what} within {allowed_s:g} s", retryable=True) from exc
+            what = "the answer stopped coming" if begun else "no answer came"
+            raise CloudError("cloud-timeout", f"{what} in time", retryable=True) from exc
         except grpc.aio.AioRpcError as exc:
             raise _error_of(exc, begun=begun) from exc
         except grpc.aio.UsageError as exc:
@@ -171,6 +175,15 @@ class GrpcCloud:
         if self._channel is None:
             self._channel = _make_channel(self._config.address, self._target, self._ca)
         return self._channel
+
+
+def _check_end(end: Any, chars: int) -> None:
+    from assistant._pb.edgewise.cloud.v1 import cloud_pb2  # noqa: PLC0415 - pulls in protobuf
+
+    if not chars:
+        raise CloudError("cloud-empty", "the gateway's answer has no text", retryable=True)
+    if end.reason == cloud_pb2.End.REASON_LENGTH:
+        raise CloudError("cloud-truncated", "the answer reached the LLM's limit")
 
 
 def _fitting(context: Sequence[Message]) -> list[Message]:

@@ -2,12 +2,14 @@
 
 `LinkState` is the pure half: outcomes and the time in, what is believed and when to look next out. `Link` publishes
 its changes, `HealthMonitor` probes. The link is believed up until a call or a probe fails, then down until one
-succeeds.
+succeeds. A call that fails is followed by a probe at once: the answer to one question may have been slow for reasons of
+its own, and a gateway that is well then counts as up again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -21,7 +23,7 @@ NOT_CONFIGURED = "not-configured"
 UNKNOWN = "unknown"
 REACHED = "reached"
 
-CALL_KEEPS_LINK = frozenset({"cloud-busy", "cloud-refused", "cloud-invalid", "cloud-empty"})
+CALL_KEEPS_LINK = frozenset({"cloud-busy", "cloud-refused", "cloud-invalid", "cloud-empty", "cloud-truncated"})
 """Codes with which a gateway that is there and well may end a call: they say nothing against the link."""
 
 
@@ -38,23 +40,27 @@ class LinkState:
 
     @property
     def next_probe_s(self) -> float | None:
-        """When to probe next; None for never. The first probe is due at once, a later one `interval_s` after the newest
-        outcome of anything."""
+        """When to probe next; None for never. The first probe is due at once, as is one behind a failed call, any other
+        `interval_s` after the newest outcome of anything."""
         return self._next_probe_s if self._configured else None
 
     def succeeded(self, now_s: float) -> bool:
         """A call or probe reached the gateway. True when this changed what is believed."""
-        return self._learn(True, REACHED, now_s)
+        return self._learn(True, REACHED, now_s + self._interval_s)
 
-    def failed(self, reason: str, now_s: float) -> bool:
-        """A call or probe failed. True when this changed what is believed (the reason alone is no change)."""
+    def call_failed(self, reason: str, now_s: float) -> bool:
+        """A call failed: probe now. True when this changed what is believed (the reason alone is no change)."""
         return self._learn(False, reason, now_s)
 
-    def _learn(self, up: bool, reason: str, now_s: float) -> bool:
+    def probe_failed(self, reason: str, now_s: float) -> bool:
+        """A probe failed. True when this changed what is believed."""
+        return self._learn(False, reason, now_s + self._interval_s)
+
+    def _learn(self, up: bool, reason: str, next_probe_s: float) -> bool:
         changed = self._configured and (up != self.up or self.reason == UNKNOWN)
         if self._configured:
             self.up, self.reason = up, reason
-            self._next_probe_s = now_s + self._interval_s
+            self._next_probe_s = next_probe_s
         return changed
 
 
@@ -65,6 +71,7 @@ class Link:
         self._state = state
         self._publish = publish
         self._now = now
+        self._doubted = asyncio.Event()
 
     @property
     def up(self) -> bool:
@@ -84,16 +91,27 @@ class Link:
         if self._state.succeeded(self._now()):
             self._tell()
 
-    def failed(self, reason: str) -> None:
-        if self._state.failed(reason, self._now()):
+    def probe_failed(self, reason: str) -> None:
+        if self._state.probe_failed(reason, self._now()):
             self._tell()
 
     def call_failed(self, code: str) -> None:
         """A call ended with this error code. A gateway that answers "busy" is a gateway that answers."""
         if code in CALL_KEEPS_LINK:
             self.succeeded()
-        else:
-            self.failed(code)
+            return
+        if self._state.call_failed(code, self._now()):
+            self._tell()
+        self._doubted.set()
+
+    async def probe_is_due(self) -> bool:
+        """Wait until the next probe is due; False when none ever is."""
+        while (wait_s := self.probe_in_s) is not None and wait_s > 0:
+            self._doubted.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._doubted.wait()
+        return wait_s is not None
 
     def _tell(self) -> None:
         log.info("link-changed", up=self.up, reason=self.reason)
@@ -101,7 +119,7 @@ class Link:
 
 
 class HealthMonitor:
-    """Probes whenever the link has been silent for the probe interval, down or up. One probe at a time."""
+    """Probes behind a failed call, and whenever the link has been silent for the probe interval. One at a time."""
 
     def __init__(self, link: Link, probe: Callable[[], Awaitable[None]], *, timeout_s: float) -> None:
         """`probe` raises CloudError when the gateway can't answer questions; it may take `timeout_s`."""
@@ -111,19 +129,16 @@ class HealthMonitor:
 
     async def run(self) -> None:
         """Probe until cancelled. Returns at once when no gateway is configured."""
-        while (wait_s := self._link.probe_in_s) is not None:
-            if wait_s > 0:
-                await asyncio.sleep(wait_s)  # calls only move the next probe later, so waking early is harmless
-            else:
-                await self._probe_once()
+        while await self._link.probe_is_due():
+            await self._probe_once()
 
     async def _probe_once(self) -> None:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._probe()
         except TimeoutError:
-            self._link.failed("cloud-timeout")
+            self._link.probe_failed("cloud-timeout")
         except CloudError as exc:
-            self._link.failed(exc.code)
+            self._link.probe_failed(exc.code)
         else:
             self._link.succeeded()

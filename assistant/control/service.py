@@ -32,7 +32,7 @@ from assistant.control.wire import (
     metadata_of,
     status_of,
 )
-from assistant.errors import ControlError, EdgewiseError
+from assistant.errors import AudioError, ControlError, EdgewiseError
 from assistant.events import DueChanged, Event, LinkChanged, StateChanged, Subscription
 from assistant.executor import BoundedExecutor
 from assistant.values import DueItem, TurnRecord
@@ -247,8 +247,12 @@ class _Service:
             raise _bad_request("a request needs text or sound")
         if len(request.wav) > MAX_WAV_BYTES:
             raise _bad_request(f"a sound file has at most {MAX_WAV_BYTES // 2**20} MiB")
-        async with asyncio.timeout(DECODE_TIMEOUT_S):
-            return None, await self._decoder.run(self._decode_wav, request.wav)
+        try:
+            async with asyncio.timeout(DECODE_TIMEOUT_S):
+                return None, await self._decoder.run(self._decode_wav, request.wav)
+        except TimeoutError as exc:
+            message = f"reading the sound file took over {DECODE_TIMEOUT_S:g} s"
+            raise AudioError("audio-timeout", message, hint="Send a shorter one, as WAV.") from exc
 
     async def _run_turn(self, request: Any, text: str | None, audio: Chunk | None, outbox: _Outbox) -> TurnRecord:
         try:

@@ -192,9 +192,9 @@ class Assistant:
         """Load the engines that sound needs, and begin to listen."""
         self.engines.nlu.begin()
         self.engines.tts.begin()
-        if self._sound.mixer:
-            self._background.run("first words", self._say_first_words)
         source = self._sound.source
+        if self._sound.mixer and source:  # one that only answers once has nothing to say of its own
+            self._background.run("first words", self._say_first_words)
         if source is None:
             return
         self.engines.stt.begin()
@@ -238,12 +238,17 @@ class Assistant:
             await self.say(phrases.missed([item.name for item in missed]))
             await self.due.told([item.id for item in missed])
         for phrase in phrases.FREQUENT:
+            await self._until_idle()  # a reply's sentences come first
             async with closing(voice.synthesize(phrase)) as chunks:
                 async for _ in chunks:
                     pass
-        if self._sound.source:
-            await self.engines.stt.settled()
+        await self.engines.stt.settled()
         await self._thinking.run(trim_memory)
+
+    async def _until_idle(self) -> None:
+        with self.bus.subscribe(64) as events:
+            while self._state is not State.IDLE:
+                await anext(events)
 
     def status(self) -> StatusReport:
         """The state of things now."""

@@ -15,10 +15,12 @@ log = structlog.get_logger(__name__)
 
 RESTART_S = 1.0
 """A part that crashed starts again after this long."""
+HEALTHY_S = 5.0
+"""A part that then runs for this long is well again."""
 
 
 class Background:
-    """Starts parts and keeps them running. `problems` collects, once each, why a part had to give up."""
+    """Starts parts and keeps them running. `problems` says why a part isn't running, or wasn't until just now."""
 
     def __init__(self, stack: AsyncExitStack, publish: Callable[[Event], None]) -> None:
         self._stack = stack
@@ -31,9 +33,12 @@ class Background:
         self._stack.push_async_callback(_end, task)
 
     async def _keep_running(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
+        loop = asyncio.get_running_loop()
         while True:
+            recovery = loop.call_later(HEALTHY_S, self.problems.pop, name, None)
             try:
                 await part()
+                self.problems.pop(name, None)
                 return
             except EdgewiseError as exc:
                 log.error("part failed", part=name, code=exc.code, stage=exc.stage)
@@ -45,6 +50,9 @@ class Background:
                     return
             except Exception:
                 log.exception("part crashed", part=name)
+                self.problems[name] = f"The part {name!r} crashed and was started again."
+            finally:
+                recovery.cancel()
             await asyncio.sleep(RESTART_S)
 
 

@@ -88,7 +88,7 @@ class Answerer:
     async def answer(self, question: Question, answer: Answer) -> AsyncIterator[str]:
         """Stream the reply's text; `answer` is filled in while it runs. Nothing is raised but bugs."""
         if news := self._news():
-            yield f"{news} "
+            yield f"{news}\n"  # a sentence of its own: it is spoken while the answer is still being made
         decision = question.decision
         match decision.action:
             case Action.SKILL:
@@ -168,6 +168,10 @@ class Answerer:
                     spoken = True
                     yield piece
         except CloudError as exc:
+            if exc.code == "cloud-truncated":
+                answer.cut = True
+                yield f" {phrases.TRUNCATED}"
+                return
             self._fail(question, exc)
             answer.outcome = Outcome.FAILED
             answer.cut = spoken

@@ -13,6 +13,7 @@ NOT_CONFIGURED = (
     "I don't know that by myself, and no cloud model is set up. I can tell the time and date, keep timers, and do sums."
 )
 CUT_OFF = "Sorry, the connection broke off, so that answer stops here."
+TRUNCATED = "There would be more to say, but I stop here."
 CLARIFY = "Sorry, I didn't understand that. You can ask what I can do."
 SKILL_FAILED = "Sorry, that didn't work."
 FAILED = "Sorry, something went wrong."
@@ -27,7 +28,7 @@ FREQUENT = (OFFLINE, OFFLINE_SHORT, NOT_CONFIGURED, CUT_OFF, CLARIFY, FAILED)
 
 
 def missed(names: Sequence[str]) -> str:
-    """What ended while nothing could ring; `names` holds "" for a timer without one."""
+    """What ended while nothing rang, or rang unheard; `names` holds "" for a timer without one."""
     if len(names) > 1:
-        return f"While I was off, {len(names)} timers ended."
-    return f"While I was off, your {names[0]} timer ended." if names[0] else "While I was off, a timer ended."
+        return f"You missed {len(names)} timers."
+    return f"You missed your {names[0]} timer." if names[0] else "You missed a timer."

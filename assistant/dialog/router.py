@@ -2,7 +2,7 @@
 
     1  skill          a skill's intent, slots filled, confident                      edge
     2  ask-back       a skill's intent, incomplete or doubtful                       edge asks
-    5  offline        the link is down                                               edge says so
+    5  offline        the cloud can't be asked                                       edge says so
     8  edge-doubtful  an open question                                               cloud
     9  long           nothing known, over 50 words                                   cloud
     10 default        nothing known, short                                           edge asks what was meant
@@ -60,7 +60,7 @@ def route(understanding: Understanding, policy: RouterPolicy, *, link_up: bool) 
     if match and confidence >= policy.reject_threshold:
         return _route_intent(understanding, confidence, policy)
     if not link_up:
-        sentence = "The link is down and nothing on the device can answer this."
+        sentence = "The cloud can't be asked, and nothing on the device can answer this."
         return Decision(Layer.EDGE, "offline", sentence, Action.OFFLINE_MESSAGE, confidence)
     if understanding.open_question:
         sentence = "An open question, and no model on the device answers it."

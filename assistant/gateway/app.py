@@ -1,7 +1,7 @@
 """The gateway's composition root: gRPC towards the devices, an OpenAI-compatible server behind it.
 
-Started in order and stopped in reverse: local LLM (if asked for), upstream client, health, server. SIGTERM and SIGINT
-drain: health says NOT_SERVING, nothing new is taken, answers under way get `DRAIN_S` to end.
+Started in order and stopped in reverse: port, local LLM (if asked for), upstream client, health, server. SIGTERM and
+SIGINT drain: health says NOT_SERVING, nothing new is taken, answers under way get `DRAIN_S` to end.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ DRAIN_S = 10.0
 REMOTE_PROMPT_TOKENS = 6_000
 """What a prompt may take of a remote model's context; common ones have 8192 tokens and more."""
 MIN_PROMPT_TOKENS = 256
+LOCAL_MAX_TOKENS = 96
+"""Half a minute of speech; what a model small enough to run here says beyond that wanders off."""
 RESTART_DELAYS_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Waits before a local LLM that ended is started again; the last one repeats."""
 
@@ -81,15 +83,16 @@ async def open_gateway(config: Config, *, local: bool = False, drain_s: float = 
     listen = check_listen(settings.listen)
     limits = Limits(settings.max_concurrent, settings.max_queued, _prompt_budget(config, local=local))
     async with contextlib.AsyncExitStack() as stack:
+        server = _make_server(limits)
+        stack.push_async_callback(server.stop, None)
+        port = _bind(server, listen)  # first: loading a model for a port that is taken is time lost
         llm = await _start_local(config, stack) if local else None
         upstream = _make_upstream(config, llm)
         stack.push_async_callback(upstream.close)
         health = UpstreamHealth(upstream.probe)
         await health.look()
-        server = _make_server(limits)
         health.register(server)
         _register_service(server, CloudService(upstream, limits, health.doubt))
-        port = _bind(server, listen)
         await server.start()
         stack.push_async_callback(server.stop, drain_s)
         stack.push_async_callback(health.drain)
@@ -157,14 +160,14 @@ async def _start_local(config: Config, stack: contextlib.AsyncExitStack) -> Loca
 
 def _make_upstream(config: Config, llm: LocalLlm | None) -> Upstream:
     settings = config.settings.gateway
+    max_tokens = settings.max_tokens
     if llm is not None:
         url, key, model = llm.base_url, llm.api_key, ""
+        max_tokens = min(max_tokens, LOCAL_MAX_TOKENS)
     else:
         key = read_secret(settings.api_key, settings.api_key_file, name="gateway.api_key_file")
         url, model = settings.upstream, settings.model
-    return Upstream(
-        url, api_key=key, model=model, max_tokens=settings.max_tokens, timeout_s=settings.upstream_timeout_s
-    )
+    return Upstream(url, api_key=key, model=model, max_tokens=max_tokens, timeout_s=settings.upstream_timeout_s)
 
 
 def _make_server(limits: Limits) -> Any:

@@ -16,6 +16,12 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 
+DRY_MULTIPLIER = 0.8
+DRY_TOKENS = 256
+"""Say nothing twice (llama.cpp's DRY sampler, at its authors' strength, over this many tokens): a small model that
+always takes the likeliest word otherwise ends up repeating one sentence. A plain repeat penalty (1.15) changes good
+answers, too."""
+
 
 def main() -> None:
     """Serve until standard input ends."""
@@ -54,6 +60,8 @@ def _load(order: dict[str, Any]) -> Any:
     params.n_parallel = order["parallel"]
     params.cpuparams.n_threads = order["threads"]
     params.sampling.temp = order["temperature"]
+    params.sampling.dry_multiplier = DRY_MULTIPLIER
+    params.sampling.dry_penalty_last_n = DRY_TOKENS
     params.fit_params = False  # sizing for a GPU: takes as long as the loading itself
     params.verbosity = -1
     params.ui = False

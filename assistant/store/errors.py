@@ -37,10 +37,16 @@ def is_corrupt(error: sqlite3.Error) -> bool:
     return _primary(error) in _CORRUPT
 
 
+def is_full(path: Path, error: sqlite3.Error) -> bool:
+    """Whether there is no room left for the database at `path`."""
+    code = _primary(error)
+    return code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _no_room(path))
+
+
 def from_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
     """The StoreError for an error of SQLite. Its own message names no values, only tables and causes."""
     code = _primary(error)
-    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _no_room(path)):
+    if is_full(path, error):
         return disk_full(path)
     if code in _CORRUPT:
         return StoreError(

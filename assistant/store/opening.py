@@ -26,7 +26,7 @@ import structlog
 
 from assistant import __version__
 from assistant.errors import StoreError
-from assistant.store.errors import is_corrupt, mapped, unusable
+from assistant.store.errors import is_corrupt, is_full, mapped, unusable
 
 APPLICATION_ID = 0x45646765
 """`Edge`: tells our files from other SQLite databases."""
@@ -100,9 +100,20 @@ def _make(path: Path) -> None:
 
 def _open(path: Path, migrations: Migrations) -> sqlite3.Connection | Path:
     """A connection fit for use, or the place where a damaged file was moved to."""
+    try:
+        return _open_in(path, migrations, "NORMAL")
+    except sqlite3.OperationalError as exc:
+        if not is_full(path, exc):
+            raise
+        # Perhaps only the log's index file has no room: who is alone with a database needs none.
+        return _open_in(path, migrations, "EXCLUSIVE")
+
+
+def _open_in(path: Path, migrations: Migrations, locking_mode: str) -> sqlite3.Connection | Path:
     _make(path)
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
     try:
+        connection.execute(f"PRAGMA locking_mode = {locking_mode}")
         _prepare(connection, path, migrations)
         return connection
     except BaseException as exc:
@@ -112,7 +123,7 @@ def _open(path: Path, migrations: Migrations) -> sqlite3.Connection | Path:
         # Moved first: closing writes the log into the damaged file and deletes it.
         set_aside = _move_aside(path)
         connection.close()
-        _log.error("store-set-aside", file=set_aside.name, why=str(exc))
+        _log.warning("store-set-aside", file=set_aside.name, why=str(exc))
         return set_aside
 
 

@@ -71,6 +71,31 @@ async def test_the_first_probe_after_a_failure_tries_at_once() -> None:
 
 
 @pytest.mark.real_time
+async def test_an_answer_that_stops_coming_is_not_waited_for_to_the_end() -> None:
+    async with FakeOpenAiServer("Blue ", "light.") as server, gateway_before(server) as gateway:
+        server.hold_after = 1
+        async with LinkedCloud(gateway.address, next_token_timeout_s=0.2) as linked:
+            pieces = linked.cloud.converse(question())
+            assert await anext(pieces) == "Blue "
+            with pytest.raises(CloudError, match="cloud-timeout"):
+                await anext(pieces)
+
+
+@pytest.mark.real_time
+async def test_a_slow_answer_does_not_break_the_one_beside_it() -> None:
+    async with FakeOpenAiServer("Blue ", "light.") as server, gateway_before(server) as gateway:
+        server.hold_after = 1
+        async with LinkedCloud(gateway.address, first_token_timeout_s=0.3) as linked, monitored(linked):
+            beside = linked.cloud.converse(question())
+            assert await anext(beside) == "Blue "
+            server.hold_after = 0
+            assert (await failing(linked)).code == "cloud-timeout"
+            await linked.until(up=True, within_s=5)
+            server.released.set()
+            assert [piece async for piece in beside] == ["light."]
+
+
+@pytest.mark.real_time
 async def test_a_gateway_that_dies_in_mid_answer() -> None:
     async with FakeOpenAiServer("Blue ", "light.") as server, GatewayProcess(server.base_url) as gateway:
         server.hold_after = 1

@@ -28,7 +28,8 @@ def test_no_address_is_down_and_never_probed() -> None:
     none = state(configured=False)
     assert (none.up, none.reason, none.next_probe_s) == (False, "not-configured", None)
     assert not none.succeeded(101.0)
-    assert not none.failed("cloud-timeout", 102.0)
+    assert not none.call_failed("cloud-timeout", 102.0)
+    assert not none.probe_failed("cloud-timeout", 103.0)
     assert (none.up, none.reason, none.next_probe_s) == (False, "not-configured", None)
 
 
@@ -36,8 +37,8 @@ def test_first_knowledge_and_every_turn_are_changes_and_repetitions_are_not() ->
     link = state()
     assert link.succeeded(100.0)
     assert not link.succeeded(110.0)
-    assert link.failed("cloud-timeout", 120.0)
-    assert not link.failed("cloud-unreachable", 130.0)
+    assert link.call_failed("cloud-timeout", 120.0)
+    assert not link.probe_failed("cloud-unreachable", 130.0)
     assert link.reason == "cloud-unreachable"
     assert link.succeeded(140.0)
     assert (link.up, link.reason) == (True, "reached")
@@ -45,7 +46,7 @@ def test_first_knowledge_and_every_turn_are_changes_and_repetitions_are_not() ->
 
 def test_first_failure_is_a_change() -> None:
     link = state()
-    assert link.failed("cloud-unreachable", 100.2)
+    assert link.probe_failed("cloud-unreachable", 100.2)
     assert not link.up
 
 
@@ -53,10 +54,16 @@ def test_first_failure_is_a_change() -> None:
 def test_the_next_probe_is_one_interval_after_the_newest_outcome(fails: bool) -> None:
     link = state()
     if fails:
-        link.failed("cloud-timeout", 117.0)
+        link.probe_failed("cloud-timeout", 117.0)
     else:
         link.succeeded(117.0)
     assert link.next_probe_s == 147.0
+
+
+def test_behind_a_failed_call_a_probe_is_due_at_once() -> None:
+    link = state()
+    link.call_failed("cloud-timeout", 117.0)
+    assert link.next_probe_s == 117.0
 
 
 class Far:
@@ -154,13 +161,27 @@ async def test_a_failed_call_takes_the_link_down_at_once() -> None:
 
     async def story(link: Link) -> None:
         await asyncio.sleep(10)
+        far.error = down()
         link.call_failed("cloud-timeout")
         seen_up.append(link.up)
+        await asyncio.sleep(10)
+        far.error = None
 
     seen = await watch(far, story, until_s=45)
     assert seen == [(0.0, True, "reached"), (10.0, False, "cloud-timeout"), (40.0, True, "reached")]
     assert seen_up == [False]
-    assert far.probed_s == [0.0, 40.0]
+    assert far.probed_s == [0.0, 10.0, 40.0]
+
+
+async def test_one_slow_answer_of_a_gateway_that_is_well_costs_no_further_question() -> None:
+    far = Far()
+
+    async def story(link: Link) -> None:
+        await asyncio.sleep(10)
+        link.call_failed("cloud-timeout")
+
+    seen = await watch(far, story, until_s=20)
+    assert seen == [(0.0, True, "reached"), (10.0, False, "cloud-timeout"), (10.0, True, "reached")]
 
 
 @pytest.mark.parametrize("code", sorted(CALL_KEEPS_LINK))

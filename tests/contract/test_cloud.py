@@ -24,7 +24,7 @@ class Scene:
 
     pieces: tuple[str, ...] = ("The sky ", "scatters ", "blue light.")
     failure: str = ""
-    """`cut-off` `busy` `down` or none."""
+    """`cut-off` `truncated` `busy` `down` or none."""
     slow: bool = False
     """The first piece comes later than the client waits."""
     held: bool = False
@@ -40,6 +40,7 @@ async def agent(kind: str, scene: Scene) -> AsyncIterator[CloudAgent]:
     async with FakeOpenAiServer(*scene.pieces) as server:
         server.hung_up = scene.hung_up
         server.cut = scene.failure == "cut-off"
+        server.finish_reason = "length" if scene.failure == "truncated" else "stop"
         server.status = 429 if scene.failure == "busy" else 200
         server.hold_after = 0 if scene.slow else 1 if scene.held else None
         async with gateway_before(server) as gateway:
@@ -62,10 +63,15 @@ def fake_agent(scene: Scene) -> CloudAgent:
                 raise
 
     fake = Watched(*scene.pieces)
-    codes = {"cut-off": "cloud-cut-off", "busy": "cloud-busy", "down": "cloud-unreachable"}
+    codes = {
+        "cut-off": "cloud-cut-off",
+        "truncated": "cloud-truncated",
+        "busy": "cloud-busy",
+        "down": "cloud-unreachable",
+    }
     if scene.failure:
         fake.error = CloudError(codes[scene.failure], "as told", retryable=True)
-        fake.error_after = len(scene.pieces) if scene.failure == "cut-off" else 0
+        fake.error_after = len(scene.pieces) if scene.failure in {"cut-off", "truncated"} else 0
     if scene.slow:
         fake.delay_s, fake.first_token_timeout_s = 0.2, 0.1
     return fake
@@ -105,6 +111,16 @@ async def test_a_cut_answer_is_an_error_after_its_pieces(kind: str) -> None:
         assert error
         assert error.code == "cloud-cut-off"
         assert not cloud.up
+
+
+async def test_an_answer_that_reached_its_limit_is_told_from_a_whole_one(kind: str) -> None:
+    scene = Scene(failure="truncated")
+    async with agent(kind, scene) as cloud:
+        pieces, error = await collect(cloud)
+        assert pieces == list(scene.pieces)
+        assert error
+        assert error.code == "cloud-truncated"
+        assert cloud.up
 
 
 async def test_silence_is_a_timeout_and_takes_the_link_down(kind: str) -> None:

@@ -240,9 +240,9 @@ def test_a_place_that_cant_be_written_is_a_clear_error(make: Callable[[Path], Pa
     assert caught.value.code == "audio-write"
 
 
-def test_writing_nothing_is_a_clear_error() -> None:
+def test_writing_nothing_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="audio-empty"):
-        write_wav(None, [])
+        write_wav(tmp_path / "empty.wav", [])
 
 
 MIC = Device(0, "USB Microphone", "ALSA", 1, 0, 48_000, default_input=True, default_output=False)

@@ -8,6 +8,7 @@ import logging
 import os
 import socket as sockets
 import struct
+import threading
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,11 +21,12 @@ import pytest
 from assistant._pb.edgewise.control.v1 import control_pb2 as pb
 from assistant.audio.files import read_audio
 from assistant.audio.format import Chunk
+from assistant.control import service
 from assistant.control.client import ControlClient, wav_bytes
 from assistant.control.service import ControlServer
 from assistant.control.unix_socket import place_socket, target_of
 from assistant.control.wire import MAX_NAME_BYTES, MAX_TEXT_BYTES, MAX_WAV_BYTES, error_from
-from assistant.errors import ControlError
+from assistant.errors import ControlError, EdgewiseError
 from tests.control.serving import serving
 from tests.fakes import FakeTarget
 
@@ -301,6 +303,28 @@ async def test_a_daemon_that_dies_in_mid_turn(tmp_path: Path) -> None:
         with pytest.raises(ControlError) as again:
             await client.status()
         assert again.value.code == "control-lost"
+
+
+async def test_a_sound_file_that_takes_for_ever_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "DECODE_TIMEOUT_S", 0.1)
+    release = threading.Event()
+
+    def stuck(_: bytes) -> Chunk:
+        release.wait(10)
+        raise AssertionError("nobody waits for it")
+
+    server = ControlServer(FakeTarget(), tmp_path / "s", decode_wav=stuck)
+    await server.start()
+    try:
+        async with ControlClient(tmp_path / "s") as client:
+            with pytest.raises(EdgewiseError) as caught:
+                await client.ask(
+                    text=None, audio=Chunk(np.ones(1600, np.int16), 16_000), speak=False, on_audio=None, on_event=None
+                )
+        assert caught.value.code == "audio-timeout"
+    finally:
+        release.set()
+        await server.stop(grace_s=0)
 
 
 NOT_UNICODE = os.fsdecode(b"caf\xe9")

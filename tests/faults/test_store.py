@@ -315,16 +315,18 @@ async def test_a_disk_that_is_really_full_can_still_be_read_and_started_from(sma
 
 
 @pytest.mark.root
-async def test_a_disk_without_room_for_the_index_is_called_full(small_disk: Path) -> None:
+async def test_a_disk_without_any_room_still_tells_its_timers(small_disk: Path) -> None:
     path = small_disk / "edgewise.db"
-    async with open_database(path):
-        pass
+    async with open_database(path) as database:
+        await SqliteDueStore(database).save(ITEM)
     with (small_disk / "fill").open("wb", buffering=0) as fill, suppress(OSError):
         while True:
             fill.write(bytes(512))
-    with pytest.raises(StoreError) as caught:
-        await Database.open(path)
-    assert caught.value.code == "disk-full"
+    async with open_database(path) as database:
+        assert await SqliteDueStore(database).open_items() == [ITEM]
+        with pytest.raises(StoreError) as caught:
+            await SqliteTurnStore(database).append(TURN)
+        assert caught.value.code == "disk-full"
 
 
 @pytest.mark.parametrize("lock", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"])

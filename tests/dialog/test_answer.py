@@ -1,0 +1,91 @@
+"""A reply in the making: what is said before it, and what becomes of one that breaks off."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from assistant.dialog import phrases
+from assistant.dialog.answer import Answer, Answerer, Question
+from assistant.dialog.router import Action, Decision
+from assistant.dialog.speak import Speaker, Spoken
+from assistant.errors import CloudError
+from assistant.events import Event, Failed
+from assistant.nlu.understanding import Understanding
+from assistant.skills.base import SkillContext
+from assistant.skills.book import SkillBook
+from assistant.values import Layer, Outcome
+from tests.fakes import FakeCloud, FakeSynthesizer
+
+OPEN = Question(
+    turn_id="turn",
+    conversation_id="conversation",
+    text="why is the sky blue",
+    understanding=Understanding("why is the sky blue", match=None, missing=(), open_question=True, unfinished=False),
+    decision=Decision(Layer.CLOUD, "edge-doubtful", "An open question.", Action.CLOUD, 0.0),
+    context=(),
+)
+
+
+def _no_context() -> SkillContext:
+    raise AssertionError("no skill runs here")
+
+
+def answerer(cloud: FakeCloud, published: list[Event], *, news: str = "") -> Answerer:
+    return Answerer(
+        skills=SkillBook.built_in(),
+        skill_context=_no_context,
+        news=lambda: news,
+        cloud=cloud,
+        publish=published.append,
+        locale="en",
+        skill_timeout_s=5.0,
+        answer_timeout_s=60.0,
+        cloud_configured=True,
+    )
+
+
+async def say(cloud: FakeCloud) -> tuple[FakeSynthesizer, Answer, list[Event]]:
+    """Have the answer to OPEN spoken."""
+    published: list[Event] = []
+    voice, spoken, answer = FakeSynthesizer(), Spoken("turn"), Answer()
+    speaker = Speaker(voice, None, published.append)
+    pieces = answerer(cloud, published).answer(OPEN, answer)
+    await speaker.say(pieces, spoken, answer, aloud=False, on_audio=lambda _: None)
+    return voice, answer, published
+
+
+async def test_news_is_spoken_while_the_cloud_still_thinks() -> None:
+    cloud = FakeCloud("Light ", "scatters.")
+    cloud.delay_s = 4.0
+    began_s = asyncio.get_running_loop().time()
+    published: list[Event] = []
+    spoken, answer = Spoken("turn"), Answer()
+    pieces = answerer(cloud, published, news="You missed your tea timer.").answer(OPEN, answer)
+    speaker = Speaker(FakeSynthesizer(), None, published.append)
+    saying = asyncio.create_task(speaker.say(pieces, spoken, answer, aloud=False, on_audio=lambda _: None))
+    await spoken.first_audio.wait()
+    assert asyncio.get_running_loop().time() - began_s < 0.1
+    await saying
+    assert spoken.text == "You missed your tea timer.\nLight scatters."
+
+
+async def test_an_answer_that_reached_its_limit_ends_with_a_whole_sentence_and_says_so() -> None:
+    cloud = FakeCloud("Whales are mammals. ", "They are also ", "incredibly ")
+    cloud.error, cloud.error_after = CloudError("cloud-truncated", "too long"), 3
+    voice, answer, published = await say(cloud)
+    assert voice.spoken == ["Whales are mammals.", phrases.TRUNCATED]
+    assert answer.outcome is Outcome.ANSWERED
+    assert cloud.up
+    assert not [event for event in published if isinstance(event, Failed)]
+
+
+@pytest.mark.parametrize("code", ["cloud-cut-off", "cloud-timeout"])
+async def test_an_answer_that_breaks_off_ends_with_a_whole_sentence_and_says_so(code: str) -> None:
+    cloud = FakeCloud("Whales are mammals. ", "They are ", "also ")
+    cloud.error, cloud.error_after = CloudError(code, "broke"), 2
+    voice, answer, published = await say(cloud)
+    assert voice.spoken == ["Whales are mammals.", phrases.CUT_OFF]
+    assert answer.outcome is Outcome.FAILED
+    assert [event.code for event in published if isinstance(event, Failed)] == [code]
