@@ -25,6 +25,7 @@ class AudioConfig(Section):
     preroll_s: Annotated[float, Field(ge=0, le=3)]
     volume: Annotated[int, Field(ge=0, le=100)]
     duck_db: Annotated[float, Field(ge=0, le=60)]
+    echo_free: bool
 
 
 class WakeConfig(Section):
@@ -47,6 +48,7 @@ class EndpointConfig(Section):
     silence_s: Annotated[float, Field(ge=0.1, le=5)]
     unclear_silence_s: Annotated[float, Field(ge=0.1, le=5)]
     speculate_silence_s: Annotated[float, Field(ge=0.04, le=5)]
+    partial_every_s: Annotated[float, Field(ge=0, le=60)]
     command_timeout_s: Annotated[float, Field(ge=1, le=120)]
     no_speech_timeout_s: Annotated[float, Field(ge=0.5, le=60)]
     min_speech_s: Annotated[float, Field(ge=0, le=2)]

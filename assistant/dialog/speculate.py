@@ -1,8 +1,8 @@
 """Guessing at an utterance while it is being heard, so that the answer is ready when the user stops.
 
-While the user speaks, what was said so far is transcribed now and then (`PARTIAL_EVERY_S`, more rarely on a machine
-that takes longer). After `speculate_s` of silence a guess is made of the whole; it counts for as long as no more voice
-comes, and tells how much silence ends the turn. Guessing has no side effect: it transcribes and understands.
+While the user speaks, what was said so far is transcribed now and then (every `partial_every_s`, more rarely on a
+machine that takes longer). After `speculate_s` of silence a guess is made of the whole; it counts for as long as no
+more voice comes, and tells how much silence ends the turn. Guessing has no side effect: it transcribes and understands.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from assistant.audio.format import Chunk
 from assistant.dialog.end_of_turn import Guess, SilencePolicy, patience
 from assistant.dialog.ports import EndOfTurnState
 
-PARTIAL_EVERY_S = 1.0
 _BUSY_SHARE = 0.5
 """At most this share of the time goes into partial transcripts."""
 
@@ -31,14 +30,16 @@ class Guesser(Protocol):
 class Speculation:
     """The guesses of one utterance."""
 
-    def __init__(self, guesser: Guesser, policy: SilencePolicy, *, speculate_s: float) -> None:
+    def __init__(self, guesser: Guesser, policy: SilencePolicy, *, speculate_s: float, partial_every_s: float) -> None:
+        """`partial_every_s` 0 makes no partial transcripts; the guess at the whole is made all the same."""
         self._guesser = guesser
         self._policy = policy
         self._speculate_s = speculate_s
         self._task: asyncio.Task[Guess | None] | None = None
         self._in_silence = False
         """Whether the task guesses at the whole, from within the present silence."""
-        self._next_partial_s = PARTIAL_EVERY_S
+        self._partial_every_s = partial_every_s
+        self._next_partial_s = partial_every_s
 
     def judge(self, state: EndOfTurnState, at_s: float, audio: Callable[[], Chunk]) -> str:
         """Look at the newest audio, `at_s` into the utterance; the rule by which the turn ends now, or empty."""
@@ -71,16 +72,16 @@ class Speculation:
             self._drop()
 
     def _begin_partial(self, at_s: float, audio: Callable[[], Chunk]) -> None:
-        if at_s < self._next_partial_s or (self._task and not self._task.done()):
+        if not self._partial_every_s or at_s < self._next_partial_s or (self._task and not self._task.done()):
             return
         self._task = asyncio.create_task(self._partial(audio()))
-        self._next_partial_s = at_s + PARTIAL_EVERY_S
+        self._next_partial_s = at_s + self._partial_every_s
 
     async def _partial(self, audio: Chunk) -> Guess | None:
         began_s = asyncio.get_running_loop().time()
         guess = await self._guesser(audio, whole=False)
         took_s = asyncio.get_running_loop().time() - began_s
-        self._next_partial_s += max(0.0, took_s / _BUSY_SHARE - PARTIAL_EVERY_S)
+        self._next_partial_s += max(0.0, took_s / _BUSY_SHARE - self._partial_every_s)
         return guess
 
     async def _guess_whole(self, audio: Chunk) -> Guess | None:
