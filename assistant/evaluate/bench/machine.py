@@ -1,40 +1,24 @@
-"""`scripts/bench`: what the assistant costs and how fast it is on this machine.
-
-    start   process start to "listening" of `assistant run`, without network or sound card
-    idle    CPU and memory of a whole assistant that hears room tone from a virtual microphone, in real time
-    text    text in to reply text out, over typical requests; nothing spoken
-
-Machines differ and are shared, so figures are given with what the same process could do meanwhile: shares of a core,
-and milliseconds beside a fixed piece of work (`reference`: hashing 64 MiB with SHA-256) timed in the same run.
-"""
+"""The benches that need nothing but the assistant: `start`, `idle`, `text`."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import dataclasses
 import hashlib
-import json
 import os
 import socket
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from assistant.audio.mixer import Mixer
 from assistant.audio.virtual import VirtualMicrophone, VirtualSpeaker
-from assistant.config import Config, find_paths, load_config
+from assistant.config import Config
 from assistant.control.ports import DeviceStatus
 from assistant.daemon import Sound, open_assistant
 from assistant.events import Event
-from assistant.logs import setup_logging
 
 Figures = Mapping[str, float]
 
@@ -50,23 +34,6 @@ _REQUESTS = (
 )
 _ROUNDS = 25
 _SETTLE_S = 10.0
-
-
-def main() -> None:
-    """Entry point of scripts/bench."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("what", nargs="*", choices=[*BENCHES, []], help="default: all of them")
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long to idle")
-    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
-    arguments = parser.parse_args()
-    setup_logging("error", "text")
-    results: dict[str, Figures] = {}
-    for name in arguments.what or list(BENCHES):
-        with tempfile.TemporaryDirectory() as folder:
-            results[name] = asyncio.run(BENCHES[name](_own_config(Path(folder)), arguments.seconds))
-        _show(name, results[name])
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=2), "utf-8")
 
 
 async def _idle(config: Config, seconds: float) -> Figures:
@@ -154,22 +121,5 @@ def _reference_ms() -> float:
     return (time.perf_counter() - began_s) * 1000
 
 
-def _own_config(folder: Path) -> Config:
-    """The defaults, with a state directory of its own and the models of the machine."""
-    paths = dataclasses.replace(find_paths(), config_file=folder / "config.toml", state_dir=folder / "state")
-    paths.state_dir.mkdir()
-    return load_config(paths)
-
-
-def _show(name: str, figures: Figures) -> None:
-    table = Table(title=f"bench {name}", show_header=False)
-    for key, value in figures.items():
-        table.add_row(key.replace("_", " "), f"{value:g}")
-    Console().print(table)
-
-
 Bench = Callable[[Config, float], Coroutine[Any, Any, Figures]]
 BENCHES: Mapping[str, Bench] = {"start": _start, "idle": _idle, "text": _text}
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,128 @@
+"""The command line of `scripts/bench`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from assistant.errors import EdgewiseError
+from assistant.evaluate.bench import figures, machine
+from assistant.evaluate.bench.figures import TITLES, Measured
+from assistant.evaluate.bench.peers import PeerOptions, measure_peers
+from assistant.evaluate.bench.plot import write_plot
+from assistant.evaluate.bench.worker import own_config
+from assistant.evaluate.words import Normaliser, load_normaliser
+from assistant.logs import setup_logging
+
+PEERS = "peers"
+NAMES = (*machine.BENCHES, PEERS)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of scripts/bench. Exit status 1 when one of the benches could not be run."""
+    options = _parser().parse_args(arguments)
+    setup_logging("error", "text")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started is stopped
+    errors = Console(stderr=True)
+    results: dict[str, Any] = {}
+    failed = False
+    for name in options.what or NAMES:
+        try:
+            results[name] = _peers(options) if name == PEERS else _machine(name, options.seconds)
+        except EdgewiseError as exc:
+            failed = True
+            errors.print(str(exc), markup=False, soft_wrap=True)
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2), "utf-8")
+    if failed:
+        sys.exit(1)
+
+
+def peer_table(measured: Measured, normalise: Normaliser) -> Table:
+    """A line for each stage; behind each figure how many times Edgewise's it is."""
+    of = {name: figures.figures(measured, name, normalise) for name in measured.contenders}
+    table = Table("", *(TITLES[name] for name in of), title="bench peers", box=box.SIMPLE_HEAD)
+    for line in figures.cells(of):
+        table.add_row(*line)
+    return table
+
+
+def target_table(measured: Measured, normalise: Normaliser) -> Table:
+    """What was wanted and what came of it."""
+    table = Table("target", "wanted", "got", "", box=box.SIMPLE_HEAD)
+    for target in figures.targets(measured, normalise):
+        table.add_row(target.what, target.wanted, target.got, "met" if target.met else "missed")
+    return table
+
+
+def plot_path(plot: Path | None, json_out: Path | None) -> Path | None:
+    """Where the plot goes: where it was asked for, else beside the JSON, else nowhere."""
+    return plot or (json_out.with_suffix(".png") if json_out else None)
+
+
+def _machine(name: str, seconds: float) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        found = asyncio.run(machine.BENCHES[name](own_config(Path(folder)), seconds))
+    table = Table(title=f"bench {name}", show_header=False)
+    for key, value in found.items():
+        table.add_row(key.replace("_", " "), f"{value:g}")
+    Console().print(table)
+    return dict(found)
+
+
+def _peers(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure and show. Raises EdgewiseError."""
+    normalise = load_normaliser()
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    errors = Console(stderr=True)
+
+    def say(text: str) -> None:
+        errors.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    choice = PeerOptions(options.rows, options.turns, options.seed, wyoming=not options.no_wyoming)
+    with tempfile.TemporaryDirectory() as folder:
+        measured = asyncio.run(measure_peers(own_config(Path(folder)), choice, Path(folder), say))
+    console.print(peer_table(measured, normalise), target_table(measured, normalise))
+    for name, reason in measured.skipped.items():
+        console.print(f"{TITLES[name]} was left out: {reason}", markup=False, soft_wrap=True)
+    for row in figures.differing(measured):
+        texts = (row.heard[name].text for name in (figures.FULL, figures.WHISPER))
+        console.print(row.audio, *texts, sep="\n  ", markup=False, soft_wrap=True)
+    if path := plot_path(options.plot, options.json):
+        of = {name: figures.figures(measured, name, normalise) for name in measured.contenders}
+        counts = f"{len(measured.recordings)} recordings, {len(measured.commands)} spoken commands"
+        write_plot(path, of, f"{measured.machine.get('model')}, {counts}, {measured.machine.get('threads')} threads")
+        say(f"Plot: {path}")
+    return figures.to_json(measured, normalise)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure this machine, and compare.")
+    parser.add_argument("what", nargs="*", choices=[*NAMES, []], help="default: all of them")
+    parser.add_argument("--seconds", type=float, default=60.0, help="idle: how long")
+    parser.add_argument("--rows", type=_count, default=PeerOptions().rows, help="peers: recordings for speech to text")
+    parser.add_argument("--turns", type=_count, default=PeerOptions().turns, help="peers: commands from end to end")
+    parser.add_argument("--seed", type=int, default=0, help="peers: chooses recordings and rooms")
+    parser.add_argument("--no-wyoming", action="store_true", help="peers: without the Wyoming servers")
+    parser.add_argument(
+        "--plot", type=Path, nargs="?", const=Path("peers.png"), help="peers: a picture; default: beside the JSON"
+    )
+    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+    return parser
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
