@@ -1,7 +1,8 @@
-"""`assistant models`: which models there are, getting them, checking them, removing what isn't used."""
+"""`assistant models`: which there are, getting and checking them, removing what isn't used, choosing for this board."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
 from types import TracebackType
@@ -12,13 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from assistant.cli.options import AsJson, ConfigFile
+from assistant.cli.options import AsJson, ConfigFile, load, log_quietly
 from assistant.cli.output import failed, show_json, show_table
 from assistant.config import Paths, find_paths, load_config
 from assistant.errors import ConfigError, ModelError
 from assistant.models import Models, ModelSpec, Progress
 
-app = typer.Typer(help="Model files: list, fetch, verify, prune.", no_args_is_help=True)
+app = typer.Typer(help="Model files: list, fetch, verify, prune; choose for this board.", no_args_is_help=True)
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Models, as `assistant models list` names them.")]
 
@@ -124,6 +125,34 @@ def prune(config: ConfigFile = None, as_json: AsJson = False) -> None:
         print(f"removed {item.path} ({item.bytes / 1e6:.0f} MB)")
     if not removed:
         print("nothing to remove")
+
+
+@app.command()
+def choose(
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    write: Annotated[bool, typer.Option("--write", help="Put the proposal into the configuration file.")] = False,
+    seconds: Annotated[float, typer.Option(min=5, max=3600, metavar="N", help="How long to measure, about.")] = 50.0,
+) -> None:
+    """Measure this board in under a minute; propose model, threads, compute type and rate of partial transcripts."""
+    from assistant.cli import chosen  # noqa: PLC0415 -- the engines are heavy
+    from assistant.cli.edit_config import write_settings  # noqa: PLC0415
+    from assistant.evaluate.choose import measure_board  # noqa: PLC0415
+    from assistant.evaluate.proposal import propose  # noqa: PLC0415
+
+    in_force = load(config, None)
+    log_quietly(in_force)
+    with chosen.Bar() as bar:
+        measured = asyncio.run(measure_board(in_force, seconds=seconds, report=bar))
+    proposal = propose(measured.board, measured.models, current=in_force.settings.stt.model)
+    if write:
+        write_settings(in_force.paths, proposal.settings())
+    if as_json:
+        written = in_force.paths.config_file if write else None
+        show_json(chosen.as_json(measured, proposal, in_force, written=written))
+        return
+    chosen.show(measured, proposal)
+    (chosen.show_written if write else chosen.show_way)(in_force, proposal)
 
 
 def _models(paths: Paths) -> Models:
