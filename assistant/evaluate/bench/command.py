@@ -26,6 +26,7 @@ from assistant.logs import setup_logging
 
 PEERS = "peers"
 NAMES = (*machine.BENCHES, PEERS)
+PICTURES = (".png", ".svg", ".pdf")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -115,9 +116,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="peers: chooses recordings and rooms")
     parser.add_argument("--no-wyoming", action="store_true", help="peers: without the Wyoming servers")
     parser.add_argument(
-        "--plot", type=Path, nargs="?", const=Path("peers.png"), help="peers: a picture; default: beside the JSON"
+        "--plot",
+        type=_picture,
+        nargs="?",
+        const=Path("peers.png"),
+        metavar="FILE",
+        help="peers: a picture (.png, .svg or .pdf); default: beside the JSON",
     )
-    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+    parser.add_argument("--json", type=_file, metavar="FILE", help="write the figures to this file as well")
     return parser
 
 
@@ -126,3 +132,18 @@ def _count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return value
+
+
+def _file(text: str) -> Path:
+    """Found out now rather than after minutes of measuring."""
+    path = Path(text)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} can't be a file: there is no such folder, or it is one itself")
+    return path
+
+
+def _picture(text: str) -> Path:
+    path = _file(text)
+    if path.suffix not in PICTURES:
+        raise argparse.ArgumentTypeError(f"must end in {', '.join(PICTURES)}")
+    return path
