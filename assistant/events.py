@@ -61,7 +61,15 @@ class SpeechEnded(TurnEvent):
 
     at_s: float
     reason: str
-    """`silence` `timeout` `stream-end`, or the rule of `dialog.end_of_turn` that fitted."""
+    """`silence` `timeout` `stream-end` `wake-word`, or the rule of `dialog.end_of_turn` that fitted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnAmended(TurnEvent):
+    """The user went on speaking right behind the end of their turn: it goes on, and is decided again."""
+
+    at_s: float
+    """Seconds of audio since the turn began to listen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

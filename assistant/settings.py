@@ -25,6 +25,7 @@ class AudioConfig(Section):
     preroll_s: Annotated[float, Field(ge=0, le=3)]
     volume: Annotated[int, Field(ge=0, le=100)]
     duck_db: Annotated[float, Field(ge=0, le=60)]
+    echo_free: bool
 
 
 class WakeConfig(Section):

@@ -654,8 +654,9 @@ class FakeSynthesizer:
 class FakeWake:
     """dialog.ports.WakeDetector: 0.3 s of loud sound, gaps under 0.15 s aside, is its word; then it is deaf a while."""
 
-    def __init__(self, word: str = "okay_nabu", *, refractory_s: float = 2.0) -> None:
+    def __init__(self, word: str = "okay_nabu", *, refractory_s: float = 2.0, loud_dbfs: float = -40.0) -> None:
         self._word = word
+        self._loud_dbfs = loud_dbfs
         self._refractory_samples = round(refractory_s * RATE_HZ)
         self._loud_samples = 0
         self._quiet_samples = 0
@@ -670,7 +671,7 @@ class FakeWake:
         return found
 
     def _process_frame(self, samples: Samples) -> WakeDetection | None:
-        if rms_dbfs(samples) > -40:
+        if rms_dbfs(samples) > self._loud_dbfs:
             self._loud_samples += len(samples)
             self._quiet_samples = 0
         else:
@@ -756,9 +757,11 @@ class FakeEngines(Engines):
         self.transcriber = FakeTranscriber()
         self.synthesizer = FakeSynthesizer()
         self.judge = FakeTurnEnd()
+        self.wake_dbfs = -40.0
+        """How loud the wake word is at least."""
 
     async def load_wake(self) -> WakeDetector | None:
-        return FakeWake()
+        return FakeWake(loud_dbfs=self.wake_dbfs)
 
     async def load_vad(self) -> VoiceActivity:
         return FakeVad()

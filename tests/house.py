@@ -73,7 +73,7 @@ async def open_house(config: Config, *, realtime: bool = True, clock: Clock | No
     speaker = VirtualSpeaker(mixer, realtime=realtime)
 
     async def sound(publish: Callable[[Event], None]) -> Sound:
-        return Sound(microphone, mixer, speaker.run, lambda: VIRTUAL, lambda: VIRTUAL)
+        return Sound(microphone, mixer, speaker.run, lambda: VIRTUAL, lambda: VIRTUAL, echo_free=True)
 
     async with open_assistant(config, sound, clock=clock) as assistant:
         house = House(assistant, microphone, speaker)

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from assistant.config import Config, load_config
@@ -17,6 +17,7 @@ from assistant.errors import SpeechError
 from assistant.events import (
     DueChanged,
     Failed,
+    IntentRecognized,
     PartialTranscript,
     PlaybackFinished,
     PlaybackStarted,
@@ -28,6 +29,7 @@ from assistant.events import (
     SpeechStarted,
     StateChanged,
     Transcript,
+    TurnAmended,
     TurnEnded,
     TurnEvent,
     TurnStarted,
@@ -36,7 +38,7 @@ from assistant.events import (
 from assistant.models import Models
 from assistant.values import DueState, Outcome
 from tests.fakes import FakeEngines
-from tests.script import Script
+from tests.script import Played, Script
 from tests.virtual_time import VirtualClock, VirtualTimeLoop
 
 
@@ -231,7 +233,21 @@ def _rendered_ahead(spoken: list[str]) -> list[str]:
     return [text for text in spoken if text in FREQUENT]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def _standing_intents(played: Played) -> list[str]:
+    """What each turn that was answered was in the end taken for."""
+    intents = {
+        event.turn_id: event.intent for event in played.of(IntentRecognized) if isinstance(event, IntentRecognized)
+    }
+    ended = [event for event in played.of(TurnEnded) if isinstance(event, TurnEnded)]
+    return [intents[event.turn_id] for event in ended if event.outcome is Outcome.ANSWERED]
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     pieces=st.lists(
         st.tuples(
@@ -253,12 +269,17 @@ def test_a_guess_alone_never_acts(config: Config, pieces: list[tuple[str, float,
     fresh = dataclasses.replace(config.paths, state_dir=Path(tempfile.mkdtemp(dir=config.paths.config_file.parent)))
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         played = runner.run(script.play(dataclasses.replace(config, paths=fresh), until_s=at_s + 8.0))
-    listening = False
-    for _, event in played.events:
-        if isinstance(event, SpeechStarted | SpeechEnded):
-            listening = isinstance(event, SpeechStarted)
-        assert not (listening and isinstance(event, DueChanged | Routed | Reply)), "acted on a guess"
-    assert len(played.of(Routed)) == len([kind for kind in played.outcomes if kind is not Outcome.NOTHING_HEARD])
+    listening, since_s, routed = False, 0.0, 0
+    for at_s, event in played.events:
+        if isinstance(event, SpeechStarted | SpeechEnded | TurnAmended):
+            listening, since_s, routed = not isinstance(event, SpeechEnded), at_s, 0
+        routed += isinstance(event, Routed)
+        assert not (listening and isinstance(event, Routed | Reply)), "decided on a guess"
+        # An action that began right before the user went on comes to its end.
+        assert not (listening and isinstance(event, DueChanged) and at_s > since_s + 0.05), "acted on a guess"
+        assert routed <= 1
+    if not any("cancel" in text for text, _, _ in pieces):
+        assert len(played.timers) == sum(intent == "HassStartTimer" for intent in _standing_intents(played))
 
 
 async def test_a_request_that_sounds_unfinished_gets_the_usual_silence(config: Config) -> None:
@@ -268,3 +289,83 @@ async def test_a_request_that_sounds_unfinished_gets_the_usual_silence(config: C
     script.says(1.0, "what time is it", length_s=2.0)
     played = await script.play(config, until_s=15, engines=engines)
     assert played.at_s(SpeechEnded) == pytest.approx(1.0 + 0.4 + 2.0 + config.settings.endpoint.silence_s, abs=0.1)
+
+
+async def test_who_goes_on_speaking_right_behind_the_end_means_the_whole(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "set a timer for ten minutes", length_s=2.0)
+    script.says(4.0, "set a timer for ten minutes and thirty seconds", length_s=1.0, wake=False)
+    played = await script.play(config, until_s=15)
+    assert len(played.of(TurnAmended)) == 1
+    assert played.outcomes == [Outcome.ANSWERED]
+    assert len(played.replies) == 1
+    assert "30 seconds" in played.replies[0]
+    assert [item.duration_s for item in played.timers] == [630]
+    changes = [event.item for event in played.of(DueChanged) if isinstance(event, DueChanged)]
+    assert [(item.duration_s, item.state) for item in changes] == [
+        (600, DueState.RUNNING),
+        (600, DueState.CANCELLED),
+        (630, DueState.RUNNING),
+    ]
+    assert len(played.of(WakeWordDetected)) == 1
+
+
+async def test_a_noise_right_behind_the_end_does_nothing_twice(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "set a timer for ten minutes", length_s=2.0)
+    script.says(4.0, "Set a timer for ten minutes.", length_s=0.3, wake=False)
+    played = await script.play(config, until_s=15)
+    assert len(played.of(TurnAmended)) == 1
+    assert played.outcomes == [Outcome.ANSWERED]
+    assert "10 minutes" in played.replies[0]
+    assert len(played.of(DueChanged)) == 1
+    assert [text for text in played.spoken if "10 minutes" in text] == ["10 minutes, starting now."] * 2
+
+
+async def test_who_cancelled_too_much_gets_it_back(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "set a pasta timer for ten minutes")
+    script.says(7.0, "cancel the timer", length_s=1.0)
+    script.says(9.0, "never mind", length_s=0.6, wake=False)
+    played = await script.play(config, until_s=20)
+    assert played.outcomes == [Outcome.ANSWERED] * 2
+    assert [(item.name, item.duration_s) for item in played.timers] == [("pasta", 600)]
+
+
+async def test_speech_later_than_that_is_not_meant_for_us(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "set a timer for ten minutes", length_s=2.0)
+    script.says(4.9, "and then she said", length_s=1.0, wake=False)
+    played = await script.play(config, until_s=15)
+    assert not played.of(TurnAmended)
+    assert [item.duration_s for item in played.timers] == [600]
+
+
+async def test_a_microphone_that_hears_the_reply_amends_nothing(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "set a timer for ten minutes", length_s=2.0)
+    script.says(4.0, "ten minutes starting now", length_s=1.0, wake=False)
+    played = await script.play(config, until_s=15, echo_free=False)
+    assert not played.of(TurnAmended)
+    assert [item.duration_s for item in played.timers] == [600]
+
+
+async def test_the_wake_word_right_behind_the_end_begins_a_new_request(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "set a timer for ten minutes", length_s=2.0)
+    script.says(3.8, "", wake=True)
+    script.says(4.25, "stop", length_s=0.5, wake=False)
+    played = await script.play(config, until_s=20)
+    assert len(played.of(TurnStarted)) == 2
+    assert played.outcomes == [Outcome.INTERRUPTED, Outcome.ANSWERED]
+    assert "10 minutes" in played.replies[0]
+    assert [item.duration_s for item in played.timers] == [600]
+
+
+async def test_a_microphone_that_falls_silent_behind_a_request_keeps_nobody_waiting(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "stop", length_s=2.0)
+    played = await script.play(config, until_s=15, deaf_from_s=3.8)
+    assert played.at_s(SpeechEnded) < 3.8
+    assert played.outcomes == [Outcome.ANSWERED]
+    assert played.at_s(TurnEnded) < 3.8 + 2.0

@@ -37,6 +37,7 @@ from assistant.dialog.router import RouterPolicy
 from assistant.dialog.speak import Speaker
 from assistant.dialog.speculate import Guesser, Speculation
 from assistant.dialog.turn import TurnRequest, TurnRunner
+from assistant.due.journal import Journal
 from assistant.due.scheduler import Scheduler
 from assistant.errors import AudioError, BusyError, ControlError
 from assistant.events import AudioDeviceLost, Event, EventBus, Failed, StateChanged, TurnEvent, log_fields
@@ -210,6 +211,7 @@ class Assistant:
             speculation=self._speculation if settings.endpoint.semantic else None,
             preroll=PrerollRing(settings.audio.preroll_s),
             runner=self._runner,
+            echo_free=self._sound.echo_free,
             hush=self.hush,
             player=self._sound.mixer,
             chime=tones.chime() if settings.wake.chime else None,
@@ -368,7 +370,7 @@ class Assistant:
             clock=self._clock,
             zone=self._zone,
             hour_format=self._settings.locale.hour_format,
-            timers=self.due,
+            timers=Journal(self.due),
             last_reply=self._context.last_reply,
             hush=self.hush,
         )

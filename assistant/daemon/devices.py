@@ -54,6 +54,7 @@ async def device_sound(config: AudioConfig, publish: Callable[[Event], None], *,
         pump=sink.run if sink else None,
         microphone=functools.partial(_microphone_now, heard, source),
         speaker=functools.partial(_now, spoken, sink.watch if sink else None),
+        echo_free=config.echo_free,
     )
 
 

@@ -27,6 +27,8 @@ class Sound:
     """How the microphone is now."""
     speaker: Callable[[], DeviceStatus] = _not_used
     """How the speaker is now."""
+    echo_free: bool = False
+    """The microphone doesn't hear the speaker."""
 
 
 SoundMaker = Callable[[Callable[[Event], None]], Awaitable[Sound]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -26,6 +26,9 @@ from assistant.values import CloudQuestion, IntentMatch, Message, Outcome, new_i
 
 log = structlog.get_logger(__name__)
 
+IRREVERSIBLE_S = 0.7
+"""What can't be taken back waits this long: the user may yet go on speaking."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -37,6 +40,8 @@ class Question:
     """What was said, as it was said."""
     understanding: Understanding
     decision: Decision
+    amendable: bool
+    """Whether the user may yet go on speaking, and mean something else."""
     context: tuple[Message, ...]
 
 
@@ -51,6 +56,12 @@ class Answer:
     """A request that waits for the user's answer to be complete."""
     cut: bool = False
     """The stream broke: an unfinished sentence must not be spoken."""
+    news: str = ""
+    """What is told before the reply."""
+    action: asyncio.Task[SkillReply] | None = None
+    """The skill at work, or done. It always comes to its end: who leaves must not leave things half done."""
+    undo: Callable[[], Awaitable[None]] | None = None
+    """Takes back what the skill did, where that can be. May raise StoreError."""
 
 
 class Answerer:
@@ -87,8 +98,9 @@ class Answerer:
 
     async def answer(self, question: Question, answer: Answer) -> AsyncIterator[str]:
         """Stream the reply's text; `answer` is filled in while it runs. Nothing is raised but bugs."""
-        if news := self._news():
-            yield f"{news}\n"  # a sentence of its own: it is spoken while the answer is still being made
+        answer.news = answer.news or self._news()
+        if answer.news:
+            yield f"{answer.news}\n"  # a sentence of its own: it is spoken while the answer is still being made
         decision = question.decision
         match decision.action:
             case Action.SKILL:
@@ -109,16 +121,13 @@ class Answerer:
         match = question.understanding.match
         assert match is not None, "the router gives a skill only what a skill claims"
         answer.intent = match
-        try:
-            async with asyncio.timeout(self._skill_timeout_s):
-                reply = await self._skills.handle(match, self._skill_context())
-        except TimeoutError:
-            reply = SkillReply(phrases.SKILL_FAILED, ok=False)
-            error = SkillError("skill-timeout", f"{match.intent} took over {self._skill_timeout_s:g} s", retryable=True)
-            self._fail(question, error)
-        except EdgewiseError as exc:
-            reply = SkillReply(phrases.SKILL_FAILED, ok=False)
-            self._fail(question, exc)
+        if answer.action is None:
+            if question.amendable and self._skills.irreversible(match.intent):
+                await asyncio.sleep(IRREVERSIBLE_S)
+            context = self._skill_context()
+            answer.undo = context.undo
+            answer.action = asyncio.create_task(self._act(question, match, context))
+        reply = await asyncio.shield(answer.action)
         answer.expects_answer = reply.expects_answer
         if reply.expects_answer:
             answer.outcome = Outcome.ASKED_BACK
@@ -126,6 +135,17 @@ class Answerer:
         elif not reply.ok:
             answer.outcome = Outcome.FAILED
         return reply.text
+
+    async def _act(self, question: Question, match: IntentMatch, context: SkillContext) -> SkillReply:
+        try:
+            async with asyncio.timeout(self._skill_timeout_s):
+                return await self._skills.handle(match, context)
+        except TimeoutError:
+            error = SkillError("skill-timeout", f"{match.intent} took over {self._skill_timeout_s:g} s", retryable=True)
+            self._fail(question, error)
+        except EdgewiseError as exc:
+            self._fail(question, exc)
+        return SkillReply(phrases.SKILL_FAILED, ok=False)
 
     def _ask_back(self, question: Question, answer: Answer) -> str:
         understanding = question.understanding

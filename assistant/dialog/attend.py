@@ -1,7 +1,8 @@
 """The ear that is always on: wake word, then one spoken turn; a wake word during a reply interrupts it.
 
 Chunks are handled one by one on the event loop: the wake detector sees all of them, the voice detector only those of a
-listening. After a question of ours the microphone reopens without a wake word, once the speaker has finished.
+listening, which goes on for a moment behind the end of the user's turn (see `listen`). After a question of ours the
+microphone reopens without a wake word, once the speaker has finished.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import structlog
 
 from assistant.audio.format import Chunk
-from assistant.dialog.listen import Listening
+from assistant.dialog.listen import SUPERSEDED, Listening
 from assistant.dialog.ports import AudioSource, EndOfTurn, Player, Preroll, VoiceActivity, WakeDetector
 from assistant.dialog.speculate import Guesser, Speculation
 from assistant.dialog.turn import TurnRequest, TurnRunner
@@ -47,6 +48,7 @@ class Attention:
         speculation: Callable[[Guesser], Speculation] | None,
         preroll: Preroll,
         runner: TurnRunner,
+        echo_free: bool,
         hush: Callable[[], bool],
         player: Player | None,
         chime: Chunk | None,
@@ -60,6 +62,7 @@ class Attention:
         self._voice_threshold = voice_threshold
         self._speculation = speculation
         self._runner = runner
+        self._echo_free = echo_free
         self._hush = hush
         self._player = player
         self._chime = chime
@@ -85,9 +88,9 @@ class Attention:
 
     async def _take(self, chunk: Chunk) -> None:
         detection = self._wake.process(chunk) if self._wake else None
-        if self._listening:
+        if self._listening and not (detection and self._listening.ended_once):
             self._listening.feed(chunk)
-            if self._listening.heard.done():
+            if self._listening.over:
                 self._listening = None
         elif detection:
             await self._interrupt("wake-word")
@@ -106,15 +109,20 @@ class Attention:
         speculation = None
         if self._speculation:
             speculation = self._speculation(functools.partial(self._runner.guess, turn_id))
-        self._listening = Listening(turn_id, self._vad, self._endpoint, preroll, self._publish, speculation)
+        self._listening = Listening(
+            turn_id, self._vad, self._endpoint, preroll, self._publish, speculation, self._hears_itself
+        )
         return turn_id, self._listening
+
+    def _hears_itself(self) -> bool:
+        return not self._echo_free and any(reply.first_audio.is_set() for reply in self._runner.aloud)
 
     async def _spoken_turns(self, detection: WakeDetection | None, first: tuple[str, Listening]) -> None:
         """One turn, and the ones that follow without a wake word while we ask back."""
         turn_id, listening = first
         try:
             for _ in range(MAX_FOLLOW_UPS + 1):
-                request = TurnRequest(source="voice", heard=listening.heard, wake=detection, aloud=True, id=turn_id)
+                request = TurnRequest(source="voice", listening=listening, wake=detection, aloud=True, id=turn_id)
                 record = await self._runner.run(request)
                 if not self._goes_on(record):
                     return
@@ -143,6 +151,9 @@ class Attention:
 
     async def _interrupt(self, by: str) -> None:
         """Silence whatever sounds and end the turn under way."""
+        listening, self._listening = self._listening, None
+        if listening:
+            listening.finish(SUPERSEDED)  # a new request, not more of the last one
         self._hush()
         turn, self._turn = self._turn, None
         if turn is None:
@@ -150,7 +161,7 @@ class Attention:
         replies = tuple(self._runner.aloud)
         for reply in replies:
             reply.stop(by)
-        if not replies:
+        if not replies and listening is None:
             turn.cancel()
         done, _ = await asyncio.wait([turn], timeout=1.0)
         if not done:
@@ -163,6 +174,8 @@ class Attention:
 
     async def _close(self) -> None:
         self._closing = True
+        if self._listening and self._listening.ended_once:
+            self._listening.finish(SUPERSEDED)
         turn, self._turn = self._turn, None
         if turn is None:
             return

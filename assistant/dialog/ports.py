@@ -71,6 +71,9 @@ class EndOfTurn(Protocol):
     def process(self, samples: int, probability: float) -> EndOfTurnState:
         """Count `samples` more of audio whose speech probability is given. Pure: no clock."""
 
+    def resumes(self, samples: int, probability: float) -> bool:
+        """Count on behind the end. True once there is speech again: then the turn goes on, and so does `process`."""
+
     def reset(self) -> None:
         """A new utterance begins."""
 

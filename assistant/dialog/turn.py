@@ -3,6 +3,10 @@
     TurnStarted [WakeWordDetected SpeechStarted SpeechEnded] [Transcript]
         (IntentRecognized | NotRecognized) Routed ReplyChunk+ [PlaybackStarted ... PlaybackFinished] Reply TurnEnded
 
+Nothing is done before the end of the user's turn is decided. That may have been too early: when the user goes on
+speaking right behind it (TurnAmended), the reply falls silent, what was done is taken back unless the whole means the
+same, and everything from SpeechEnded on happens again.
+
 Whatever happens in between, a turn's first event is TurnStarted and its last is TurnEnded; errors of ours become
 Failed and a spoken apology; cancellation passes through untouched.
 """
@@ -10,6 +14,7 @@ Failed and a spoken apology; cancellation passes through untouched.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +26,7 @@ from assistant.dialog import phrases
 from assistant.dialog.answer import Answer, Answerer, Question
 from assistant.dialog.context import Context
 from assistant.dialog.end_of_turn import Guess
-from assistant.dialog.listen import Heard
+from assistant.dialog.listen import AMEND_S, SUPERSEDED, Listening
 from assistant.dialog.ports import Transcriber, TurnStore
 from assistant.dialog.router import Decision, RouterPolicy, route
 from assistant.dialog.speak import Speaker, Spoken
@@ -67,7 +72,7 @@ class TurnRequest:
     """`voice` `wav` `text`."""
     text: str = ""
     audio: Chunk | None = None
-    heard: asyncio.Future[Heard] | None = None
+    listening: Listening | None = None
     wake: WakeDetection | None = None
     aloud: bool = False
     """Whether the reply is spoken through the speaker."""
@@ -89,6 +94,17 @@ class _Turn:
     decision: Decision | None = None
     answer: Answer = field(default_factory=Answer)
     stages: list[StageTime] = field(default_factory=list)
+    withdrawn: _Withdrawn | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Withdrawn:
+    """What was understood, done and said before the user went on speaking, until it is known whether that stands."""
+
+    text: str
+    decision: Decision | None
+    answer: Answer
+    spoken: Spoken
 
 
 class TurnRunner:
@@ -134,7 +150,7 @@ class TurnRunner:
         self._publish(TurnStarted(turn_id=request.id, conversation_id=conversation_id, source=request.source))
         try:
             try:
-                await self._converse(turn)
+                await self._converse_on(turn)
             except EdgewiseError as exc:
                 await self._apologise(turn, exc)
         except asyncio.CancelledError:
@@ -180,9 +196,80 @@ class TurnRunner:
             return self._pending[0]
         return None
 
+    async def _converse_on(self, turn: _Turn) -> None:
+        """Converse, and again whenever the user goes on speaking right behind the end of their turn."""
+        waiting = self._pending
+        while await self._is_resumed(turn):
+            self._pending = waiting
+
+    async def _is_resumed(self, turn: _Turn) -> bool:
+        """Converse. True when that was cut short since the user went on; what was done is then `withdrawn`."""
+        listening = turn.request.listening
+        if listening is None:
+            await self._converse(turn)
+            return False
+        resumed = listening.resumed
+        conversing = asyncio.create_task(self._converse(turn))
+        try:
+            either: set[asyncio.Future[Any]] = {conversing, resumed}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not resumed.done() and not conversing.exception() and not turn.spoken.interrupted_by:
+                await asyncio.wait({resumed}, timeout=AMEND_S)  # a microphone that fell silent doesn't tell
+            if not (resumed.done() and resumed.result()):
+                await conversing
+                return False
+            await self._withdraw(turn, conversing)
+        finally:
+            conversing.cancel()
+            await asyncio.wait({conversing})
+        return True
+
+    @staticmethod
+    async def _withdraw(turn: _Turn, conversing: asyncio.Task[None]) -> None:
+        """Fall silent and begin anew; an action under way comes to its end first."""
+        turn.spoken.stop("amended")
+        conversing.cancel()
+        await asyncio.wait({conversing})
+        if turn.answer.action:
+            await asyncio.wait({turn.answer.action})
+        turn.withdrawn = turn.withdrawn or _Withdrawn(turn.text, turn.decision, turn.answer, turn.spoken)
+        turn.text, turn.guess, turn.decision = "", None, None
+        turn.answer, turn.spoken = Answer(news=turn.answer.news), Spoken(turn.request.id)
+        turn.stages.clear()
+
+    async def _settle_withdrawn(self, turn: _Turn) -> None:
+        """What was done before the user went on stands if the whole means the same, else it is taken back."""
+        before, turn.withdrawn = turn.withdrawn, None
+        if before is None:
+            return
+        turn.text = turn.text or before.text
+        if _words(turn.text) == _words(before.text):
+            turn.answer.action = before.answer.action
+        elif before.answer.undo:
+            try:
+                await before.answer.undo()
+            except EdgewiseError as exc:
+                log.warning("not taken back", turn_id=turn.request.id, code=exc.code)
+                self._publish_failure(exc, turn.request.id)
+
+    def _let_stand(self, turn: _Turn) -> None:
+        """What the user went on with was another request: what was done stands, what was being said is over."""
+        before, turn.withdrawn = turn.withdrawn, None
+        if before is None:
+            turn.answer.outcome = Outcome.NOTHING_HEARD
+            return
+        turn.text, turn.decision, turn.answer, turn.spoken = before.text, before.decision, before.answer, before.spoken
+        turn.answer.outcome = Outcome.INTERRUPTED
+        self._publish_reply(turn)
+
     async def _converse(self, turn: _Turn) -> None:
         started_s = self._now()
-        turn.text = await self._hear(turn)
+        try:
+            turn.text = await self._hear(turn)
+        except _Superseded:
+            self._let_stand(turn)
+            return
+        await self._settle_withdrawn(turn)
         if not turn.text:
             turn.answer.outcome = Outcome.NOTHING_HEARD
             return
@@ -199,6 +286,7 @@ class TurnRunner:
             text=turn.text,
             understanding=understanding,
             decision=decision,
+            amendable=turn.request.listening is not None,
             context=self._context.messages(turn.conversation_id, self._context_turns),
         )
         await self._reply(turn, question)
@@ -206,13 +294,15 @@ class TurnRunner:
 
     async def _hear(self, turn: _Turn) -> str:
         request = turn.request
-        if request.wake:
+        if request.wake and not turn.withdrawn:
             wake = request.wake
             self._publish(WakeWordDetected(turn_id=request.id, word=wake.word, probability=wake.probability))
         audio = request.audio
-        if request.heard:
+        if request.listening:
             self._show(turn, State.LISTENING)
-            heard = await request.heard
+            heard = await asyncio.shield(request.listening.heard)
+            if heard.reason == SUPERSEDED:
+                raise _Superseded
             if not heard.voiced:
                 return ""
             audio = heard.audio
@@ -358,6 +448,14 @@ class TurnRunner:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+class _Superseded(Exception):  # noqa: N818 - no error
+    """A wake word began another turn."""
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", text.lower())
 
 
 async def _one_piece(text: str) -> AsyncIterator[str]:

@@ -14,7 +14,7 @@ told again: better twice than never.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -122,6 +122,17 @@ class Scheduler:
         Raises SkillError `due-unknown`, `due-state` or `due-limit`, StoreError.
         """
         return await self._apply(lambda: change.extended(self._get(item_id), seconds, self._now()))
+
+    async def restore(self, item: DueItem) -> None:
+        """Put an item back as it was; one that was due meanwhile rings. Raises StoreError."""
+        await self._apply(lambda: item)
+
+    def rehearsal(self) -> Scheduler:
+        """A copy to try things on: what becomes of it is saved nowhere, told nobody and never rings."""
+        copy = Scheduler(_Nowhere(), self._clock, lambda _: None, ring_timeout_s=self._ring_timeout_s)
+        copy._items = dict(self._items)
+        copy._rang_at_s = dict(self._rang_at_s)
+        return copy
 
     async def dismiss(self, *, by: str = "user") -> tuple[DueItem, ...]:
         """Silence everything that rings, even when it can't be saved. Returns what rang."""
@@ -266,3 +277,13 @@ class Scheduler:
             self._rang_at_s[item.id] = self._clock.steady_s()
             self._publish(RingStarted(due_id=item.id, kind=item.kind, name=item.name))
         self._changed.set()
+
+
+class _Nowhere:
+    """A store that keeps nothing."""
+
+    async def save(self, item: DueItem) -> None:
+        """Nothing to do."""
+
+    async def open_items(self) -> Sequence[DueItem]:
+        return ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from assistant.events import (
     SpeechEnded,
     SpeechStarted,
     Transcript,
+    TurnAmended,
     TurnEnded,
     TurnEvent,
 )
@@ -119,7 +121,8 @@ class Stage:
         mixer = Mixer(volume=100)
 
         async def sound(_: Callable[[Event], None]) -> Sound:
-            return Sound(microphone, mixer, lambda: _play(mixer, witness), lambda: _VIRTUAL, lambda: _VIRTUAL)
+            pump = functools.partial(_play, mixer, witness)
+            return Sound(microphone, mixer, pump, lambda: _VIRTUAL, lambda: _VIRTUAL, echo_free=True)
 
         with tempfile.TemporaryDirectory() as folder:
             config = _with_state(self._config, Path(folder))
@@ -177,6 +180,8 @@ class _Turn:
     failed: str = ""
     played_s: float | None = None
     silent_s: float | None = None
+    void_s: float = 0.0
+    """Sound until then was of a reply that did not stand."""
     over: bool = False
 
 
@@ -199,12 +204,8 @@ class _Witness:
         if not isinstance(event, TurnEvent | Failed) or not event.turn_id:
             return
         turn = self._turns.setdefault(event.turn_id, _Turn())
-        now_s = self._loop.time()
+        self._note_times(turn, event, self._loop.time())
         match event:
-            case SpeechStarted():
-                turn.started_s = now_s
-            case SpeechEnded():
-                turn.ended_s = now_s
             case Transcript():
                 turn.text = event.text
             case IntentRecognized():
@@ -213,15 +214,25 @@ class _Witness:
                 turn.intent = QUESTION if event.open_question else None
             case Failed():
                 turn.failed = event.code
+            case TurnEnded():
+                turn.over = True
+        self._news.set()
+
+    @staticmethod
+    def _note_times(turn: _Turn, event: Event, now_s: float) -> None:
+        match event:
+            case SpeechStarted():
+                turn.started_s = now_s
+            case SpeechEnded():
+                turn.ended_s = now_s
+            case TurnAmended():
+                turn.played_s = None
             case PlaybackStarted():
                 turn.played_s = now_s
             case PlaybackFinished():
                 turn.silent_s = now_s
-            case TurnEnded():
-                turn.over = True
-            case _:
-                return
-        self._news.set()
+                if turn.played_s is None:
+                    turn.void_s = now_s
 
     async def settled(self) -> None:
         """Return when no turn in which somebody spoke still waits for its reply."""
@@ -251,6 +262,7 @@ class _Witness:
             return None
         others = [other.silent_s for other in self._turns.values() if other is not turn and other.silent_s is not None]
         free_s = max((silent_s for silent_s in others if silent_s <= turn.played_s), default=0.0)
+        free_s = max(free_s, turn.void_s)
         return next((sound_s for sound_s in self._sounds if sound_s >= free_s), None)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import ClassVar
 
-from assistant.due.scheduler import Scheduler
+from assistant.due.journal import Journal
 from assistant.skills.replies import Replies
 from assistant.values import Clock, IntentMatch
 
@@ -31,7 +31,8 @@ class SkillContext:
     zone: tzinfo
     hour_format: int
     """12 or 24."""
-    timers: Scheduler
+    timers: Journal
+    """Notes what is changed, for `undo`."""
     last_reply: str
     """What the assistant said last; empty when it said nothing yet."""
     hush: Callable[[], bool]
@@ -41,12 +42,18 @@ class SkillContext:
         """Local time."""
         return datetime.fromtimestamp(self.clock.wall_s(), self.zone)
 
+    async def undo(self) -> None:
+        """Take back what was done with this context, where that can be. Raises StoreError."""
+        await self.timers.undo()
+
 
 class Skill(ABC):
     """Handles some intents. Holds no state: everything comes with the context."""
 
     intents: ClassVar[Mapping[str, tuple[str, ...]]]
     """Intent -> the slots it can't do without (`duration`: any of hours, minutes, seconds)."""
+    irreversible: ClassVar[frozenset[str]] = frozenset()
+    """Intents whose effect can't be taken back: a spoken one waits until it is sure that the user has finished."""
 
     def __init__(self, replies: Replies) -> None:
         self._replies = replies

@@ -57,6 +57,11 @@ class SkillBook:
     def intents(self) -> Mapping[str, IntentInfo]:
         return MappingProxyType(self._intents)
 
+    def irreversible(self, intent: str) -> bool:
+        """Whether what an intent does can't be taken back."""
+        skill = self._skills.get(intent)
+        return skill is not None and intent in skill.irreversible
+
     def missing_slots(self, match: IntentMatch) -> tuple[str, ...]:
         """The required slots a request lacks; none for an intent nobody handles."""
         info = self._intents.get(match.intent)

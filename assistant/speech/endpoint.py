@@ -68,6 +68,16 @@ class Endpoint:
         silence = self._silence if started and not self._ended else 0
         return EndpointState(started, (self._start or 0) / RATE_HZ, silence / RATE_HZ, self._ended)
 
+    def resumes(self, samples: int, probability: float) -> bool:
+        """Count on behind the end of the turn. True once there is speech again: then the turn goes on with it."""
+        self._position += samples
+        self._voice = self._voice + samples if probability >= self._threshold else 0
+        if self._voice < self._min_speech:
+            return False
+        self._silence = 0
+        self._ended = ""
+        return True
+
     def _add_voice(self, samples: int) -> None:
         self._voice += samples
         if self._voice >= self._min_speech:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar, cast
+from unittest.mock import Mock
 
 import pytest
 
 from assistant.dialog import phrases
-from assistant.dialog.answer import Answer, Answerer, Question
+from assistant.dialog.answer import IRREVERSIBLE_S, Answer, Answerer, Question
 from assistant.dialog.router import Action, Decision
 from assistant.dialog.speak import Speaker, Spoken
 from assistant.errors import CloudError
 from assistant.events import Event, Failed
 from assistant.nlu.understanding import Understanding
-from assistant.skills.base import SkillContext
+from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.skills.book import SkillBook
-from assistant.values import Layer, Outcome
+from assistant.skills.replies import load_replies
+from assistant.values import IntentMatch, Layer, Outcome
 from tests.fakes import FakeCloud, FakeSynthesizer
 
 OPEN = Question(
@@ -24,6 +29,7 @@ OPEN = Question(
     text="why is the sky blue",
     understanding=Understanding("why is the sky blue", match=None, missing=(), open_question=True, unfinished=False),
     decision=Decision(Layer.CLOUD, "edge-doubtful", "An open question.", Action.CLOUD, 0.0),
+    amendable=False,
     context=(),
 )
 
@@ -32,10 +38,10 @@ def _no_context() -> SkillContext:
     raise AssertionError("no skill runs here")
 
 
-def answerer(cloud: FakeCloud, published: list[Event], *, news: str = "") -> Answerer:
+def answerer(cloud: FakeCloud, published: list[Event], *, news: str = "", skills: SkillBook | None = None) -> Answerer:
     return Answerer(
-        skills=SkillBook.built_in(),
-        skill_context=_no_context,
+        skills=skills or SkillBook.built_in(),
+        skill_context=_no_context if skills is None else lambda: cast("SkillContext", Mock()),
         news=lambda: news,
         cloud=cloud,
         publish=published.append,
@@ -89,3 +95,34 @@ async def test_an_answer_that_breaks_off_ends_with_a_whole_sentence_and_says_so(
     assert voice.spoken == ["Whales are mammals.", phrases.CUT_OFF]
     assert answer.outcome is Outcome.FAILED
     assert [event.code for event in published if isinstance(event, Failed)] == [code]
+
+
+class Door(Skill):
+    """Opens the door for good."""
+
+    intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"OpenDoor": (), "KnockOnDoor": ()}
+    irreversible: ClassVar[frozenset[str]] = frozenset({"OpenDoor"})
+
+    async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        return SkillReply(f"{asyncio.get_running_loop().time():.3f}")
+
+
+@pytest.mark.parametrize(
+    ("intent", "amendable", "waits_s"),
+    [("OpenDoor", True, IRREVERSIBLE_S), ("OpenDoor", False, 0.0), ("KnockOnDoor", True, 0.0)],
+)
+async def test_what_can_not_be_taken_back_waits_until_the_user_has_surely_finished(
+    intent: str, amendable: bool, waits_s: float
+) -> None:
+    match = IntentMatch(intent, {}, 1.0, "grammar")
+    skills = SkillBook([Door(load_replies("en"))], load_replies("en"))
+    question = dataclasses.replace(
+        OPEN,
+        understanding=dataclasses.replace(OPEN.understanding, match=match, open_question=False),
+        decision=Decision(Layer.EDGE, "skill", "A skill's request.", Action.SKILL, 1.0),
+        amendable=amendable,
+    )
+    began_s = asyncio.get_running_loop().time()
+    pieces = answerer(FakeCloud(), [], skills=skills).answer(question, Answer())
+    [acted_at] = [piece async for piece in pieces]
+    assert float(acted_at) - began_s == pytest.approx(waits_s, abs=0.01)

@@ -19,6 +19,7 @@ CONFIG = EndpointConfig(
     silence_s=0.7,
     unclear_silence_s=1.2,
     speculate_silence_s=0.16,
+    partial_every_s=1.0,
     command_timeout_s=15.0,
     no_speech_timeout_s=5.0,
     min_speech_s=0.12,
@@ -197,3 +198,19 @@ def test_speech_stays_begun_and_began_in_voice(config: EndpointConfig, timeline:
             assert any(start <= round(started * RATE_HZ) < end for start, end in voiced)
         else:
             assert state.ended != "silence"
+
+
+@pytest.mark.parametrize(
+    ("voice_s", "resumed_at_s"),
+    [([(0.5, QUIET), (0.2, VOICE)], 0.62), ([(0.5, QUIET), (0.1, VOICE), (0.4, QUIET)], None)],
+)
+def test_speech_behind_the_end_goes_on_with_the_turn(voice_s: Timeline, resumed_at_s: float | None) -> None:
+    endpoint = Endpoint(CONFIG, threshold=0.5)
+    assert run([(0.5, VOICE), (0.7, QUIET)], endpoint=endpoint)[1].ended == "silence"
+    samples = round(CHUNK_S * RATE_HZ)
+    steps = [probability for seconds, probability in voice_s for _ in range(round(seconds / CHUNK_S))]
+    found = next((index for index, probability in enumerate(steps) if endpoint.resumes(samples, probability)), None)
+    assert (None if found is None else round((found + 1) * CHUNK_S, 3)) == resumed_at_s
+    if found is not None:
+        assert endpoint.process(samples, QUIET).silence_s == CHUNK_S
+        assert run([(0.68, QUIET)], endpoint=endpoint)[1].ended == "silence"
