@@ -96,9 +96,16 @@ def _peers(options: argparse.Namespace) -> dict[str, Any]:
     console.print(peer_table(measured, normalise), target_table(measured, normalise))
     for name, reason in measured.skipped.items():
         console.print(f"{TITLES[name]} was left out: {reason}", markup=False, soft_wrap=True)
-    for row in figures.differing(measured):
-        texts = (row.heard[name].text for name in (figures.FULL, figures.WHISPER))
-        console.print(row.audio, *texts, sep="\n  ", markup=False, soft_wrap=True)
+    for each in figures.differing(measured, same_sound=True):
+        console.print(each.audio, each.full, each.whisper, sep="\n  ", markup=False, soft_wrap=True)
+    if others := figures.differing(measured, same_sound=False):
+        words = sum(normalise(each.full) != normalise(each.whisper) for each in others)
+        console.print(
+            f"Given whole recordings, silence and all, faster-whisper writes {len(others)} otherwise than full,"
+            f" {words} of them in other words (all are in the JSON).",
+            highlight=False,
+            soft_wrap=True,
+        )
     if path := plot_path(options.plot, options.json):
         of = {name: figures.figures(measured, name, normalise) for name in measured.contenders}
         counts = f"{len(measured.recordings)} recordings, {len(measured.commands)} spoken commands"

@@ -4,7 +4,7 @@
     full             itself with `stt.engine = "full"` and 0.7 s of silence behind every turn
     wyoming          `wyoming-faster-whisper` and `wyoming-piper` from the registry, with the same model and voice
                      files, int8, greedy, as many threads, both warm; behind 0.7 s of silence
-    faster-whisper   the library's own `transcribe()`, whose text `full` must give
+    faster-whisper   the library's own `transcribe()`, whose text `full` must give for the same sound
 
 Each is a process of its own, and they take turns row by row, so that the machine's load falls on all of them; between
 two of them idle threads get time to fall asleep.
@@ -12,8 +12,9 @@ two of them idle threads get time to fall asleep.
 Speech to text is timed on development recordings, a third each of spoken commands, other requests and read sentences.
 Turns are commands spoken by the voice in a room, most under noise. `edgewise` and `full` are whole assistants that hear
 them in real time; for `wyoming`, which is half of an assistant, 0.7 s, speech to text and the first sound of the same
-reply are added up, and understanding counts nothing. CPU is that of a whole turn, for `wyoming` of its two servers
-alone. Peak memory is with everything loaded, loading included.
+reply are added up. That is kind to it: understanding counts nothing, and the 0.7 s run from the true end of speech,
+which a detector only finds later, as `full` shows. CPU is that of a whole turn, for `wyoming` of its two servers alone.
+Peak memory is with everything loaded, loading included.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ class _Field:
             text, ms = await self.whisper_server.transcribe(read_audio(audio), self.language)
             return Heard(text, ms)
         answer = await self.workers[name].ask("transcribe", audio=str(audio))
-        return Heard(answer["text"], answer["ms"])
+        return Heard(answer["text"], answer["ms"], answer.get("same_sound"))
 
     def peak_mb(self) -> dict[str, float]:
         servers: list[Contender] = [server for server in (self.whisper_server, self.piper_server) if server]

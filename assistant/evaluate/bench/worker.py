@@ -7,7 +7,8 @@ requests: JSON lines in on standard input, JSON lines out. It ends with its inpu
     assistant   transcribe, audio        text, ms           from the last sample in to the text out
                 play, audio              text, ended_s, reply_s; see `live.Heard`
                 reply, text              text               what the assistant answers
-    whisper     transcribe, audio        text, ms           faster-whisper's own `transcribe()`
+    whisper     transcribe, audio        text, ms           faster-whisper's own `transcribe()` of the recording
+                                         same_sound         the text of just the sound that the engine `full` decodes
     voice       speak, text              ms                 to the first sound; no reply comes from the cache
 
 A request that fails is answered with `{"error": sentence}`.
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.audio.files import read_audio
-from assistant.audio.format import to_float
+from assistant.audio.format import Samples, to_float
 from assistant.config import Config, find_paths, load_config
 from assistant.daemon import open_assistant
 from assistant.errors import EdgewiseError
@@ -91,18 +92,14 @@ async def _assistant(config: Config) -> AsyncIterator[Mapping[str, Handler]]:
 
 @contextlib.asynccontextmanager
 async def _whisper(config: Config) -> AsyncIterator[Mapping[str, Handler]]:
-    """faster-whisper alone, with the options that the engine `full` has; the recording goes in as it is."""
+    """faster-whisper alone, with the options that the engine `full` has."""
     stt = config.settings.stt
     model_dir = Models(config.paths.models_dir, config.paths.user_manifest).path(stt.model)
-    model = load_whisper(
-        model_dir, language=stt.language, compute_type=stt.compute_type, threads=stt_threads(config)
-    ).model
+    whisper = load_whisper(model_dir, language=stt.language, compute_type=stt.compute_type, threads=stt_threads(config))
 
-    async def transcribe(request: Mapping[str, Any]) -> Answer:
-        samples = to_float(read_audio(Path(request["audio"])).samples)
-        began_s = time.perf_counter()
-        segments, _ = model.transcribe(
-            samples,
+    def decode(samples: Samples) -> str:
+        segments, _ = whisper.model.transcribe(
+            to_float(samples),
             language=stt.language,
             beam_size=1,
             temperature=0.0,
@@ -110,8 +107,16 @@ async def _whisper(config: Config) -> AsyncIterator[Mapping[str, Handler]]:
             condition_on_previous_text=False,
             no_speech_threshold=None,
         )
-        text = " ".join(" ".join(segment.text for segment in segments).split())
-        return {"text": text, "ms": _since(began_s)}
+        return " ".join(" ".join(segment.text for segment in segments).split())
+
+    async def transcribe(request: Mapping[str, Any]) -> Answer:
+        samples = read_audio(Path(request["audio"])).samples
+        began_s = time.perf_counter()
+        text = decode(samples)
+        ms = _since(began_s)
+        windows, _ = whisper.listen(samples)
+        same_sound = " ".join(decode(samples[window.start : window.end]) for window in windows)
+        return {"text": text, "ms": ms, "same_sound": same_sound}
 
     yield {"transcribe": transcribe}
 
