@@ -620,6 +620,8 @@ class FakeSynthesizer:
         self.unblocked = asyncio.Event()
         """Clear it and each sentence takes until it is set."""
         self.unblocked.set()
+        self.takes_s = 0.0
+        """For each sentence."""
         self.max_waiting = 8
         self._waiting = 0
 
@@ -630,7 +632,7 @@ class FakeSynthesizer:
         self._waiting += 1
         try:
             for sentence in split_sentences(text):
-                await asyncio.sleep(0)
+                await asyncio.sleep(self.takes_s)
                 await self.unblocked.wait()
                 if self.error:
                     raise self.error

@@ -115,6 +115,30 @@ async def test_speech_that_resumes_voids_the_guess_and_nothing_is_done_before_th
     assert kinds.index(DueChanged) > kinds.index(SpeechEnded)
 
 
+async def test_the_reply_is_ready_when_the_silence_has_lasted(config: Config) -> None:
+    engines = FakeEngines(config, Models(config.paths.models_dir))
+    engines.synthesizer.takes_s = 0.5
+    script = Script()
+    script.says(8.0, "set a timer", length_s=2.0)
+    played = await script.play(config, until_s=25, engines=engines)
+    assert played.spoken[-1] == "For how long?"
+    assert played.spoken.count("For how long?") == 1
+    assert played.at_s(PlaybackStarted) - played.at_s(SpeechEnded) < 0.1
+
+
+async def test_a_reply_made_ahead_that_does_not_fit_is_not_said(config: Config) -> None:
+    async def add(assistant: Assistant) -> None:
+        await assistant.add_timer(60, "tea")
+
+    script = Script()
+    script.says(8.0, "are there any timers", length_s=2.0)
+    script.does(8.0 + 0.4 + 2.0 + 0.22, add)
+    played = await script.play(config, until_s=25)
+    assert "tea" in played.replies[0]
+    assert "no timers" in " ".join(played.spoken).lower(), "it was made ahead"
+    assert played.heard_s > 0.5
+
+
 async def test_wake_word_and_then_nothing_costs_the_no_speech_timeout_and_no_word(config: Config) -> None:
     script = Script()
     script.says(1.0, "")

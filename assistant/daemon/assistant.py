@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
@@ -34,7 +35,7 @@ from assistant.dialog.context import MAX_TURNS, Context
 from assistant.dialog.end_of_turn import SilencePolicy
 from assistant.dialog.followup import understand_turn
 from assistant.dialog.router import RouterPolicy
-from assistant.dialog.speak import Speaker
+from assistant.dialog.speak import Speaker, Spoken
 from assistant.dialog.speculate import Guesser, Speculation
 from assistant.dialog.turn import TurnRequest, TurnRunner
 from assistant.due.journal import Journal
@@ -166,6 +167,7 @@ class Assistant:
         answerer = Answerer(
             skills=self._skills,
             skill_context=self._skill_context,
+            rehearsal=self._rehearsal,
             news=self._news,
             cloud=self._cloud,
             publish=self.bus.publish,
@@ -333,13 +335,22 @@ class Assistant:
 
     def hush(self) -> bool:
         """Silence rings and the reply being spoken; True when there was something to silence."""
-        talking = [reply for reply in self._runner.aloud if reply.first_audio.is_set()]
-        for reply in talking:
+        for reply in self._talking():
             reply.stop("stop")
-        ringing = any(item.state is DueState.RINGING for item in self.due.active())
-        if ringing:
+        sounded = self._sounds()
+        if self._rings():
             self._later(self.due.dismiss())
-        return bool(talking) or ringing
+        return sounded
+
+    def _talking(self) -> list[Spoken]:
+        return [reply for reply in self._runner.aloud if reply.first_audio.is_set()]
+
+    def _rings(self) -> bool:
+        return any(item.state is DueState.RINGING for item in self.due.active())
+
+    def _sounds(self) -> bool:
+        """Whether there is something that `hush` would silence."""
+        return bool(self._talking()) or self._rings()
 
     def end_after_sentence(self) -> bool:
         """Have the replies that are spoken end after their sentence; True when something is being said."""
@@ -374,6 +385,10 @@ class Assistant:
             last_reply=self._context.last_reply,
             hush=self.hush,
         )
+
+    def _rehearsal(self) -> SkillContext:
+        """A context on which a skill can be tried out: nothing that it does happens."""
+        return dataclasses.replace(self._skill_context(), timers=Journal(self.due.rehearsal()), hush=self._sounds)
 
     async def _understand(self, text: str, waiting: IntentMatch | None) -> Understanding:
         understander = await self.engines.nlu.get()

@@ -72,6 +72,7 @@ class Answerer:
         *,
         skills: SkillBook,
         skill_context: Callable[[], SkillContext],
+        rehearsal: Callable[[], SkillContext],
         news: Callable[[], str],
         cloud: CloudAgent,
         publish: Callable[[Event], None],
@@ -82,6 +83,7 @@ class Answerer:
     ) -> None:
         self._skills = skills
         self._skill_context = skill_context
+        self._rehearsal = rehearsal
         self._news = news
         self._cloud = cloud
         self._publish = publish
@@ -95,6 +97,16 @@ class Answerer:
     def link_up(self) -> bool:
         """Whether the cloud can be asked; known without a network call."""
         return self._cloud.up
+
+    async def foresee(self, understanding: Understanding, decision: Decision) -> str:
+        """What the edge would reply; empty when only the doing can tell. Changes nothing."""
+        match = understanding.match
+        if match is None or decision.action not in {Action.SKILL, Action.ASK_BACK}:
+            return ""  # fixed phrases are rendered ahead
+        if decision.action is Action.ASK_BACK:
+            return self._question_back(match, understanding.missing)
+        reply = await self._skills.rehearse(match, self._rehearsal())
+        return reply.text if reply else ""
 
     async def answer(self, question: Question, answer: Answer) -> AsyncIterator[str]:
         """Stream the reply's text; `answer` is filled in while it runs. Nothing is raised but bugs."""
@@ -155,9 +167,10 @@ class Answerer:
         answer.expects_answer = True
         answer.intent = match
         answer.pending = match if understanding.missing else dataclasses.replace(match, confidence=1.0)
-        if understanding.missing:
-            return self._skills.ask_back(match, understanding.missing).text
-        return phrases.CONFIRM
+        return self._question_back(match, understanding.missing)
+
+    def _question_back(self, match: IntentMatch, missing: tuple[str, ...]) -> str:
+        return self._skills.ask_back(match, missing).text if missing else phrases.CONFIRM
 
     def _offline(self, answer: Answer) -> str:
         answer.outcome = Outcome.OFFLINE

@@ -16,7 +16,7 @@ from assistant.audio.format import Chunk
 from assistant.dialog.answer import Answer
 from assistant.dialog.ports import PlaybackHandle, Player, Synthesizer
 from assistant.events import Event, Interrupted, PlaybackFinished, PlaybackStarted, ReplyChunk
-from assistant.sentences import SentenceSplitter
+from assistant.sentences import SentenceSplitter, split_sentences
 from assistant.streams import closing
 
 REPLY_PRIORITY = 20
@@ -61,6 +61,7 @@ class Speaker:
         self._player = player
         self._publish = publish
         self._floor = asyncio.Lock()
+        self._prepared: tuple[str, asyncio.Task[list[Chunk]]] | None = None
 
     @property
     def audible(self) -> bool:
@@ -100,6 +101,20 @@ class Speaker:
             pump.cancel()
             await asyncio.wait([pump])
 
+    def prepare(self, text: str) -> None:
+        """Have the first sentence of what will probably be said synthesised; what was prepared before is dropped."""
+        self.drop_prepared()
+        if sentences := split_sentences(text):
+            task = asyncio.create_task(_collect(self._synthesizer.synthesize(sentences[0])))
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # perhaps nobody will ask
+            self._prepared = sentences[0], task
+
+    def drop_prepared(self) -> None:
+        """What was prepared won't be said."""
+        if self._prepared:
+            self._prepared[1].cancel()
+        self._prepared = None
+
     async def announce(self, text: str) -> None:
         """Say something outside any turn, once nobody else speaks. Needs a player."""
         assert self._player is not None
@@ -125,6 +140,19 @@ class Speaker:
             self._publish(PlaybackFinished(turn_id=spoken.turn_id, played_s=handle.played_s, interrupted=not completed))
             if spoken.interrupted_by:
                 self._publish(Interrupted(turn_id=spoken.turn_id, by=spoken.interrupted_by))
+
+    async def _sound_of(self, sentence: str) -> AsyncIterator[Chunk]:
+        """A sentence's sound, prepared or not."""
+        prepared = None
+        if self._prepared and self._prepared[0] == sentence:
+            (_, prepared), self._prepared = self._prepared, None
+        if prepared:
+            for chunk in await prepared:
+                yield chunk
+            return
+        async with closing(self._synthesizer.synthesize(sentence)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def _pump(
         self, pieces: AsyncIterator[str], sentences: asyncio.Queue[str | None], spoken: Spoken, answer: Answer
@@ -152,13 +180,17 @@ class Speaker:
     ) -> AsyncIterator[Chunk]:
         while not spoken.last_sentence and (sentence := await sentences.get()) is not None:
             begun = False
-            async with closing(self._synthesizer.synthesize(sentence)) as chunks:
+            async with closing(self._sound_of(sentence)) as chunks:
                 async for chunk in chunks:
                     if not begun and spoken.first_audio.is_set():
                         yield _heard(_pause(chunk.rate_hz), on_audio)
                     begun = True
                     spoken.first_audio.set()
                     yield _heard(chunk, on_audio)
+
+
+async def _collect(chunks: AsyncIterator[Chunk]) -> list[Chunk]:
+    return [chunk async for chunk in chunks]
 
 
 def _pause(rate_hz: int) -> Chunk:

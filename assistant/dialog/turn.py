@@ -169,7 +169,7 @@ class TurnRunner:
     async def guess(self, turn_id: str, audio: Chunk, *, whole: bool) -> Guess | None:
         """What an utterance means so far; None when that is doubtful. No side effects.
 
-        `whole`: the user is silent, so whether it sounds finished is asked as well.
+        `whole`: the user is silent, so whether it sounds finished is asked as well, and the reply prepared.
         """
         hint = asyncio.create_task(self._finished(audio)) if whole else None
         try:
@@ -178,6 +178,11 @@ class TurnRunner:
             if hint:
                 hint.cancel()
 
+    async def _prepare_reply(self, understanding: Understanding) -> None:
+        decision = route(understanding, self._policy, link_up=self._answerer.link_up)
+        if text := await self._answerer.foresee(understanding, decision):
+            self._speaker.prepare(text)
+
     async def _guess(self, turn_id: str, audio: Chunk, hint: asyncio.Task[float | None] | None) -> Guess | None:
         try:
             transcription = await self._transcriber.draft(audio)
@@ -185,6 +190,8 @@ class TurnRunner:
                 return None
             self._publish(PartialTranscript(turn_id=turn_id, text=transcription.text, audio_s=transcription.audio_s))
             understanding = await self._understand(transcription.text, self._waiting())
+            if hint:
+                await self._prepare_reply(understanding)
         except EdgewiseError as exc:
             log.info("no guess", turn_id=turn_id, code=exc.code)
             return None
@@ -357,6 +364,7 @@ class TurnRunner:
             await self._speaker.say(pieces, turn.spoken, turn.answer, aloud=request.aloud, on_audio=request.on_audio)
         finally:
             timing.cancel()
+            self._speaker.drop_prepared()
             if request.aloud:
                 self.aloud.remove(turn.spoken)
         self._stage(turn, "reply", started_s)

@@ -52,6 +52,8 @@ class Skill(ABC):
 
     intents: ClassVar[Mapping[str, tuple[str, ...]]]
     """Intent -> the slots it can't do without (`duration`: any of hours, minutes, seconds)."""
+    rehearsable: ClassVar[bool] = False
+    """Whether it touches nothing but its context: then the reply is made ahead, on a context that changes nothing."""
     irreversible: ClassVar[frozenset[str]] = frozenset()
     """Intents whose effect can't be taken back: a spoken one waits until it is sure that the user has finished."""
 

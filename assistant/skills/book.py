@@ -75,6 +75,11 @@ class SkillBook:
                 return SkillReply(self._replies.say(match.intent, f"ask_{slot}"), expects_answer=True)
         return SkillReply(self._replies.general["confirm"], expects_answer=True)
 
+    async def rehearse(self, match: IntentMatch, context: SkillContext) -> SkillReply | None:
+        """What `handle` would reply; None when only the doing can tell. `context` is one that changes nothing."""
+        skill = self._skills.get(match.intent)
+        return await self.handle(match, context) if skill and skill.rehearsable else None
+
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
         """Do what is asked. Never raises but CancelledError: a failing skill gives the intent's apology, `ok` False."""
         skill = self._skills.get(match.intent)

@@ -20,6 +20,7 @@ _TOKEN = re.compile(r"\d+(?:\.\d+)?|[a-z]+|[^\s\w()]")
 
 
 class Calculator(Skill):
+    rehearsable: ClassVar[bool] = True
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"Calculate": ("expression",)}
 
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:  # noqa: ARG002 - Skill's

@@ -12,6 +12,7 @@ from assistant.values import IntentMatch
 
 
 class Time(Skill):
+    rehearsable: ClassVar[bool] = True
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassGetCurrentTime": ()}
 
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
@@ -34,6 +35,7 @@ class Time(Skill):
 
 
 class Date(Skill):
+    rehearsable: ClassVar[bool] = True
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassGetCurrentDate": ()}
 
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:

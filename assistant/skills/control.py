@@ -10,6 +10,7 @@ from assistant.values import IntentMatch
 
 
 class Stop(Skill):
+    rehearsable: ClassVar[bool] = True
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"Stop": ()}
 
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
@@ -19,6 +20,7 @@ class Stop(Skill):
 
 
 class Nevermind(Skill):
+    rehearsable: ClassVar[bool] = True
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassNevermind": ()}
 
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
@@ -28,6 +30,7 @@ class Nevermind(Skill):
 
 
 class Repeat(Skill):
+    rehearsable: ClassVar[bool] = True
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"RepeatLast": ()}
 
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:

@@ -10,6 +10,7 @@ from assistant.values import IntentMatch
 
 
 class Smalltalk(Skill):
+    rehearsable: ClassVar[bool] = True
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "Greeting": (),
         "Farewell": (),

@@ -129,6 +129,8 @@ def _power(base: Number, exponent: Number) -> Number:
         if abs(exponent.numerator) * bits > _MAX_BITS:
             raise _error("too-big")
         return Fraction(base**exponent.numerator)
+    if base == 0 and exponent < 0:
+        raise _error("zero-division")
     if base < 0 and exponent != int(exponent):
         raise _error("negative-root")
     return math.pow(base, exponent)

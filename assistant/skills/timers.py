@@ -90,6 +90,7 @@ class _Timers(Skill):
 
 
 class StartTimer(Skill):
+    rehearsable: ClassVar[bool] = True
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassStartTimer": ("duration",)}
 
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
@@ -110,6 +111,7 @@ class StartTimer(Skill):
 
 
 class CancelTimer(_Timers):
+    rehearsable: ClassVar[bool] = True
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassCancelTimer": ()}
 
     async def act(self, match: IntentMatch, context: SkillContext) -> SkillReply:
@@ -126,6 +128,7 @@ class CancelTimer(_Timers):
 
 
 class CancelAllTimers(_Timers):
+    rehearsable: ClassVar[bool] = True
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassCancelAllTimers": ()}
 
     async def act(self, match: IntentMatch, context: SkillContext) -> SkillReply:
@@ -139,6 +142,7 @@ class CancelAllTimers(_Timers):
 class ChangeTimer(_Timers):
     """More or less time."""
 
+    rehearsable: ClassVar[bool] = True
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "HassIncreaseTimer": ("duration",),
         "HassDecreaseTimer": ("duration",),
@@ -162,6 +166,7 @@ class ChangeTimer(_Timers):
 
 
 class PauseTimer(_Timers):
+    rehearsable: ClassVar[bool] = True
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassPauseTimer": (), "HassUnpauseTimer": ()}
 
     async def act(self, match: IntentMatch, context: SkillContext) -> SkillReply:
@@ -179,6 +184,7 @@ class PauseTimer(_Timers):
 
 
 class TimerStatus(_Timers):
+    rehearsable: ClassVar[bool] = True
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassTimerStatus": ()}
 
     async def act(self, match: IntentMatch, context: SkillContext) -> SkillReply:

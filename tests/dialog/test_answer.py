@@ -42,6 +42,7 @@ def answerer(cloud: FakeCloud, published: list[Event], *, news: str = "", skills
     return Answerer(
         skills=skills or SkillBook.built_in(),
         skill_context=_no_context if skills is None else lambda: cast("SkillContext", Mock()),
+        rehearsal=_no_context,
         news=lambda: news,
         cloud=cloud,
         publish=published.append,

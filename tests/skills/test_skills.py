@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from assistant.due.journal import Journal
 from assistant.due.scheduler import MAX_ITEMS, Scheduler
 from assistant.errors import StoreError
 from assistant.skills.base import Skill, SkillContext, SkillReply
@@ -45,7 +46,7 @@ class House:
             clock=self.clock,
             zone=self.zone,
             hour_format=self.hour_format,
-            timers=self.timers,
+            timers=Journal(self.timers),
             last_reply=self.last_reply,
             hush=self.hush,
         )

@@ -59,6 +59,7 @@ def test_rounded(line: str, value: float) -> None:
     [
         ("1 / 0", "zero-division"),
         ("0 ^ - 1", "zero-division"),
+        ("0 ^ - 2.5", "zero-division"),
         ("5 mod 0", "zero-division"),
         ("sqrt - 4", "negative-root"),
         ("(- 8) ^ 0.5", "negative-root"),
