@@ -20,6 +20,7 @@ from rich.console import Console
 from assistant.audio.format import RATE_HZ, Chunk
 from assistant.config import Config, find_paths, load_config
 from assistant.errors import EvaluateError
+from assistant.evaluate.bench import command as command_line
 from assistant.evaluate.bench import contenders, servers
 from assistant.evaluate.bench.command import main, peer_table, plot_path, target_table
 from assistant.evaluate.bench.contenders import open_server, open_worker
@@ -409,12 +410,39 @@ def test_every_bench_is_offered_and_nonsense_refused(capsys: pytest.CaptureFixtu
         assert caught.value.code == 2
 
 
-def test_without_recordings_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:
+def test_without_recordings_it_says_so_and_installs_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command_line, "ensure_environment", lambda *_: pytest.fail("installs"))
     monkeypatch.setenv("EDGEWISE_DATA", str(tmp_path / "none"))
     with pytest.raises(SystemExit) as caught:
         main(["peers"])
     assert caught.value.code == 1
     assert "data-missing" in capsys.readouterr().err
+
+
+def test_where_the_servers_cannot_be_installed_the_rest_is_measured_and_the_reason_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> Path:
+        raise EvaluateError("peers-missing", "no network today")
+
+    async def measure(_config: Config, _data: Path, options: PeerOptions, *_: object) -> Measured:
+        assert options == PeerOptions(rows=5, turns=1, seed=2, servers=None)
+        return run(recording(100.0), without=(WYOMING,))
+
+    monkeypatch.setattr(command_line, "ensure_environment", refuse)
+    monkeypatch.setattr(command_line, "measure_peers", measure)
+    monkeypatch.setenv("EDGEWISE_DATA", str(tmp_path))
+    out = tmp_path / "b.json"
+    main(["peers", "--rows", "5", "--turns", "1", "--seed", "2", "--json", str(out)])
+    assert "Wyoming was left out: no network today." in capsys.readouterr().out
+    found = json.loads(out.read_text("utf-8"))
+    assert list(found) == ["peers"]
+    assert found["peers"]["skipped"] == {WYOMING: "no network today"}
+    assert (tmp_path / "b.png").is_file()
+    main(["peers", "--rows", "5", "--turns", "1", "--seed", "2", "--no-wyoming"])
+    assert "Wyoming was left out: as asked." in capsys.readouterr().out
 
 
 def test_a_configuration_of_its_own(tmp_path: Path) -> None:

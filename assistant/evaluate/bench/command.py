@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import signal
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from assistant.errors import EdgewiseError
+from assistant.errors import EdgewiseError, EvaluateError
 from assistant.evaluate.bench import figures, machine
 from assistant.evaluate.bench.figures import TITLES, Measured
-from assistant.evaluate.bench.peers import PeerOptions, measure_peers
+from assistant.evaluate.bench.peers import PeerOptions, find_data, measure_peers
 from assistant.evaluate.bench.plot import write_plot
+from assistant.evaluate.bench.servers import ensure_environment, environment_dir
 from assistant.evaluate.bench.worker import own_config
 from assistant.evaluate.words import Normaliser, load_normaliser
 from assistant.logs import setup_logging
@@ -33,7 +35,6 @@ def main(arguments: list[str] | None = None) -> None:
     """Entry point of scripts/bench. Exit status 1 when one of the benches could not be run."""
     options = _parser().parse_args(arguments)
     setup_logging("error", "text")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started is stopped
     errors = Console(stderr=True)
     results: dict[str, Any] = {}
     failed = False
@@ -90,12 +91,15 @@ def _peers(options: argparse.Namespace) -> dict[str, Any]:
     def say(text: str) -> None:
         errors.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    choice = PeerOptions(options.rows, options.turns, options.seed, wyoming=not options.no_wyoming)
+    data = find_data()
+    servers, skipped = _servers(say, wanted=not options.no_wyoming)
+    choice = PeerOptions(options.rows, options.turns, options.seed, servers)
     with tempfile.TemporaryDirectory() as folder:
-        measured = asyncio.run(measure_peers(own_config(Path(folder)), choice, Path(folder), say))
+        measured = asyncio.run(measure_peers(own_config(Path(folder)), data, choice, Path(folder), say))
+    measured = replace(measured, skipped=skipped)
     console.print(peer_table(measured, normalise), target_table(measured, normalise))
     for name, reason in measured.skipped.items():
-        console.print(f"{TITLES[name]} was left out: {reason}", markup=False, soft_wrap=True)
+        console.print(f"{TITLES[name]} was left out: {reason}.", markup=False, soft_wrap=True)
     for each in figures.differing(measured, same_sound=True):
         console.print(each.audio, each.full, each.whisper, sep="\n  ", markup=False, soft_wrap=True)
     if others := figures.differing(measured, same_sound=False):
@@ -114,12 +118,24 @@ def _peers(options: argparse.Namespace) -> dict[str, Any]:
     return figures.to_json(measured, normalise)
 
 
+def _servers(say: Callable[[str], None], *, wanted: bool) -> tuple[Path | None, dict[str, str]]:
+    """The Python that has the Wyoming servers, or why there is none."""
+    if not wanted:
+        return None, {figures.WYOMING: "as asked"}
+    try:
+        return ensure_environment(environment_dir(), say), {}
+    except EvaluateError as exc:
+        return None, {figures.WYOMING: exc.message}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure this machine, and compare.")
     parser.add_argument("what", nargs="*", choices=[*NAMES, []], help="default: all of them")
     parser.add_argument("--seconds", type=float, default=60.0, help="idle: how long")
     parser.add_argument("--rows", type=_count, default=PeerOptions().rows, help="peers: recordings for speech to text")
-    parser.add_argument("--turns", type=_count, default=PeerOptions().turns, help="peers: commands from end to end")
+    parser.add_argument(
+        "--turns", type=_count, default=PeerOptions().turns, help="peers: commands from end to end, up to 12"
+    )
     parser.add_argument("--seed", type=int, default=0, help="peers: chooses recordings and rooms")
     parser.add_argument("--no-wyoming", action="store_true", help="peers: without the Wyoming servers")
     parser.add_argument(

@@ -49,7 +49,7 @@ from assistant.evaluate.bench.figures import (
     Recording,
     Turn,
 )
-from assistant.evaluate.bench.servers import PINNED, SHARED, ensure_environment, environment_dir
+from assistant.evaluate.bench.servers import PINNED, SHARED
 from assistant.evaluate.bench.worker import stt_threads
 from assistant.evaluate.common import EvalOptions, Row, audio_field, read_manifest, text_field
 from assistant.evaluate.endpoint import EndpointRow, parse_spoken
@@ -76,6 +76,8 @@ COMMANDS = (
     "What time is it in Tokyo?",
     "Start a tea timer for three minutes.",
 )
+WARM_UP = "Good morning."
+"""Said first and not counted: nothing is loaded in a turn that counts, and no reply comes from the cache."""
 _AS_PEERS = ('stt.engine="full"', "endpoint.semantic=false", f"endpoint.silence_s={PEER_SILENCE_S}")
 _REST_S = 0.3
 """Longer than the threads of a pool spin before they sleep."""
@@ -88,8 +90,8 @@ class PeerOptions:
     turns: int = len(COMMANDS)
     """Commands played from end to end."""
     seed: int = 0
-    wyoming: bool = True
-    """Whether its servers take part; where they can't be installed they don't."""
+    servers: Path | None = None
+    """The Python that has the Wyoming servers; None leaves them out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,24 +123,31 @@ class _Field:
         return peaks | ({WYOMING: sum(server.peak_mb() for server in servers)} if servers else {})
 
 
-async def measure_peers(config: Config, options: PeerOptions, folder: Path, say: Callable[[str], None]) -> Measured:
-    """Measure; `folder` takes the spoken commands, `say` is told what takes long.
-
-    Raises:
-        EvaluateError: `data-missing`; `bench-missing` without the extra `bench`; `contender-failed`.
-        ModelError: a model is missing.
-    """
+def find_data() -> Path:
+    """The development data. Raises EvaluateError `data-missing`."""
     data = data_dir()
     if data is None:
         raise EvaluateError("data-missing", "there are no recordings to compare on", hint="Set EDGEWISE_DATA.")
+    return data
+
+
+async def measure_peers(
+    config: Config, data: Path, options: PeerOptions, folder: Path, say: Callable[[str], None]
+) -> Measured:
+    """Measure; `folder` takes the spoken commands, `say` is told what takes long.
+
+    Raises:
+        EvaluateError: the data can't be used; `bench-missing` without the extra `bench`; `contender-failed`.
+        ModelError: a model is missing.
+    """
     rows = read_recordings(config, data, options)
     commands = speak_commands(config, data, options, folder)
     async with contextlib.AsyncExitStack() as stack:
-        contenders, skipped = await _open(stack, config, options, folder, say)
+        contenders = await _open(stack, config, options, folder, say)
         recordings = await _hear(contenders, rows, say)
         taken = await _take_turns(contenders, commands, say)
         machine = _machine(config, options)
-        return Measured(recordings, taken, contenders.peak_mb(), skipped, machine)
+        return Measured(recordings, taken, contenders.peak_mb(), {}, machine)
 
 
 def read_recordings(config: Config, data: Path, options: PeerOptions) -> list[SttRow]:
@@ -159,13 +168,17 @@ def read_recordings(config: Config, data: Path, options: PeerOptions) -> list[St
 
 
 def speak_commands(config: Config, data: Path, options: PeerOptions, folder: Path) -> list[EndpointRow]:
-    """The commands in the configured voice, in rooms, their end of speech known. Raises EvaluateError, ModelError."""
+    """WARM_UP and the commands in the configured voice, in rooms, their end of speech known.
+
+    Raises:
+        EvaluateError, ModelError: data or voice can't be used.
+    """
     models = Models(config.paths.models_dir, config.paths.user_manifest)
     spec = models.get(config.settings.tts.voice)
     speaker = PiperSpeaker(models.path(spec.id) / spec.main, options.seed)
     manifest = folder / "turns.jsonl"
     choice = EvalOptions(manifest, config, seed=options.seed, progress=False)
-    texts = [Row(line, {"text": text}, text) for line, text in enumerate(COMMANDS[: options.turns], 1)]
+    texts = [Row(line, {"text": text}, text) for line, text in enumerate((WARM_UP, *COMMANDS[: options.turns]), 1)]
     write_rows(manifest, speak_rows(texts, folder, {"piper": speaker}, read_scene(data), choice))
     normalise = load_normaliser()
     return [row.value for row in read_manifest(choice, lambda row, at: parse_spoken(row, at, normalise)).rows]
@@ -173,19 +186,11 @@ def speak_commands(config: Config, data: Path, options: PeerOptions, folder: Pat
 
 async def _open(
     stack: contextlib.AsyncExitStack, config: Config, options: PeerOptions, folder: Path, say: Callable[[str], None]
-) -> tuple[_Field, dict[str, str]]:
-    skipped: dict[str, str] = {}
+) -> _Field:
     servers: tuple[WyomingServer | None, WyomingServer | None] = (None, None)
-    if not options.wyoming:
-        skipped[WYOMING] = "left out on request"
-    else:
-        try:
-            python = await asyncio.to_thread(ensure_environment, environment_dir(), say)
-        except EvaluateError as exc:
-            skipped[WYOMING] = exc.message
-        else:
-            say("Loading the Wyoming servers.")
-            servers = await stack.enter_async_context(_open_wyoming(python, config, folder))
+    if options.servers:
+        say("Loading the Wyoming servers.")
+        servers = await stack.enter_async_context(_open_wyoming(options.servers, config, folder))
     say("Loading Edgewise, twice, and faster-whisper.")
     workers = {
         OURS: await stack.enter_async_context(open_worker(OURS, "assistant")),
@@ -193,7 +198,7 @@ async def _open(
         WHISPER: await stack.enter_async_context(open_worker(WHISPER, "whisper")),
     }
     voice = await stack.enter_async_context(open_worker("voice", "voice"))
-    return _Field(workers, voice, *servers, config.settings.stt.language), skipped
+    return _Field(workers, voice, *servers, config.settings.stt.language)
 
 
 @contextlib.asynccontextmanager
@@ -224,8 +229,6 @@ async def _open_wyoming(
 
 async def _hear(contenders: _Field, rows: Sequence[SttRow], say: Callable[[str], None]) -> list[Recording]:
     """Every recording by every contender, each of them first in its turn."""
-    if not rows:
-        return []
     names = contenders.transcribers
     say(f"Speech to text: {len(rows)} recordings, {len(names)} contenders.")
     for name in names:
@@ -242,13 +245,10 @@ async def _hear(contenders: _Field, rows: Sequence[SttRow], say: Callable[[str],
 
 
 async def _take_turns(contenders: _Field, commands: Sequence[EndpointRow], say: Callable[[str], None]) -> list[Command]:
-    if not commands:
-        return []
-    say(f"Turns: {len(commands)} commands in real time.")
-    await contenders.voice.ask("speak", text="Ready.")
-    if contenders.piper_server:
-        await contenders.piper_server.speak("Ready.")
-    return [await _take_turn(contenders, command) for command in _tracked(commands, "turns")]
+    first, *rest = commands
+    say(f"Turns: {len(rest)} commands in real time.")
+    await _take_turn(contenders, first)
+    return [await _take_turn(contenders, command) for command in _tracked(rest, "turns")]
 
 
 async def _take_turn(contenders: _Field, command: EndpointRow) -> Command:
