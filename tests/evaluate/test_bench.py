@@ -7,8 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,11 @@ from assistant.evaluate.bench.figures import (
     Measured,
     Recording,
     Turn,
+    by_group,
     cells,
     differing,
     figures,
+    group_cells,
     ratios,
     targets,
     to_json,
@@ -60,7 +62,11 @@ def recording(
     """Edgewise takes `ms`, the others 700, 800 and 650 ms. `same_sound` is as `others` unless it is given."""
     heard = {OURS: Heard(ours, ms), FULL: Heard(full, 700.0), WYOMING: Heard(others, 800.0)}
     return Recording(
-        "a.flac", SAID, heard | {WHISPER: Heard(others, 650.0, others if same_sound is None else same_sound)}
+        "dawn",
+        "a.flac",
+        2.0,
+        SAID,
+        heard | {WHISPER: Heard(others, 650.0, others if same_sound is None else same_sound)},
     )
 
 
@@ -77,8 +83,7 @@ def run(*recordings: Recording, commands: tuple[Command, ...] = (), without: tup
     peak_mb = {OURS: 500.0, FULL: 510.0, WYOMING: 600.0, WHISPER: 370.0}
     kept = {name: value for name, value in peak_mb.items() if name not in without}
     rows = [
-        Recording(row.audio, row.text, {name: heard for name, heard in row.heard.items() if name in kept})
-        for row in recordings
+        replace(row, heard={name: heard for name, heard in row.heard.items() if name in kept}) for row in recordings
     ]
     return Measured(rows, commands, kept, dict.fromkeys(without, "no network"))
 
@@ -235,15 +240,33 @@ def sets(tmp_path: Path) -> Path:
 
 def test_rows_are_of_all_sets_none_twice_and_the_same_for_the_same_seed(sets: Path, config: Config) -> None:
     rows = read_recordings(config, sets, PeerOptions(rows=12, seed=3))
-    assert Counter(row.text.split()[0] for row in rows) == {"commands": 4, "dawn": 4, "ljspeech": 4}
-    assert len({row.audio for row in rows}) == 12
+    assert {name: len(chosen) for name, chosen in rows.items()} == {"commands": 4, "dawn": 4, "ljspeech": 4}
+    assert {row.text.split()[0] for row in rows["dawn"]} == {"dawn"}
+    assert len({row.audio for chosen in rows.values() for row in chosen}) == 12
     assert rows == read_recordings(config, sets, PeerOptions(rows=12, seed=3))
     assert rows != read_recordings(config, sets, PeerOptions(rows=12, seed=4))
 
 
 @pytest.mark.parametrize(("asked", "got"), [(1, 1), (2, 2), (30, 30), (99, 40)])
 def test_a_set_that_runs_out_is_made_up_for(sets: Path, config: Config, asked: int, got: int) -> None:
-    assert len(read_recordings(config, sets, PeerOptions(rows=asked))) == got
+    assert sum(map(len, read_recordings(config, sets, PeerOptions(rows=asked)).values())) == got
+
+
+def test_speech_to_text_set_by_set() -> None:
+    long = replace(recording(400.0), group="ljspeech", audio_s=6.0)
+    measured = run(recording(100.0), recording(100.0), long, without=(FULL,))
+    assert by_group(measured)["ljspeech"] == {
+        "recordings": 1,
+        "audio_s_p50": 6.0,
+        f"{OURS}_ms_p50": 400.0,
+        f"{WYOMING}_ms_p50": 800.0,
+        f"{WHISPER}_ms_p50": 650.0,
+    }
+    assert group_cells(measured) == [
+        ("dawn: 2 of 2.0 s", "100 ms", "800 ms  8.0x", "650 ms  6.5x"),
+        ("ljspeech: 1 of 6.0 s", "400 ms", "800 ms  2.0x", "650 ms  1.6x"),
+    ]
+    assert "ljspeech: 1 of 6.0 s" in printed(measured)
 
 
 def test_as_many_threads_as_the_speech_recognition_has() -> None:

@@ -51,10 +51,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def peer_table(measured: Measured, normalise: Normaliser) -> Table:
-    """A line for each stage; behind each figure how many times Edgewise's it is."""
+    """A line for each stage, then speech to text set by set; behind each figure how many times Edgewise's it is."""
     of = {name: figures.figures(measured, name, normalise) for name in measured.contenders}
     table = Table("", *(TITLES[name] for name in of), title="bench peers", box=box.SIMPLE_HEAD)
     for line in figures.cells(of):
+        table.add_row(*line)
+    table.add_section()
+    for line in figures.group_cells(measured):
         table.add_row(*line)
     return table
 

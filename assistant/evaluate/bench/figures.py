@@ -45,7 +45,10 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
+    group: str
+    """The set that it is from."""
     audio: str
+    audio_s: float
     text: str
     """What was said, normalised."""
     heard: Mapping[str, Heard]
@@ -139,6 +142,25 @@ def ratios(of: Mapping[str, Figures]) -> Mapping[str, Figures]:
     }
 
 
+def by_group(measured: Measured) -> Mapping[str, Figures]:
+    """Speech to text set by set, since what a contender takes depends on how long people speak.
+
+    For each set `recordings`, `audio_s_p50`, and every contender's `NAME_ms_p50`.
+    """
+    found: dict[str, Figures] = {}
+    for group in dict.fromkeys(row.group for row in measured.recordings):
+        rows = [row for row in measured.recordings if row.group == group]
+        found[group] = {
+            "recordings": len(rows),
+            "audio_s_p50": percentile([row.audio_s for row in rows], 50),
+            **{
+                f"{name}_ms_p50": percentile([row.heard[name].ms for row in rows if name in row.heard], 50)
+                for name in measured.contenders
+            },
+        }
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Differing:
     """A recording of which `full` and faster-whisper give different text, to the letter."""
@@ -197,6 +219,7 @@ def to_json(measured: Measured, normalise: Normaliser) -> dict[str, Any]:
         "commands": len(measured.commands),
         "contenders": of,
         "ratios": ratios(of),
+        "speech_to_text_by_set": by_group(measured),
         "targets": [asdict(target) for target in targets(measured, normalise)],
         "skipped": dict(measured.skipped),
         "differing": [asdict(each) for each in differing(measured, same_sound=True)],
@@ -245,5 +268,19 @@ def cells(of: Mapping[str, Figures]) -> list[tuple[str, ...]]:
         for name, theirs in of.items():
             value, ratio = theirs[key], times.get(name, {}).get(key)
             line.append("-" if value is None else write(value) + (f"  {ratio:.1f}x" if ratio else ""))
+        lines.append(tuple(line))
+    return lines
+
+
+def group_cells(measured: Measured) -> list[tuple[str, ...]]:
+    """Speech to text, a line for each set: its name with how long its recordings are, then as `cells`."""
+    lines = []
+    for group, found in by_group(measured).items():
+        ours = found[f"{OURS}_ms_p50"]
+        line = [f"{group}: {found['recordings']} of {found['audio_s_p50']:.1f} s"]
+        for name in measured.contenders:
+            ms = found[f"{name}_ms_p50"]
+            times = f"  {ms / ours:.1f}x" if ms and ours and name != OURS else ""
+            line.append("-" if ms is None else f"{ms:.0f} ms{times}")
         lines.append(tuple(line))
     return lines

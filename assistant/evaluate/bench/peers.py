@@ -150,21 +150,23 @@ async def measure_peers(
         return Measured(recordings, taken, contenders.peak_mb(), {}, machine)
 
 
-def read_recordings(config: Config, data: Path, options: PeerOptions) -> list[SttRow]:
-    """`options.rows` recordings, no two alike, of all sets about as many. Raises EvaluateError."""
+def read_recordings(config: Config, data: Path, options: PeerOptions) -> dict[str, list[SttRow]]:
+    """By set: `options.rows` recordings, no two alike, of all sets about as many. Raises EvaluateError."""
     normalise = load_normaliser()
 
     def parse(row: Mapping[str, Any], folder: Path) -> SttRow:
         return SttRow(audio_field(row, folder), normalise(text_field(row, "text")))
 
-    chosen: dict[Path, SttRow] = {}
+    chosen: dict[str, list[SttRow]] = {}
+    taken: set[Path] = set()
     for number, name in enumerate(SETS):
         rows = read_manifest(EvalOptions(data / "speech" / f"{name}.jsonl", config), parse).rows
-        fresh = [row.value for row in rows if row.value.audio not in chosen]
-        share = (options.rows - len(chosen)) // (len(SETS) - number)
+        fresh = [row.value for row in rows if row.value.audio not in taken]
+        share = (options.rows - len(taken)) // (len(SETS) - number)
         pick = random.Random(f"{options.seed}-{name}")  # noqa: S311
-        chosen |= {row.audio: row for row in pick.sample(fresh, min(share, len(fresh)))}
-    return list(chosen.values())
+        chosen[name] = pick.sample(fresh, min(share, len(fresh)))
+        taken |= {row.audio for row in chosen[name]}
+    return chosen
 
 
 def speak_commands(config: Config, data: Path, options: PeerOptions, folder: Path) -> list[EndpointRow]:
@@ -227,20 +229,24 @@ async def _open_wyoming(
         yield whisper_server, piper_server
 
 
-async def _hear(contenders: _Field, rows: Sequence[SttRow], say: Callable[[str], None]) -> list[Recording]:
+async def _hear(
+    contenders: _Field, sets: Mapping[str, Sequence[SttRow]], say: Callable[[str], None]
+) -> list[Recording]:
     """Every recording by every contender, each of them first in its turn."""
+    rows = [(group, row) for group, rows in sets.items() for row in rows]
     names = contenders.transcribers
     say(f"Speech to text: {len(rows)} recordings, {len(names)} contenders.")
     for name in names:
-        await contenders.transcribe(name, rows[0].audio)  # warm
+        await contenders.transcribe(name, rows[0][1].audio)  # warm
     found = []
-    for number, row in enumerate(_tracked(rows, "speech to text")):
+    for number, (group, row) in enumerate(_tracked(rows, "speech to text")):
         heard: dict[str, Heard] = {}
         first = number % len(names)
         for name in names[first:] + names[:first]:
             await asyncio.sleep(_REST_S)
             heard[name] = await contenders.transcribe(name, row.audio)
-        found.append(Recording(row.audio.name, row.text, {name: heard[name] for name in names}))
+        audio_s = read_audio(row.audio).duration_s
+        found.append(Recording(group, row.audio.name, audio_s, row.text, {name: heard[name] for name in names}))
     return found
 
 
