@@ -14,7 +14,7 @@ import numpy as np
 
 from assistant.audio.format import RATE_HZ, Chunk, Samples
 from assistant.dialog.end_of_turn import Guess
-from assistant.dialog.ports import EndOfTurn, VoiceActivity
+from assistant.dialog.ports import EndOfTurn, EndOfTurnState, VoiceActivity
 from assistant.dialog.speculate import Speculation
 from assistant.events import Event, SpeechEnded, SpeechStarted, TurnAmended
 
@@ -70,6 +70,7 @@ class Listening:
         self._speculation = speculation
         self._parts = [chunk.samples for chunk in preroll]
         self._voiced = False
+        self._state: EndOfTurnState | None = None
         self._samples = 0
         self._ended_at = 0
         self.ended_once = False
@@ -78,6 +79,8 @@ class Listening:
         loop = asyncio.get_running_loop()
         self.heard: asyncio.Future[Heard] = loop.create_future()
         self.resumed: asyncio.Future[bool] = loop.create_future()
+        if speculation:
+            speculation.on_whole = self._speculate
         vad.reset()
         endpoint.reset()
         for part in self._parts:  # the detector hears what it will be judged on from the start
@@ -113,14 +116,20 @@ class Listening:
             self._publish(TurnAmended(turn_id=self._turn_id, at_s=self._samples / RATE_HZ))
 
     def _judge(self, samples: Samples) -> None:
-        state = self._endpoint.process(len(samples), self._vad.process(Chunk(samples, RATE_HZ)))
+        state = self._state = self._endpoint.process(len(samples), self._vad.process(Chunk(samples, RATE_HZ)))
         if state.speech_started and not self._voiced:
             self._voiced = True
             self._publish(SpeechStarted(turn_id=self._turn_id, at_s=state.speech_start_s))
-        ended = state.ended
-        if self._speculation and not ended:
-            ended = self._speculation.judge(state, self._samples / RATE_HZ, self._audio)
-        if ended:
+        if state.ended:
+            self.finish(state.ended)
+        else:
+            self._speculate()
+
+    def _speculate(self) -> None:
+        """End the turn if what was said allows it. Also called as soon as that is known, between two chunks."""
+        if self._speculation is None or self._state is None or self.heard.done():
+            return
+        if ended := self._speculation.judge(self._state, self._samples / RATE_HZ, self._audio):
             self.finish(ended)
 
     def finish(self, reason: str) -> None:

@@ -3,6 +3,9 @@
 While the user speaks, what was said so far is transcribed now and then (every `partial_every_s`, more rarely on a
 machine that takes longer). After `speculate_s` of silence a guess is made of the whole; it counts for as long as no
 more voice comes, and tells how much silence ends the turn. Guessing has no side effect: it transcribes and understands.
+
+That silence can be as short as 0.04 s: the voice detector bridges what is shorter than a pause, so that waiting for
+0.16 s saves few guesses (1.9 instead of 2.8 pauses in a read sentence, 0.05 instead of 0.08 in a request).
 """
 
 from __future__ import annotations
@@ -40,6 +43,8 @@ class Speculation:
         """Whether the task guesses at the whole, from within the present silence."""
         self._partial_every_s = partial_every_s
         self._next_partial_s = partial_every_s
+        self.on_whole: Callable[[], None] = lambda: None
+        """Called when the guess at the whole is there: the turn may end now."""
 
     def judge(self, state: EndOfTurnState, at_s: float, audio: Callable[[], Chunk]) -> str:
         """Look at the newest audio, `at_s` into the utterance; the rule by which the turn ends now, or empty."""
@@ -48,13 +53,14 @@ class Speculation:
         if state.silence_s < self._speculate_s:
             if self._in_silence and state.silence_s == 0.0:
                 self._drop()  # speech resumed: the guess is void
-            if not self._in_silence:
+            if not self._in_silence and state.silence_s == 0.0:
                 self._begin_partial(at_s, audio)
             return ""
         if not self._in_silence:
             self._drop()
             self._in_silence = True
             self._task = asyncio.create_task(self._guess_whole(audio()))
+            self._task.add_done_callback(self._is_there)
         assert self._task is not None
         if not self._task.done():
             return ""
@@ -86,6 +92,10 @@ class Speculation:
 
     async def _guess_whole(self, audio: Chunk) -> Guess | None:
         return await self._guesser(audio, whole=True)
+
+    def _is_there(self, task: asyncio.Task[Guess | None]) -> None:
+        if task is self._task and not task.cancelled():
+            self.on_whole()
 
     def _drop(self) -> None:
         if self._task:

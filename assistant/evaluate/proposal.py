@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 COMMAND_MS = 500.0
-"""A transcript that takes no longer hides within the silence that usually ends a turn: it is begun after 0.16 s of
-silence, and the turn ends after 0.7 s."""
+"""A transcript that takes no longer hides within the silence that usually ends a turn, 0.7 s: it is begun as soon as
+there is silence."""
 SLOW_MS = 1000.0
 """From here on every answer is noticeably late."""
 GAIN = 0.10
