@@ -132,7 +132,7 @@ async def test_a_reply_made_ahead_that_does_not_fit_is_not_said(config: Config) 
 
     script = Script()
     script.says(8.0, "are there any timers", length_s=2.0)
-    script.does(8.0 + 0.4 + 2.0 + 0.22, add)
+    script.does(8.0 + 0.4 + 2.0 + 0.12, add)
     played = await script.play(config, until_s=25)
     assert "tea" in played.replies[0]
     assert "no timers" in " ".join(played.spoken).lower(), "it was made ahead"

@@ -186,6 +186,8 @@ class TurnRunner:
     async def _guess(self, turn_id: str, audio: Chunk, hint: asyncio.Task[float | None] | None) -> Guess | None:
         try:
             transcription = await self._transcriber.draft(audio)
+            if transcription is None and hint:  # doubtful: decoded again while the silence lasts, not behind it
+                transcription = await self._transcriber.transcribe(audio)
             if transcription is None or not transcription.text:
                 return None
             self._publish(PartialTranscript(turn_id=turn_id, text=transcription.text, audio_s=transcription.audio_s))
