@@ -607,7 +607,7 @@ class FakeEar(FakeTranscriber):
 
 
 class FakeSynthesizer:
-    """dialog.ports.Synthesizer: a tone for each sentence, 60 ms for each of its characters."""
+    """dialog.ports.Synthesizer: a tone for each sentence, in two parts, 60 ms for each of its characters."""
 
     def __init__(self, rate_hz: int = 22_050) -> None:
         self.rate_hz = rate_hz
@@ -630,6 +630,7 @@ class FakeSynthesizer:
         if self._waiting > self.max_waiting:
             raise BusyError("speech synthesis")
         self._waiting += 1
+        spoken = False
         try:
             for sentence in split_sentences(text):
                 await asyncio.sleep(self.takes_s)
@@ -638,8 +639,14 @@ class FakeSynthesizer:
                     raise self.error
                 if not any(char.isalnum() for char in sentence):
                     continue
+                if spoken:
+                    yield Chunk(np.zeros(round(0.15 * self.rate_hz), np.int16), self.rate_hz)
+                spoken = True
                 self.sentences.append(sentence)
-                yield self._tone(len(sentence))
+                tone = self._tone(len(sentence))
+                half = len(tone.samples) // 2
+                yield Chunk(tone.samples[:half], self.rate_hz)
+                yield Chunk(tone.samples[half:], self.rate_hz)
         finally:
             self._waiting -= 1
 

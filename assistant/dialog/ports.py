@@ -96,7 +96,8 @@ class Transcriber(Protocol):
 
 class Synthesizer(Protocol):
     def synthesize(self, text: str) -> AsyncIterator[Chunk]:
-        """Speak text, sentence by sentence: the first chunk comes before the last sentence is synthesised.
+        """Speak text, part by part: the first chunk comes long before the last sentence is synthesised. Between two
+        sentences comes a chunk of silence.
 
         Raises SpeechError, BusyError.
         """

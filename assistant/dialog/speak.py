@@ -61,7 +61,7 @@ class Speaker:
         self._player = player
         self._publish = publish
         self._floor = asyncio.Lock()
-        self._prepared: tuple[str, asyncio.Task[list[Chunk]]] | None = None
+        self._prepared: _Prepared | None = None
 
     @property
     def audible(self) -> bool:
@@ -105,14 +105,12 @@ class Speaker:
         """Have the first sentence of what will probably be said synthesised; what was prepared before is dropped."""
         self.drop_prepared()
         if sentences := split_sentences(text):
-            task = asyncio.create_task(_collect(self._synthesizer.synthesize(sentences[0])))
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # perhaps nobody will ask
-            self._prepared = sentences[0], task
+            self._prepared = _Prepared(sentences[0], self._synthesizer.synthesize(sentences[0]))
 
     def drop_prepared(self) -> None:
         """What was prepared won't be said."""
         if self._prepared:
-            self._prepared[1].cancel()
+            self._prepared.drop()
         self._prepared = None
 
     async def announce(self, text: str) -> None:
@@ -143,14 +141,12 @@ class Speaker:
 
     async def _sound_of(self, sentence: str) -> AsyncIterator[Chunk]:
         """A sentence's sound, prepared or not."""
-        prepared = None
-        if self._prepared and self._prepared[0] == sentence:
-            (_, prepared), self._prepared = self._prepared, None
-        if prepared:
-            for chunk in await prepared:
-                yield chunk
-            return
-        async with closing(self._synthesizer.synthesize(sentence)) as chunks:
+        if self._prepared and self._prepared.sentence == sentence:
+            prepared, self._prepared = self._prepared, None
+            sound = prepared.chunks()
+        else:
+            sound = self._synthesizer.synthesize(sentence)
+        async with closing(sound) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -189,8 +185,34 @@ class Speaker:
                     yield _heard(chunk, on_audio)
 
 
-async def _collect(chunks: AsyncIterator[Chunk]) -> list[Chunk]:
-    return [chunk async for chunk in chunks]
+class _Prepared:
+    """A sentence that is being synthesised before anybody asks for it."""
+
+    def __init__(self, sentence: str, chunks: AsyncIterator[Chunk]) -> None:
+        self.sentence = sentence
+        self._made: asyncio.Queue[Chunk | None] = asyncio.Queue()  # a sentence is short
+        self._making = asyncio.create_task(self._make(chunks))
+        self._making.add_done_callback(lambda done: done.cancelled() or done.exception())  # perhaps nobody asks
+
+    def drop(self) -> None:
+        self._making.cancel()
+
+    async def chunks(self) -> AsyncIterator[Chunk]:
+        """Its sound, as it is made. Raises what its synthesis raised."""
+        try:
+            while (chunk := await self._made.get()) is not None:
+                yield chunk
+            await self._making
+        finally:
+            self.drop()
+
+    async def _make(self, chunks: AsyncIterator[Chunk]) -> None:
+        try:
+            async with closing(chunks):
+                async for chunk in chunks:
+                    self._made.put_nowait(chunk)
+        finally:
+            self._made.put_nowait(None)
 
 
 def _pause(rate_hz: int) -> Chunk:

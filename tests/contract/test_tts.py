@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import numpy as np
 import pytest
 
-from assistant.audio.format import Chunk, rms_dbfs
+from assistant.audio.format import Chunk
 from assistant.dialog.ports import Synthesizer
 from assistant.errors import BusyError
 from tests.fakes import FakeSynthesizer
@@ -29,8 +29,22 @@ async def synthesizer(kind: str) -> AsyncIterator[Synthesizer]:
 
 
 async def sounding(engine: Synthesizer, text: str) -> list[Chunk]:
-    """The chunks that are more than silence."""
-    return [chunk async for chunk in engine.synthesize(text) if rms_dbfs(chunk.samples) > -60]
+    """The sentences: what is between chunks of silence."""
+    sentences: list[list[Chunk]] = [[]]
+    async for chunk in engine.synthesize(text):
+        if not chunk.samples.any():
+            sentences.append([])
+        else:
+            sentences[-1].append(chunk)
+    return [Chunk(np.concatenate([part.samples for part in parts]), parts[0].rate_hz) for parts in sentences]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_sentence_begins_to_sound_before_it_is_whole(kind: str) -> None:
+    async with synthesizer(kind) as engine:
+        chunks = [chunk async for chunk in engine.synthesize("This is one sentence of some length.")]
+        assert len(chunks) >= 2
+        assert chunks[0].duration_s <= sum(chunk.duration_s for chunk in chunks) / 2
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -52,18 +52,20 @@ async def piper(model_dir: Path = VOICE, **options: Any) -> AsyncIterator[PiperS
     synthesizer = PiperSynthesizer(model_dir, **options)
     shared = model_dir == VOICE and not options.keys() & {"speed", "cache_dir", "cache_mb"}
     if shared:
-        synthesizer._voice, synthesizer._synthesis = _loaded.get("piper", (None, None))
+        synthesizer._voice = _loaded.get("piper")
     try:
         yield synthesizer
     finally:
         await synthesizer.close()
         if shared:
-            _loaded["piper"] = synthesizer._voice, synthesizer._synthesis
+            _loaded["piper"] = synthesizer._voice
 
 
 async def say(synthesizer: Any, text: str) -> Chunk:
     """All of a text as one piece of sound, a real voice's without its randomness: a test hears the same each time."""
-    synthesis = getattr(synthesizer, "_synthesis", None)
+    if isinstance(synthesizer, PiperSynthesizer) and synthesizer._voice is None:
+        await synthesizer.start()
+    synthesis = getattr(getattr(synthesizer, "_voice", None), "_synthesis", None)
     if synthesis:
         synthesis.noise_scale = synthesis.noise_w_scale = 0.0
     parts = [chunk.samples async for chunk in synthesizer.synthesize(text)]

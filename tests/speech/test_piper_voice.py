@@ -1,0 +1,64 @@
+"""The voice in pieces sounds as the voice at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from assistant.speech.piper_voice import FIRST_FRAMES, LEVEL, Voice, split_voice
+from tests.conftest import REAL_MODELS_DIR
+from tests.speech.engines import VOICE
+
+pytestmark = pytest.mark.models
+
+TEXTS = [
+    "Yes.",
+    "It's six minutes past three.",
+    "The pasta timer has nine minutes and fifty three seconds left, and the one for the tea is paused.",
+]
+
+
+@pytest.fixture(scope="module")
+def voice() -> Voice:
+    [file] = VOICE.glob("*.onnx")
+    return Voice(file, json.loads(Path(f"{file}.json").read_text("utf-8")), speed=1.0)
+
+
+def frames_of(voice: Voice, text: str) -> Any:
+    [phonemes] = voice._piper.phonemize(text)
+    return voice._frames(phonemes)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_pieces_join_to_what_decoding_at_once_gives(voice: Voice, text: str) -> None:
+    frames = frames_of(voice, text)
+    pieces, whole = list(voice._sound(frames)), voice._decode(frames)
+    joined = np.concatenate(pieces)
+    assert joined.shape == whole.shape
+    assert np.abs(joined - whole).max() < 1e-4
+    assert len(pieces) >= 2
+    assert len(pieces[0]) == FIRST_FRAMES * len(whole) // frames.shape[2]
+
+
+@pytest.mark.parametrize("text", TEXTS[1:])
+def test_sentences_are_about_equally_loud_and_not_clipped(voice: Voice, text: str) -> None:
+    sound = np.concatenate(list(voice.parts(text))) / 32768.0
+    sounding = sound[np.abs(sound) > 0.02 * np.abs(sound).max()]
+    assert float(np.sqrt(np.mean(sounding**2))) == pytest.approx(LEVEL, rel=0.4)
+    assert np.mean(np.abs(sound) >= 0.999) < 1e-3
+
+
+def test_a_voice_that_would_sound_different_in_pieces_is_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assistant.speech.piper_voice.HALO_FRAMES", 1)
+    [file] = VOICE.glob("*.onnx")
+    careful = Voice(file, json.loads(Path(f"{file}.json").read_text("utf-8")), speed=1.0)
+    assert len(list(careful.parts(TEXTS[1]))) == 1
+
+
+def test_what_is_not_made_of_two_halves_is_not_cut() -> None:
+    [file] = (REAL_MODELS_DIR / "smart-turn-v3.2").glob("*.onnx")
+    assert split_voice(file) is None
