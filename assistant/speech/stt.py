@@ -72,6 +72,8 @@ class WhisperTranscriber:
         self._waiting = 0
         self._engine: _Engine | None = None
         self._draft: _Draft | None = None
+        self._doubted: Samples | None = None
+        """The sound of the newest draft that was doubtful: its first pass need not be made again."""
 
     async def start(self) -> None:
         """Load the model and try it, so that the first utterance is as fast as the next. Idempotent.
@@ -121,7 +123,10 @@ class WhisperTranscriber:
                 return None
             async with self._turn:
                 return await self._transcribe(audio.samples, mine)
-        except (_DoubtfulError, Superseded):
+        except _DoubtfulError:
+            self._doubted = audio.samples
+            return None
+        except Superseded:
             return None
         finally:
             mine.wanted = False  # a caller that left leaves nothing running
@@ -137,7 +142,9 @@ class WhisperTranscriber:
         redone = False
         for window in windows:
             heard = blocks_of(probabilities, window)
-            decoded, again = await self._run(self._decode, samples[window.start : window.end], speech_s(heard), draft)
+            sound = samples[window.start : window.end]
+            doubted = samples is self._doubted and len(windows) == 1
+            decoded, again = await self._run(self._decode, sound, speech_s(heard), draft, doubted)
             audio_s += window.duration_s
             redone = redone or again
             if believable(decoded, speech_certainty(heard), speech_s(heard)):
@@ -164,8 +171,10 @@ class WhisperTranscriber:
             raise Superseded
         return whisper.listen(samples)
 
-    def _decode(self, samples: Samples, voice_s: float, draft: _Draft | None) -> tuple[Decoded, bool]:
+    def _decode(self, samples: Samples, voice_s: float, draft: _Draft | None, doubted: bool) -> tuple[Decoded, bool]:
         """What was said in a window, and whether a first pass was rejected; a draft has only that.
+
+        `doubted`: the first pass was made already, and was doubtful.
 
         Raises _DoubtfulError, Superseded: of a draft.
         """
@@ -173,7 +182,7 @@ class WhisperTranscriber:
         if fast is None:
             return whisper.decode(samples), False
         limits = fast.limits
-        for padding_s in (limits.padding_s, limits.redo_padding_s):
+        for padding_s in (limits.padding_s, limits.redo_padding_s)[doubted:]:
             try:
                 found = fast.decode(samples, padding_s, (lambda: draft.wanted) if draft else (lambda: True))
             except Superseded:

@@ -135,8 +135,10 @@ class PiperSynthesizer:
         for part in voice.parts(text):
             if gone.is_set():
                 return
-            parts.append(part if parts else _without_lead(part, self.rate_hz))
-            yield parts[-1]
+            sounding = part if parts else _without_lead(part, self.rate_hz)
+            if len(sounding):
+                parts.append(sounding)
+                yield sounding
         if self._cache and parts:
             self._cache.put(text, np.concatenate(parts))
 
@@ -175,9 +177,9 @@ def _read_voice(model_dir: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _without_lead(samples: Samples, rate_hz: int) -> Samples:
-    """Voices begin with up to 50 ms of near silence, which the listener would wait for."""
+    """Voices begin with up to half a second of near silence, which the listener would wait for; all may be silent."""
     loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > _LEAD_LEVEL)
-    return samples[max(0, int(loud[0]) - round(_LEAD_S * rate_hz)) :] if len(loud) else samples
+    return samples[max(0, int(loud[0]) - round(_LEAD_S * rate_hz)) :] if len(loud) else samples[:0]
 
 
 def _fingerprint(file: Path) -> str:

@@ -93,11 +93,25 @@ async def test_the_end_of_a_window_behind_it_keeps_it_from_looping(data: Path) -
 
 
 @pytest.mark.models
-async def test_what_no_pass_can_believe_is_decoded_whole() -> None:
+async def test_what_no_pass_can_believe_is_decoded_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     async with piper() as voice, whisper(fast=replace(FAST, min_log_probability=0.0)) as engine:
         sound = at_16k(await say(voice, "Turn on the light."))
         answer = await engine.transcribe(sound)
         assert await engine.draft(sound) is None
+        decoder = engine._engine[1] if engine._engine else None
+        assert decoder
+        passes: list[float] = []
+        decode = decoder.decode
+
+        def counted(samples: Samples, padding_s: float, going_on: Callable[[], bool]) -> Pass:
+            passes.append(padding_s)
+            return decode(samples, padding_s, going_on)
+
+        monkeypatch.setattr(decoder, "decode", counted)
+        assert await engine.transcribe(sound) == answer
+        assert passes == [FAST.redo_padding_s], "the draft was the first pass already"
+        assert await engine.transcribe(replace(sound, samples=sound.samples.copy())) == answer
+        assert passes == [FAST.redo_padding_s, FAST.padding_s, FAST.redo_padding_s]
     async with whisper(fast=None) as engine:
         assert replace(answer, redone=False) == await engine.transcribe(sound)
     assert answer.redone

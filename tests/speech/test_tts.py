@@ -130,9 +130,10 @@ async def test_speed_changes_the_length() -> None:
     assert lengths[1] / lengths[2] == pytest.approx(2.0, rel=0.25)
 
 
-async def test_the_first_sound_follows_at_once() -> None:
+@pytest.mark.parametrize("text", ["Yes.", "5 minutes, starting now."])
+async def test_the_first_sound_follows_at_once(text: str) -> None:
     async with piper() as synthesizer:
-        samples = (await say(synthesizer, "Yes.")).samples
+        samples = (await say(synthesizer, text)).samples
         assert np.abs(samples[: round(0.011 * synthesizer.rate_hz)].astype(np.int32)).max() > 150
 
 
