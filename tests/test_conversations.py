@@ -346,6 +346,18 @@ async def test_a_noise_right_behind_the_end_does_nothing_twice(config: Config) -
     assert [text for text in played.spoken if "10 minutes" in text] == ["10 minutes, starting now."] * 2
 
 
+async def test_who_goes_on_twice_means_the_whole(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "set a timer for ten minutes", length_s=2.0)
+    script.says(4.0, "Set a timer for ten minutes.", length_s=0.3, wake=False)
+    script.says(5.0, "set a timer for ten minutes never mind what time is it", length_s=0.5, wake=False)
+    script.says(6.1, "what time is it", length_s=0.5, wake=False)
+    played = await script.play(config, until_s=20)
+    assert len(played.of(TurnAmended)) >= 2
+    assert "3:0" in played.replies[-1]
+    assert not played.timers
+
+
 async def test_who_cancelled_too_much_gets_it_back(config: Config) -> None:
     script = Script()
     script.says(1.0, "set a pasta timer for ten minutes")

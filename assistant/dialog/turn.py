@@ -253,7 +253,7 @@ class TurnRunner:
             return
         turn.text = turn.text or before.text
         if _words(turn.text) == _words(before.text):
-            turn.answer.action = before.answer.action
+            turn.answer.action, turn.answer.undo = before.answer.action, before.answer.undo
         elif before.answer.undo:
             try:
                 await before.answer.undo()

@@ -74,7 +74,7 @@ def test_json_is_whole(measured: list[float]) -> None:
     assert found["skipped"][0]["why"] == "no time left"
     assert found["fetch"][0]["command"] == "assistant models fetch whisper-tiny.en"
     assert found["changes"] == {
-        "endpoint.partial_every_s": {"from": 1.0, "to": 0.0},
+        "endpoint.partial_every_s": {"from": 1.5, "to": 0.0},
         "stt.threads": {"from": 0, "to": 4},
     }
     assert tomllib.loads(found["toml"])["stt"]["threads"] == 4
