@@ -58,6 +58,7 @@ async def test_a_timer_set_by_voice_is_confirmed_by_voice_and_rings(config: Conf
         assert not house.assistant.timers()
 
 
+@pytest.mark.slow
 async def test_nothing_said_after_the_wake_word_ends_in_silence(config: Config) -> None:
     voice = UserVoice(config.paths.models_dir)
     async with open_house(config, clock=VirtualClock()) as house:
@@ -67,6 +68,7 @@ async def test_nothing_said_after_the_wake_word_ends_in_silence(config: Config) 
         assert (transcript, reply, end.outcome) == ("", "", Outcome.NOTHING_HEARD)
 
 
+@pytest.mark.slow
 async def test_a_missing_duration_is_asked_for_and_answered_without_wake_word(config: Config) -> None:
     voice = UserVoice(config.paths.models_dir)
     async with open_house(config, clock=VirtualClock()) as house:
@@ -101,7 +103,9 @@ async def test_a_wake_word_interrupts_a_long_reply(config: Config) -> None:
 async def test_a_question_crosses_to_the_cloud_and_back_through_an_outage(config: Config) -> None:
     async with FakeOpenAiServer("Mount ", "Everest ", "is the highest. ", "It is in Asia.") as llm:
         address = f"127.0.0.1:{_free_port()}"
-        config = load_config(config.paths, [f'cloud.address="{address}"', "cloud.probe_interval_s=1.0"])
+        config = load_config(
+            config.paths, [f'cloud.address="{address}"', "cloud.probe_interval_s=1.0", "wake.refractory_s=0.5"]
+        )
         voice = UserVoice(config.paths.models_dir)
         async with open_house(config) as house:
             question = voice.says("okay nabu, which mountain is the highest in the world?")
@@ -122,7 +126,7 @@ async def test_a_question_crosses_to_the_cloud_and_back_through_an_outage(config
 
             gateway = await _start_gateway(address, llm.base_url)
             await house.until(lambda event: isinstance(event, LinkChanged) and event.up, timeout_s=20)
-            reply, _ = await _ask(house, question)
+            reply, _ = await _ask(house, question, cut_short=True)
             assert "Everest" in reply
             gateway.kill()
             await gateway.wait()
@@ -136,7 +140,7 @@ async def _ask(house: House, question: Chunk, *, cut_short: bool = False) -> tup
     loop = asyncio.get_running_loop()
     house.events.clear()
     house.speaker.forget()
-    house.microphone.pause(2.2)
+    house.microphone.pause(0.6)
     house.microphone.say(question)
     await house.until(lambda event: isinstance(event, Routed))
     routed_s = loop.time()

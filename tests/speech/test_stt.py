@@ -132,7 +132,7 @@ async def test_noise_gives_no_text(fast: FastPass | None) -> None:
 
 
 @pytest.mark.models
-@ENGINES
+@pytest.mark.parametrize("fast", [FAST, pytest.param(None, marks=pytest.mark.slow)], ids=["fast", "full"])
 async def test_recorded_noise_gives_no_text(data: Path, fast: FastPass | None) -> None:
     files = sorted((data / "noise").glob("*/*.flac"))[::20]
     assert len(files) > 5
@@ -168,6 +168,7 @@ async def test_what_the_voice_says_is_understood(gain: float) -> None:
 
 
 @pytest.mark.models
+@pytest.mark.slow
 async def test_more_than_thirty_seconds_lose_no_words() -> None:
     words = ["apples", "bananas", "cherries", "lemons", "oranges", "peaches"]
     async with piper() as voice, whisper() as engine:

@@ -120,6 +120,7 @@ async def test_a_repeated_reply_comes_from_the_disk(tmp_path: Path) -> None:
     assert silent.asked == ["It's ten oh five."], "at another speed it is another sound"
 
 
+@pytest.mark.slow
 async def test_speed_changes_the_length() -> None:
     text = "Your timer for ten minutes is set."
     lengths = []
