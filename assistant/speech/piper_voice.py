@@ -3,7 +3,8 @@
 A VITS voice is two networks in one file: the text half makes all frames of a sentence, the decoder turns each frame
 into some 10 ms of sound and looks no further than HALO_FRAMES to either side. They are cut apart where the decoder
 begins; it then runs over a short piece first, and over longer and longer ones. Joined, they are what decoding at once
-gives, which `Voice` checks when it is loaded. Measured on two x86 cores: first sound after 41 instead of 81 ms (a
+gives, which `Voice` checks when it is loaded. The halves are kept as files (a session takes twice the memory when it is
+made of bytes). Measured on two x86 cores: first sound after 41 instead of 81 ms (a
 sentence of 1.7 s), after 86 instead of 243 ms (5.2 s). A voice of another form is decoded at once.
 
 Sentences keep their loudness to each other: one gain for the voice, from a sentence that is spoken to nobody.
@@ -11,7 +12,9 @@ Sentences keep their loudness to each other: one gain for the voice, from a sent
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +38,7 @@ HALO_FRAMES = 12
 MAX_THREADS = 4
 LEVEL = 0.125
 """Root mean square of the voice where it sounds, of full scale."""
+_TEXT_HALF, _DECODER = "text-half.onnx", "decoder.onnx"
 _SOUNDS = 0.02
 _SAME = 1e-3
 _TRIAL = "The quick brown fox jumps over the lazy dog."
@@ -44,10 +48,11 @@ _HINT = "Run `assistant models verify`, or name another voice in tts.voice."
 class Voice:
     """A loaded voice. Blocking, and for one thread at a time."""
 
-    def __init__(self, model_file: Path, settings: dict[str, Any], speed: float) -> None:
+    def __init__(self, model_file: Path, settings: dict[str, Any], speed: float, halves_dir: Path | None) -> None:
         """Load, and speak a sentence to nobody, so that the first reply is as fast as the next. Takes about a second.
 
-        `settings` is what stands in the voice's .onnx.json; `speed` 2 speaks twice as fast.
+        `settings` is what stands in the voice's .onnx.json; `speed` 2 speaks twice as fast. `halves_dir`, a folder of this
+        very voice, keeps its halves for the next time.
 
         Raises:
             SpeechError: `tts-voice-bad`.
@@ -57,7 +62,7 @@ class Voice:
 
         try:
             config = PiperConfig.from_dict(settings)
-            text_half, self._decoder = _open(model_file)
+            text_half, self._decoder = _open(model_file, halves_dir)
             self._synthesis = SynthesisConfig(length_scale=config.length_scale / speed)
             self._piper = PiperVoice(text_half, config)
         except Exception as exc:
@@ -126,12 +131,33 @@ def bad_voice(model_dir: Path, why: str) -> SpeechError:
     return SpeechError("tts-voice-bad", f"{model_dir} is not a usable Piper voice: {why}", hint=_HINT)
 
 
-def _open(model_file: Path) -> tuple[Any, Any]:
+def _open(model_file: Path, halves_dir: Path | None) -> tuple[Any, Any]:
     """Sessions of text half and decoder, or of the whole voice and None."""
+    if halves_dir is not None:
+        with contextlib.suppress(Exception):  # not there yet, or damaged
+            return _open_halves(halves_dir)
     halves = split_voice(model_file)
     if halves is None:
-        return _session(str(model_file)), None
-    return _session(halves[0]), _session(halves[1])
+        return _session(model_file), None
+    if halves_dir is not None:
+        with contextlib.suppress(OSError):  # a full disk costs time and memory, not the voice
+            _keep(halves, halves_dir)
+            return _open_halves(halves_dir)
+    with tempfile.TemporaryDirectory() as folder:
+        _keep(halves, Path(folder))
+        return _open_halves(Path(folder))
+
+
+def _open_halves(folder: Path) -> tuple[Any, Any]:
+    return _session(folder / _TEXT_HALF), _session(folder / _DECODER)
+
+
+def _keep(halves: tuple[bytes, bytes], folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for half, name in zip(halves, (_TEXT_HALF, _DECODER), strict=True):
+        partial = folder / f"{name}.part"
+        partial.write_bytes(half)
+        partial.replace(folder / name)
 
 
 def split_voice(model_file: Path) -> tuple[bytes, bytes] | None:
@@ -166,14 +192,14 @@ def split_voice(model_file: Path) -> tuple[bytes, bytes] | None:
     return half(text_half, list(graph.input), [joint]), half(decoder, [joint], list(graph.output))
 
 
-def _session(model: str | bytes) -> _Thrifty:
+def _session(model: Path) -> _Thrifty:
     import onnxruntime  # noqa: PLC0415 - heavy
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = min(os.cpu_count() or 1, MAX_THREADS)
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads sleep between sentences
     options.log_severity_level = 4  # what it has to say comes as an exception too
-    return _Thrifty(onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]))
+    return _Thrifty(onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"]))
 
 
 class _Thrifty:

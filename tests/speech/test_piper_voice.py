@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ TEXTS = [
 @pytest.fixture(scope="module")
 def voice() -> Voice:
     [file] = VOICE.glob("*.onnx")
-    return Voice(file, json.loads(Path(f"{file}.json").read_text("utf-8")), speed=1.0)
+    return Voice(file, json.loads(Path(f"{file}.json").read_text("utf-8")), speed=1.0, halves_dir=None)
 
 
 def frames_of(voice: Voice, text: str) -> Any:
@@ -55,8 +56,26 @@ def test_sentences_are_about_equally_loud_and_not_clipped(voice: Voice, text: st
 def test_a_voice_that_would_sound_different_in_pieces_is_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("assistant.speech.piper_voice.HALO_FRAMES", 1)
     [file] = VOICE.glob("*.onnx")
-    careful = Voice(file, json.loads(Path(f"{file}.json").read_text("utf-8")), speed=1.0)
+    careful = Voice(file, json.loads(Path(f"{file}.json").read_text("utf-8")), speed=1.0, halves_dir=None)
     assert len(list(careful.parts(TEXTS[1]))) == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"not ONNX"])
+def test_the_halves_are_kept_and_made_again_when_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes
+) -> None:
+    [file] = VOICE.glob("*.onnx")
+    settings = json.loads(Path(f"{file}.json").read_text("utf-8"))
+    folder = tmp_path / "halves"
+    for broken in ("text-half.onnx", "decoder.onnx"):
+        Voice(file, settings, 1.0, folder)
+        kept = {half.name: half.stat().st_size for half in folder.iterdir()}
+        assert set(kept) == {"text-half.onnx", "decoder.onnx"}
+        (folder / broken).write_bytes(damage)
+        Voice(file, settings, 1.0, folder)
+        assert {half.name: half.stat().st_size for half in folder.iterdir()} == kept
+    monkeypatch.setattr("assistant.speech.piper_voice.split_voice", Mock(side_effect=AssertionError("not cut again")))
+    assert len(list(Voice(file, settings, 1.0, folder).parts(TEXTS[1]))) >= 2
 
 
 def test_what_is_not_made_of_two_halves_is_not_cut() -> None:
