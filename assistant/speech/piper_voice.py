@@ -51,7 +51,7 @@ class Voice:
     def __init__(self, model_file: Path, settings: dict[str, Any], speed: float, halves_dir: Path | None) -> None:
         """Load, and speak a sentence to nobody, so that the first reply is as fast as the next. Takes about a second.
 
-        `settings` is what stands in the voice's .onnx.json; `speed` 2 speaks twice as fast. `halves_dir`, a folder of this
+        `settings` is what stands in the .onnx.json; `speed` 2 speaks twice as fast. `halves_dir`, a folder of this
         very voice, keeps its halves for the next time.
 
         Raises:
