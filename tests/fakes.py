@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
@@ -643,18 +644,20 @@ class FakeSynthesizer:
                     yield Chunk(np.zeros(round(0.15 * self.rate_hz), np.int16), self.rate_hz)
                 spoken = True
                 self.sentences.append(sentence)
-                tone = self._tone(len(sentence))
+                tone = _tone(len(sentence), self.rate_hz)
                 half = len(tone.samples) // 2
                 yield Chunk(tone.samples[:half], self.rate_hz)
                 yield Chunk(tone.samples[half:], self.rate_hz)
         finally:
             self._waiting -= 1
 
-    def _tone(self, chars: int) -> Chunk:
-        """Pitch and length follow from the number of characters."""
-        times_s = np.arange(round(0.06 * chars * self.rate_hz)) / self.rate_hz
-        tone = 8_000 * np.sin(2 * np.pi * (300 + 5 * (chars % 100)) * times_s)
-        return Chunk(tone.astype(np.int16), self.rate_hz)
+
+@functools.cache
+def _tone(chars: int, rate_hz: int) -> Chunk:
+    """Pitch and length follow from the number of characters."""
+    times_s = np.arange(round(0.06 * chars * rate_hz)) / rate_hz
+    tone = 8_000 * np.sin(2 * np.pi * (300 + 5 * (chars % 100)) * times_s)
+    return Chunk(tone.astype(np.int16), rate_hz)
 
 
 # --- wake words and voice activity ---

@@ -269,7 +269,7 @@ def test_the_suites(checkout: Checkout, words: str, suite: str) -> None:
     assert code == 0
     assert ran[:3] == ["venv", "pip .[bench,dev,gateway,llm]", f"{FETCH} smollm2-135m"]
     rest = " ".join(word for word in words.split() if word not in {"--all", "--full"})
-    assert ran[-1] == f"pytest {suite} {rest}"
+    assert ran[-1] == f"pytest {suite} -n 2 {rest}".rstrip()
     installs = any(line.startswith("apt-get install") for line in ran)
     assert installs == (suite != "quick" and os.geteuid() == 0)
 

@@ -11,6 +11,7 @@ How sure a match is:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -55,8 +56,7 @@ class Understander:
         self._answers = Answers(self._entities, self._slots)
         self._questions = Questions(self._language)
         self._timer_names = timer_names
-        self._own = load_grammar(self._language.sentence_files, self._required)
-        self._home_assistant = home_assistant_grammar(language, self._required)
+        self._own, self._home_assistant = _grammars(language)
         hours, minutes, seconds = (_plural(self._language.table("units"), unit_s) for unit_s in (3600, 60, 1))
         self._units = hours, minutes, seconds
         self._warm_up()
@@ -167,6 +167,13 @@ class Understander:
                 confidence = _DOUBTFUL
             best = best or (reading, slots)
         return IntentMatch(best[0].intent, best[1], confidence, _SOURCE) if best else None
+
+
+@functools.cache
+def _grammars(language: str) -> tuple[Grammar, Grammar]:
+    """Ours and Home Assistant's. Packaged files don't change while the process runs, and compiling them is the slow part."""
+    facts = load_language(language)
+    return load_grammar(facts.sentence_files, facts.required), home_assistant_grammar(language, facts.required)
 
 
 def _rank(reading: Reading) -> tuple[int, int]:
