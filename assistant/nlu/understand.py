@@ -171,7 +171,7 @@ class Understander:
 
 @functools.cache
 def _grammars(language: str) -> tuple[Grammar, Grammar]:
-    """Ours and Home Assistant's. Packaged files don't change while the process runs, and compiling them is the slow part."""
+    """Ours and Home Assistant's. Packaged files don't change while the process runs, and compiling takes longest."""
     facts = load_language(language)
     return load_grammar(facts.sentence_files, facts.required), home_assistant_grammar(language, facts.required)
 
