@@ -12,6 +12,11 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 # numpy's products here are small: more threads than one only wait for each other, 16 ms at a time on a busy board.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# Threads of CTranslate2 and of llama.cpp that wait for each other ask this often before they sleep. By default they ask
+# for milliseconds: with something else running on every core, a word of an answer then takes a second, and two
+# transcriptions at once take half as long again each.
+os.environ.setdefault("GOMP_SPINCOUNT", "300")
+
 try:
     __version__ = version("edgewise")
 except PackageNotFoundError:  # running from a source tree that was never installed

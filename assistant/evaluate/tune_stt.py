@@ -45,7 +45,7 @@ from assistant.evaluate.scenes import (
 from assistant.evaluate.words import Normaliser, load_normaliser
 from assistant.models import Models
 from assistant.speech.fast import FastDecoder, Pass, doubt
-from assistant.speech.presence import Probabilities, believable, blocks_of, speech_certainty, speech_s
+from assistant.speech.presence import Decoded, Probabilities, believable, blocks_of, speech_certainty, speech_s
 from assistant.speech.whisper import Whisper, load_whisper
 from assistant.values import FastPass
 
@@ -53,7 +53,7 @@ SETS = ("dawn", "wake_words", "ljspeech")
 SNR_DB = 10.0
 PADDINGS_S = (0.2, 0.4, 1.0, 2.0)
 REDO_PADDING_S = 4.0
-CLOSINGS_S = (0.0, 8.0)
+CLOSINGS_S = (0.0, 2.0, 8.0)
 SCORES = (-0.4, -0.5, -0.6, -0.7, -0.85, -1.0, -1.5)
 SPOKEN = (
     "Set a timer for ten minutes.",
@@ -107,7 +107,10 @@ class Measured:
     words: int
     speech_s: float
     listen_ms: float
+    full: Tried
+    """By the engine `full`."""
     whole: Tried
+    """By the engine `fast` when nothing else is believed."""
     short: Mapping[tuple[float, float], Tried]
     """By (padding_s, closing_s)."""
 
@@ -118,13 +121,13 @@ class Outcome:
 
     words: int
     errors: int
-    whole_errors: int
+    full_errors: int
     redone_share: float
     whole_share: float
     ms: tuple[float, float]
     """p50 and p95."""
     faster: tuple[float, float]
-    """The same of the whole decode, over these."""
+    """The same of the engine `full`, over these."""
 
 
 def outcome(measured: Sequence[Measured], limits: FastPass) -> Outcome:
@@ -144,16 +147,16 @@ def outcome(measured: Sequence[Measured], limits: FastPass) -> Outcome:
         redone += tries > 0
         errors += tried.errors
         times_ms.append(ms)
-    whole_ms = [one.listen_ms + one.whole.ms for one in measured]
+    full_ms = [one.listen_ms + one.full.ms for one in measured]
     ms_of = [float(np.percentile(times_ms, percent)) for percent in (50, 95)]
     return Outcome(
         sum(one.words for one in measured),
         errors,
-        sum(one.whole.errors for one in measured),
+        sum(one.full.errors for one in measured),
         redone / len(measured),
         whole / len(measured),
         (ms_of[0], ms_of[1]),
-        (float(np.percentile(whole_ms, 50)) / ms_of[0], float(np.percentile(whole_ms, 95)) / ms_of[1]),
+        (float(np.percentile(full_ms, 50)) / ms_of[0], float(np.percentile(full_ms, 95)) / ms_of[1]),
     )
 
 
@@ -181,36 +184,40 @@ def _conditions(group: str, text: str, speech: Signal, scene: Scene, pick: rando
     yield Sound(f"{group}, noise", text, to_int16(add_noise(speech, scene, SNR_DB, pick)))
 
 
-def measure(whisper: Whisper, sounds: Sequence[Sound], limits: FastPass) -> list[Measured]:
-    """Decode each sound in every way; those without speech, or longer than a window, are left out."""
-    fast = {
-        closing_s: FastDecoder(whisper.model, whisper.language, replace(limits, closing_s=closing_s))
-        for closing_s in CLOSINGS_S
-    }
+def measure(full: Whisper, cut: Whisper, sounds: Sequence[Sound], tried: Sequence[FastPass]) -> list[Measured]:
+    """Decode each sound in every way; those without speech, or longer than a window, are left out.
+
+    `full` and `cut` are the model as the engines `full` and `fast` load it.
+    """
+    contexts = {(padding_s, choice.closing_s) for choice in tried for padding_s in (choice.padding_s, REDO_PADDING_S)}
+    fast = {closing_s: FastDecoder(cut, replace(tried[0], closing_s=closing_s)) for _, closing_s in contexts}
+    [any_closing, *_] = fast.values()
     normalise = load_normaliser()
     measured = []
     for sound in track(sounds, "decoding", console=Console(stderr=True)):
         started_s = time.perf_counter()
-        windows, probabilities = whisper.listen(sound.samples)
+        windows, probabilities = full.listen(sound.samples)
         listen_ms = (time.perf_counter() - started_s) * 1000
         if len(windows) == 1:
             samples = sound.samples[windows[0].start : windows[0].end]
             heard = blocks_of(probabilities, windows[0])
-            whole = _timed(partial(_whole, whisper, samples), sound.text, heard, normalise)
+            by_full, by_whole = (
+                _timed(partial(_whole, decode, samples), sound.text, heard, normalise)
+                for decode in (full.decode, any_closing.decode_whole)
+            )
             short = {
                 (padding_s, closing_s): _timed(
-                    partial(decoder.decode, samples, padding_s), sound.text, heard, normalise
+                    partial(fast[closing_s].decode, samples, padding_s), sound.text, heard, normalise
                 )
-                for closing_s, decoder in fast.items()
-                for padding_s in (*PADDINGS_S, REDO_PADDING_S)
+                for padding_s, closing_s in sorted(contexts)
             }
             words = len(sound.text.split())
-            measured.append(Measured(sound.group, words, speech_s(heard), listen_ms, whole, short))
+            measured.append(Measured(sound.group, words, speech_s(heard), listen_ms, by_full, by_whole, short))
     return measured
 
 
-def _whole(whisper: Whisper, samples: Samples) -> Pass:
-    return Pass(whisper.decode(samples), ())
+def _whole(decode: Callable[[Samples], Decoded], samples: Samples) -> Pass:
+    return Pass(decode(samples), ())
 
 
 def _timed(decode: Callable[[], Pass], said: str, heard: Probabilities, normalise: Normaliser) -> Tried:
@@ -225,10 +232,10 @@ def _timed(decode: Callable[[], Pass], said: str, heard: Probabilities, normalis
     return Tried(found, words.substitutions + words.deletions + words.insertions, ms)
 
 
-def choices(limits: FastPass) -> Iterator[FastPass]:
+def choices(limits: FastPass, paddings_s: Sequence[float], closings_s: Sequence[float]) -> Iterator[FastPass]:
     """Every combination of first context and score."""
-    for closing_s in CLOSINGS_S:
-        for padding_s in PADDINGS_S:
+    for closing_s in closings_s:
+        for padding_s in paddings_s:
             for score in SCORES:
                 yield replace(
                     limits,
@@ -246,7 +253,7 @@ def table(measured: Sequence[Measured], rows: Sequence[tuple[str, FastPass]], ti
     for name, limits in rows:
         of = [one for one in measured if name in {"all", one.group}]
         got = outcome(of, limits)
-        more = got.errors - got.whole_errors
+        more = got.errors - got.full_errors
         made.add_row(
             name,
             f"{limits.padding_s:g} s",
@@ -272,15 +279,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load_config(find_paths())
         models = Models(config.paths.models_dir, config.paths.user_manifest)
-        whisper = load_whisper(models.path(options.model), language="en", compute_type="int8", threads=options.threads)
+        full, cut = (
+            load_whisper(
+                models.path(options.model),
+                language="en",
+                compute_type="int8",
+                threads=options.threads,
+                cut_vocabulary=cut_vocabulary,
+            )
+            for cut_vocabulary in (False, True)
+        )
         limits = models.get(options.model).fast_pass
         sounds = list(read_sounds(data, options.limit, options.seed, options.voice))
     except EdgewiseError as exc:
         Console(stderr=True).print(str(exc), markup=False, soft_wrap=True)
         return 1
-    measured = measure(whisper, sounds, limits)
+    tried = list(choices(limits, options.padding, options.closing))
+    measured = measure(full, cut, sounds, tried)
     title = f"{options.model}: {len(measured)} recordings"
-    console.print(table(measured, [("all", choice) for choice in choices(limits)], title))
+    console.print(table(measured, [("all", choice) for choice in tried], title))
     if (limits.padding_s, limits.closing_s) in measured[0].short:
         groups = sorted({one.group for one in measured})
         console.print(table(measured, [(group, limits) for group in [*groups, "all"]], "as in the manifest"))
@@ -292,6 +309,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", nargs="?", default="whisper-base", help="as `assistant models list` names it")
     parser.add_argument("--limit", type=int, default=60, help="recordings of each set")
     parser.add_argument("--threads", type=int, default=min(os.cpu_count() or 1, 4))
+    parser.add_argument("--padding", type=float, nargs="+", default=PADDINGS_S, metavar="S", help="to try")
+    parser.add_argument("--closing", type=float, nargs="+", default=CLOSINGS_S, metavar="S", help="to try")
     parser.add_argument("--voice", type=Path, default=default_voice(), help="a Piper voice (.onnx)")
     parser.add_argument("--seed", type=int, default=0)
     return parser

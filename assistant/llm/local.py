@@ -23,9 +23,6 @@ PARALLEL = 2
 """Answers generated at once; llama.cpp makes more of them wait."""
 TEMPERATURE = 0.0
 """Always the likeliest word: at 0.2 a model this small already wanders off into other languages now and then."""
-SPIN_COUNT = "300"
-"""How often a thread looks for the others before it sleeps, several hundred times a word. By default for milliseconds:
-with something else running on every core, a word then takes a second. This costs nothing on an idle machine."""
 
 
 class LocalLlm:
@@ -60,7 +57,6 @@ class LocalLlm:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env={"GOMP_SPINCOUNT": SPIN_COUNT, **os.environ},
         )
         try:
             async with asyncio.timeout(LOAD_TIMEOUT_S):

@@ -16,17 +16,15 @@ import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from assistant.audio.format import RATE_HZ, Samples, to_float
 from assistant.speech.presence import Decoded
+from assistant.speech.whisper import Whisper, whole_budget
 from assistant.values import FastPass
-
-if TYPE_CHECKING:
-    from faster_whisper import WhisperModel
 
 Features = npt.NDArray[np.float32]
 
@@ -60,15 +58,16 @@ class Pass:
 class FastDecoder:
     """Decodes on a short context. Blocking; one call at a time."""
 
-    def __init__(self, model: WhisperModel, language: str, limits: FastPass) -> None:
-        """Encodes one whole window, for its end. The model must know the language."""
+    def __init__(self, whisper: Whisper, limits: FastPass) -> None:
+        """Encodes one whole window, for its end."""
         from faster_whisper.tokenizer import Tokenizer  # noqa: PLC0415 - heavy
         from faster_whisper.transcribe import get_suppressed_tokens  # noqa: PLC0415 - heavy
 
-        self._model = model
+        model = self._model = whisper.model
         self.limits = limits
-        multilingual = model.model.is_multilingual
-        self._tokenizer = Tokenizer(model.hf_tokenizer, multilingual, task="transcribe", language=language)
+        self._tokenizer = Tokenizer(
+            model.hf_tokenizer, whisper.multilingual, task="transcribe", language=whisper.language
+        )
         self._prompt = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
         self._suppressed = list(get_suppressed_tokens(self._tokenizer, [-1]))
         self._end = _to_array(self._encode(self._features(_sound(), _MOST_FRAMES)))
@@ -85,7 +84,15 @@ class FastDecoder:
         _proceed(going_on)
         encoded = self._with_end(self._encode(features))
         _proceed(going_on)
-        return self._generate(encoded, len(samples) / RATE_HZ)
+        budget = _FEWEST_TOKENS + math.ceil(self.limits.max_tokens_per_s * len(samples) / RATE_HZ)
+        return self._generate(encoded, budget)
+
+    def decode_whole(self, samples: Samples) -> Decoded:
+        """On the whole window, 30 s at most, as faster-whisper does: what is short gets no sound, not silence."""
+        heard = self._model.feature_extractor(to_float(samples))[:, :-1][:, :_MOST_FRAMES]
+        features = np.zeros((heard.shape[0], _MOST_FRAMES), np.float32)
+        features[:, : heard.shape[1]] = heard
+        return self._generate(self._encode(features), whole_budget(samples)).decoded
 
     def _features(self, samples: Features, frames: int) -> Features:
         padded = np.zeros(frames * _HOP_SAMPLES, np.float32)
@@ -106,8 +113,7 @@ class FastDecoder:
             return encoded
         return StorageView.from_array(np.concatenate((_to_array(encoded), end), axis=1)).to(encoded.dtype)
 
-    def _generate(self, encoded: Any, audio_s: float) -> Pass:
-        budget = _FEWEST_TOKENS + math.ceil(self.limits.max_tokens_per_s * audio_s)
+    def _generate(self, encoded: Any, budget: int) -> Pass:
         [result] = self._model.model.generate(
             encoded,
             [self._prompt],

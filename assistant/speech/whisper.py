@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from assistant.audio.format import RATE_HZ, Samples, to_float
 from assistant.errors import SpeechError
+from assistant.speech.english import english_files
 from assistant.speech.presence import BLOCK_SAMPLES, Decoded, Span, speech_windows
 
 if TYPE_CHECKING:
@@ -30,10 +31,21 @@ _MODEL_HINT = "Run `assistant models verify`, or name another model in stt.model
 class Whisper:
     """The model in the language spoken."""
 
-    def __init__(self, model: WhisperModel, vad: Callable[[npt.NDArray[np.float32]], Any], language: str) -> None:
-        """`vad` is Silero: float samples, whole blocks, to probabilities."""
+    def __init__(
+        self,
+        model: WhisperModel,
+        vad: Callable[[npt.NDArray[np.float32]], Any],
+        language: str,
+        *,
+        multilingual: bool = False,
+    ) -> None:
+        """`vad` is Silero: float samples, whole blocks, to probabilities.
+
+        `multilingual`: the model must be told the language, also where its vocabulary was cut to one (`english`).
+        """
         self.model = model
         self.language = language
+        self.multilingual = multilingual
         self._vad = vad
 
     def listen(self, samples: Samples) -> tuple[list[Span], npt.NDArray[np.floating]]:
@@ -50,8 +62,8 @@ class Whisper:
         return speech_windows(probabilities, len(samples)), probabilities
 
     def decode(self, samples: Samples) -> Decoded:
-        """On the whole window, as faster-whisper does. Raises SpeechError: `stt-failed`."""
-        budget = min(_FEWEST_TOKENS + math.ceil(_TOKENS_PER_S * len(samples) / RATE_HZ), _MOST_TOKENS)
+        """On the whole window, by faster-whisper itself. Raises SpeechError: `stt-failed`."""
+        budget = whole_budget(samples)
         try:
             segments, _ = self.model.transcribe(
                 to_float(samples),
@@ -79,8 +91,18 @@ class Whisper:
         )
 
 
-def load_whisper(model_dir: Path, *, language: str, compute_type: str, threads: int) -> Whisper:
-    """Read the files, and decode a second of nothing, which shows whether the model works.
+def whole_budget(samples: Samples) -> int:
+    """The most tokens that speech of this length is given on the whole window."""
+    return min(_FEWEST_TOKENS + math.ceil(_TOKENS_PER_S * len(samples) / RATE_HZ), _MOST_TOKENS)
+
+
+def load_whisper(
+    model_dir: Path, *, language: str, compute_type: str, threads: int, cut_vocabulary: bool = False
+) -> Whisper:
+    """Read the files. Whether the model works is seen when it decodes.
+
+    `cut_vocabulary`: without the tokens that the language doesn't need, where it is English (see `english`). Then
+    `Whisper.decode` won't do: faster-whisper takes such a model for one that needn't be told the language.
 
     Raises:
         SpeechError: `stt-model-bad`, `stt-compute-type`, `stt-language-unknown`.
@@ -92,12 +114,14 @@ def load_whisper(model_dir: Path, *, language: str, compute_type: str, threads: 
     from faster_whisper.vad import get_vad_model  # noqa: PLC0415 - heavy
 
     try:
+        content = english_files(model_dir) if cut_vocabulary and language == "en" else None
         model = WhisperModel(
             str(model_dir),
             device="cpu",
             compute_type=compute_type,
             cpu_threads=threads,
             local_files_only=True,
+            files=content,
         )
         vad = get_vad_model()
     except ValueError as exc:
@@ -116,12 +140,7 @@ def load_whisper(model_dir: Path, *, language: str, compute_type: str, threads: 
             f"the model {model_dir.name} doesn't know the language {language!r}",
             hint="Change stt.language, or choose a multilingual stt.model.",
         )
-    whisper = Whisper(model, vad, language)
-    try:
-        whisper.decode(np.zeros(RATE_HZ, np.int16))
-    except SpeechError as exc:
-        raise bad_model(model_dir, "it can't decode") from exc
-    return whisper
+    return Whisper(model, vad, language, multilingual=model.model.is_multilingual or content is not None)
 
 
 def bad_model(model_dir: Path, why: str) -> SpeechError:

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from assistant.evaluate.tune_stt import SETS, Measured, Tried, choices, outcome, read_sounds, table
+from assistant.evaluate.tune_stt import (
+    CLOSINGS_S,
+    PADDINGS_S,
+    SETS,
+    Measured,
+    Tried,
+    choices,
+    outcome,
+    read_sounds,
+    table,
+)
 from assistant.speech.fast import Pass
 from assistant.speech.presence import Decoded
 from assistant.values import FastPass
@@ -22,12 +32,13 @@ def tried(log_probability: float, errors: int, ms: float) -> Tried:
 
 def recording(first: Tried, second: Tried) -> Measured:
     """Ten words, 2 of them wrong when decoded whole, which takes 600 ms."""
-    return Measured("dawn", 10, 1.0, 10.0, tried(-0.1, 2, 600.0), {(0.4, 8.0): first, (4.0, 8.0): second})
+    whole = tried(-0.1, 2, 600.0)
+    return Measured("dawn", 10, 1.0, 10.0, whole, whole, {(0.4, 8.0): first, (4.0, 8.0): second})
 
 
 def test_what_is_believed_costs_one_pass() -> None:
     got = outcome([recording(tried(-0.4, 3, 90.0), tried(-0.4, 1, 150.0))], LIMITS)
-    assert (got.errors, got.whole_errors, got.words) == (3, 2, 10)
+    assert (got.errors, got.full_errors, got.words) == (3, 2, 10)
     assert (got.redone_share, got.whole_share) == (0, 0)
     assert got.ms == (100.0, 100.0)
     assert got.faster == pytest.approx((6.1, 6.1))
@@ -45,7 +56,7 @@ def test_what_is_doubtful_costs_every_pass_until_one_is_believed() -> None:
 
 def test_the_table_has_a_line_for_every_choice() -> None:
     good = tried(-0.4, 0, 90.0)
-    every = list(choices(LIMITS))
+    every = list(choices(LIMITS, PADDINGS_S, CLOSINGS_S))
     contexts = {(choice.padding_s, choice.closing_s): good for choice in every}
     contexts |= {(choice.redo_padding_s, choice.closing_s): good for choice in every}
     measured = [replace(recording(good, good), short=contexts)]

@@ -26,7 +26,7 @@ FAST = read_manifest(packaged_manifest(), own=False)["whisper-base"].fast_pass
 _loaded: dict[str, Any] = {}
 """Engines that were loaded once, with the default options: loading takes longer than most tests."""
 _decoders: dict[FastPass, FastDecoder] = {}
-"""Of the Whisper model in `_loaded`."""
+"""Of the Whisper model that the engine `fast` has in `_loaded`."""
 
 
 @asynccontextmanager
@@ -35,16 +35,17 @@ async def whisper(
 ) -> AsyncIterator[WhisperTranscriber]:
     transcriber = WhisperTranscriber(model_dir, fast=fast, **options)
     shared = model_dir == WHISPER and not options.keys() & {"language", "compute_type", "threads"}
-    if shared and (loaded := _loaded.get("whisper")):
+    name = "fast" if fast else "full"
+    if shared and (loaded := _loaded.get(name)):
         if fast and fast not in _decoders:
-            _decoders[fast] = FastDecoder(loaded.model, loaded.language, fast)
+            _decoders[fast] = FastDecoder(loaded, fast)
         transcriber._engine = loaded, _decoders[fast] if fast else None
     try:
         yield transcriber
     finally:
         await transcriber.close()
         if shared and transcriber._engine:
-            _loaded["whisper"], _ = transcriber._engine
+            _loaded[name], _ = transcriber._engine
 
 
 @asynccontextmanager
@@ -94,3 +95,8 @@ def copy_model(source: Path, target: Path, **files: bytes | None) -> Path:
         elif (content := files[key]) is not None:
             (target / file.name).write_bytes(content)
     return target
+
+
+def simple(text: str) -> str:
+    """Its words alone."""
+    return "".join(char for char in text.lower() if char.isalnum() or char == " ")

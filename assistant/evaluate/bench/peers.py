@@ -3,7 +3,7 @@
     edgewise         as it comes
     full             itself with `stt.engine = "full"` and 0.7 s of silence behind every turn
     wyoming          `wyoming-faster-whisper` and `wyoming-piper` from the registry, with the same model and voice
-                     files, int8, greedy, as many threads, both warm; behind 0.7 s of silence
+                     files, int8, greedy, as many threads as `full`, both warm; behind 0.7 s of silence
     faster-whisper   the library's own `transcribe()`, whose text `full` must give for the same sound
 
 Each is a process of its own, and they take turns row by row, so that the machine's load falls on all of them; between

@@ -36,13 +36,13 @@ from assistant.errors import EdgewiseError
 from assistant.evaluate.live import EvalEngines, open_stage
 from assistant.logs import setup_logging
 from assistant.models import Models
+from assistant.speech.stt import usual_threads
 from assistant.speech.tts import PiperSynthesizer
 from assistant.speech.whisper import load_whisper
 from assistant.streams import closing
 
 Answer = dict[str, Any]
 Handler = Callable[[Mapping[str, Any]], Awaitable[Answer]]
-MAX_THREADS = 4
 
 
 def own_config(folder: Path, overrides: tuple[str, ...] = ()) -> Config:
@@ -53,8 +53,8 @@ def own_config(folder: Path, overrides: tuple[str, ...] = ()) -> Config:
 
 
 def stt_threads(config: Config) -> int:
-    """How many threads the speech recognition has."""
-    return config.settings.stt.threads or min(os.cpu_count() or 1, MAX_THREADS)
+    """How many threads those have that decode whole windows; ours on a short one may do with fewer."""
+    return config.settings.stt.threads or usual_threads(whole=True)
 
 
 @contextlib.asynccontextmanager
