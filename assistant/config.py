@@ -57,6 +57,11 @@ class Paths:
     def speech_cache(self) -> Path:
         return self.state_dir / "speech-cache"
 
+    @property
+    def derived(self) -> Path:
+        """Files made of models' own; they can be made again."""
+        return self.state_dir / "derived"
+
     def control_socket(self, settings: Settings) -> Path:
         """Socket paths end at 107 bytes, so a deep state directory gets a private socket directory in /tmp."""
         if settings.control.socket:

@@ -127,6 +127,7 @@ class Engines:
     def __init__(self, config: Config, models: Models) -> None:
         self._settings = config.settings
         self._speech_cache = config.paths.speech_cache
+        self._derived = config.paths.derived
         self._models = models
         self.timer_names: tuple[str, ...] = ()
         """Names of the timers that run, kept up by the assistant; "cancel pasta" is a request while one is there."""
@@ -197,6 +198,7 @@ class Engines:
             compute_type=stt.compute_type,
             threads=stt.threads,
             timeout_s=stt.timeout_s,
+            derived_dir=self._derived,
         )
         await engine.start()
         return engine

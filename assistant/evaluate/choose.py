@@ -352,6 +352,7 @@ def _real_parts(config: Config, models: Models, voice: str) -> Parts:
             compute_type=way.compute_type,
             threads=way.threads,
             timeout_s=_NEVER_S,
+            derived_dir=config.paths.derived,
         )
 
     def understand(text: str) -> Understanding:

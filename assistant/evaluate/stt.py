@@ -89,6 +89,7 @@ def make_transcriber(options: EvalOptions, model: str = "", how: str = "") -> Wh
         compute_type=config.compute_type,
         threads=config.threads,
         timeout_s=config.timeout_s,
+        derived_dir=paths.derived,
     )
 
 

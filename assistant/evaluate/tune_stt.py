@@ -46,7 +46,8 @@ from assistant.evaluate.words import Normaliser, load_normaliser
 from assistant.models import Models
 from assistant.speech.fast import FastDecoder, Pass, doubt
 from assistant.speech.presence import Decoded, Probabilities, believable, blocks_of, speech_certainty, speech_s
-from assistant.speech.whisper import Whisper, load_whisper
+from assistant.speech.token_decoder import TokenDecoder
+from assistant.speech.whisper import Whisper, load_halves, load_whisper
 from assistant.values import FastPass
 
 SETS = ("dawn", "wake_words", "ljspeech")
@@ -184,13 +185,15 @@ def _conditions(group: str, text: str, speech: Signal, scene: Scene, pick: rando
     yield Sound(f"{group}, noise", text, to_int16(add_noise(speech, scene, SNR_DB, pick)))
 
 
-def measure(full: Whisper, cut: Whisper, sounds: Sequence[Sound], tried: Sequence[FastPass]) -> list[Measured]:
+def measure(
+    full: Whisper, halves: tuple[Whisper, TokenDecoder], sounds: Sequence[Sound], tried: Sequence[FastPass]
+) -> list[Measured]:
     """Decode each sound in every way; those without speech, or longer than a window, are left out.
 
-    `full` and `cut` are the model as the engines `full` and `fast` load it.
+    `full` and `halves` are the model as the engines `full` and `fast` load it.
     """
     contexts = {(padding_s, choice.closing_s) for choice in tried for padding_s in (choice.padding_s, REDO_PADDING_S)}
-    fast = {closing_s: FastDecoder(cut, replace(tried[0], closing_s=closing_s)) for _, closing_s in contexts}
+    fast = {closing_s: FastDecoder(*halves, replace(tried[0], closing_s=closing_s)) for _, closing_s in contexts}
     [any_closing, *_] = fast.values()
     normalise = load_normaliser()
     measured = []
@@ -279,23 +282,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load_config(find_paths())
         models = Models(config.paths.models_dir, config.paths.user_manifest)
-        full, cut = (
-            load_whisper(
-                models.path(options.model),
-                language="en",
-                compute_type="int8",
-                threads=options.threads,
-                cut_vocabulary=cut_vocabulary,
-            )
-            for cut_vocabulary in (False, True)
-        )
+        how = {"language": "en", "compute_type": "int8", "threads": options.threads}
+        full = load_whisper(models.path(options.model), **how)
+        halves = load_halves(models.path(options.model), **how, folder=None)
         limits = models.get(options.model).fast_pass
         sounds = list(read_sounds(data, options.limit, options.seed, options.voice))
     except EdgewiseError as exc:
         Console(stderr=True).print(str(exc), markup=False, soft_wrap=True)
         return 1
     tried = list(choices(limits, options.padding, options.closing))
-    measured = measure(full, cut, sounds, tried)
+    measured = measure(full, halves, sounds, tried)
     title = f"{options.model}: {len(measured)} recordings"
     console.print(table(measured, [("all", choice) for choice in tried], title))
     if (limits.padding_s, limits.closing_s) in measured[0].short:

@@ -4,7 +4,8 @@ Whisper was trained on 30 s windows, and its encoder costs as much for a second 
 takes shorter ones, but then the decoder, which has never seen a recording without an end, goes round in circles
 ("what time is it? what time is it?"). So it is shown an end: the encoder's view of the silence that follows a sound,
 taken once from a whole window, is put behind the encoded speech, where the decoder expects it. Each position keeps its
-own place in the window. That costs the decoder next to nothing and stops nearly all loops.
+own place in the window. That costs the decoder next to nothing and stops nearly all loops. What the decoder makes of
+that view before it looks at it (its keys and values) is ready from the start too.
 
 What comes out is still checked (`doubt`), and what fails is decoded again by the caller: with more padding, then whole.
 """
@@ -16,13 +17,13 @@ import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from assistant.audio.format import RATE_HZ, Samples, to_float
 from assistant.speech.presence import Decoded
+from assistant.speech.token_decoder import Task, TokenDecoder, View
 from assistant.speech.whisper import Whisper, whole_budget
 from assistant.values import FastPass
 
@@ -34,6 +35,8 @@ _FEWEST_FRAMES = 156
 """CTranslate2 pads no further down."""
 _MOST_FRAMES = 3000
 _POSITIONS_PER_S = _FRAMES_PER_S // 2
+_READY_POSITIONS = 750
+"""Of the end, for which what the decoder sees is kept: enough for 7 s of speech, and 18 MB for the base model."""
 _FEWEST_TOKENS = 12
 _LONGEST_LOOP = 12
 """Tokens; a phrase that is said again at once."""
@@ -58,19 +61,25 @@ class Pass:
 class FastDecoder:
     """Decodes on a short context. Blocking; one call at a time."""
 
-    def __init__(self, whisper: Whisper, limits: FastPass) -> None:
-        """Encodes one whole window, for its end."""
+    def __init__(self, whisper: Whisper, decoder: TokenDecoder, limits: FastPass) -> None:
+        """Encodes one whole window, for its end. `whisper` is the half that encodes."""
         from faster_whisper.tokenizer import Tokenizer  # noqa: PLC0415 - heavy
         from faster_whisper.transcribe import get_suppressed_tokens  # noqa: PLC0415 - heavy
 
         model = self._model = whisper.model
+        self._decoder = decoder
         self.limits = limits
-        self._tokenizer = Tokenizer(
-            model.hf_tokenizer, whisper.multilingual, task="transcribe", language=whisper.language
+        tokenizer = self._tokenizer = Tokenizer(
+            model.hf_tokenizer, decoder.multilingual, task="transcribe", language=whisper.language
         )
-        self._prompt = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
-        self._suppressed = list(get_suppressed_tokens(self._tokenizer, [-1]))
-        self._end = _to_array(self._encode(self._features(_sound(), _MOST_FRAMES)))
+        self._task = Task(
+            prompt=[*tokenizer.sot_sequence, tokenizer.no_timestamps],
+            end=tokenizer.eot,
+            no_speech=tokenizer.no_speech,
+            suppressed=get_suppressed_tokens(tokenizer, [-1]),
+        )
+        self._end = self._encode(self._features(_sound(), _MOST_FRAMES))
+        self._end_view = decoder.view(self._end[:, :_READY_POSITIONS])
 
     def decode(self, samples: Samples, padding_s: float, going_on: Callable[[], bool] = lambda: True) -> Pass:
         """One pass with `padding_s` of silence behind the samples, 30 s at most in all.
@@ -82,17 +91,17 @@ class FastDecoder:
         frames = min(max(frames + frames % 2, _FEWEST_FRAMES), _MOST_FRAMES)
         features = self._features(to_float(samples), frames)
         _proceed(going_on)
-        encoded = self._with_end(self._encode(features))
+        states = self._encode(features)
         _proceed(going_on)
         budget = _FEWEST_TOKENS + math.ceil(self.limits.max_tokens_per_s * len(samples) / RATE_HZ)
-        return self._generate(encoded, budget)
+        return self._generate(self._with_end(self._decoder.view(states)), budget)
 
     def decode_whole(self, samples: Samples) -> Decoded:
         """On the whole window, 30 s at most, as faster-whisper does: what is short gets no sound, not silence."""
         heard = self._model.feature_extractor(to_float(samples))[:, :-1][:, :_MOST_FRAMES]
         features = np.zeros((heard.shape[0], _MOST_FRAMES), np.float32)
         features[:, : heard.shape[1]] = heard
-        return self._generate(self._encode(features), whole_budget(samples)).decoded
+        return self._generate(self._decoder.view(self._encode(features)), whole_budget(samples)).decoded
 
     def _features(self, samples: Features, frames: int) -> Features:
         padded = np.zeros(frames * _HOP_SAMPLES, np.float32)
@@ -100,42 +109,34 @@ class FastDecoder:
         padded[: len(kept)] = kept
         return np.ascontiguousarray(self._model.feature_extractor(padded)[:, :frames], np.float32)
 
-    def _encode(self, features: Features) -> Any:
-        return self._model.encode(features)
+    def _encode(self, features: Features) -> Features:
+        """The encoder's output (1, positions, width)."""
+        from ctranslate2 import DataType  # noqa: PLC0415 - heavy
 
-    def _with_end(self, encoded: Any) -> Any:
-        """The encoder's output (1, positions, width), and behind it the end of a window from the same position on."""
-        from ctranslate2 import StorageView  # noqa: PLC0415 - heavy
+        return np.array(self._model.encode(features).to(DataType.float32))
 
-        positions = encoded.shape[1]
-        end = self._end[:, positions : positions + round(self.limits.closing_s * _POSITIONS_PER_S)]
-        if not end.shape[1]:
-            return encoded
-        return StorageView.from_array(np.concatenate((_to_array(encoded), end), axis=1)).to(encoded.dtype)
+    def _with_end(self, view: View) -> View:
+        """What the decoder sees, and behind it the end of a window from the same position on."""
+        at = next(iter(view.values())).shape[2]
+        to = at + round(self.limits.closing_s * _POSITIONS_PER_S)
+        if to <= _READY_POSITIONS:
+            end: View = {name: values[:, :, at:to] for name, values in self._end_view.items()}
+        else:
+            end = self._decoder.view(self._end[:, at:to])
+        return {name: np.concatenate((values, end[name]), axis=2) for name, values in view.items()}
 
-    def _generate(self, encoded: Any, budget: int) -> Pass:
-        [result] = self._model.model.generate(
-            encoded,
-            [self._prompt],
-            beam_size=1,
-            max_length=2 * min(budget, self._model.max_length // 2),  # CTranslate2 takes half of it for the text
-            return_scores=True,
-            return_no_speech_prob=True,
-            suppress_blank=True,
-            suppress_tokens=self._suppressed,
-        )
-        tokens = tuple(result.sequences_ids[0])
-        text = re.sub(r"\s+", " ", self._tokenizer.decode(list(tokens))).strip()
-        count = len(tokens)
+    def _generate(self, view: View, budget: int) -> Pass:
+        found = self._decoder.greedy(view, self._task, min(budget, self._model.max_length // 2))
+        text = re.sub(r"\s+", " ", self._tokenizer.decode(list(found.tokens))).strip()
         decoded = Decoded(
             text,
             # The end counts as a token, as in faster-whisper.
-            float(result.scores[0]) * count / (count + 1) if count else -math.inf,
-            float(result.no_speech_prob),
+            found.log_probability / (len(found.tokens) + 1) if found.tokens else -math.inf,
+            found.no_speech_probability,
             _compression_ratio(text),
-            finished=count < budget,
+            finished=found.finished,
         )
-        return Pass(decoded, tokens)
+        return Pass(decoded, found.tokens)
 
 
 def doubt(found: Pass, limits: FastPass, speech_s: float) -> str:
@@ -181,10 +182,3 @@ def _sound() -> Features:
     samples = round(_SOUND_S * RATE_HZ)
     swell = np.abs(np.sin(np.arange(samples) / RATE_HZ * 4 * np.pi))
     return (np.random.default_rng(0).normal(0, 0.1, samples) * swell).astype(np.float32)
-
-
-def _to_array(encoded: Any) -> Features:
-    """On the CPU, in single precision."""
-    from ctranslate2 import DataType  # noqa: PLC0415 - heavy
-
-    return np.array(encoded.to(DataType.float32))

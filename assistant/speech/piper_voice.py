@@ -12,9 +12,7 @@ Sentences keep their loudness to each other: one gain for the voice, from a sent
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +23,8 @@ import structlog
 
 from assistant.audio.format import Samples, to_int16
 from assistant.errors import SpeechError
+from assistant.speech.derived import open_derived
+from assistant.speech.sessions import open_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -131,33 +131,25 @@ def bad_voice(model_dir: Path, why: str) -> SpeechError:
     return SpeechError("tts-voice-bad", f"{model_dir} is not a usable Piper voice: {why}", hint=_HINT)
 
 
+class _OnePieceError(Exception):
+    """The voice isn't made of two halves."""
+
+
 def _open(model_file: Path, halves_dir: Path | None) -> tuple[Any, Any]:
     """Sessions of text half and decoder, or of the whole voice and None."""
-    if halves_dir is not None:
-        with contextlib.suppress(Exception):  # not there yet, or damaged
-            return _open_halves(halves_dir)
-    halves = split_voice(model_file)
-    if halves is None:
+
+    def make() -> dict[str, bytes]:
+        halves = split_voice(model_file)
+        if halves is None:
+            raise _OnePieceError
+        return dict(zip((_TEXT_HALF, _DECODER), halves, strict=True))
+
+    try:
+        return open_derived(
+            halves_dir, make, lambda folder: (_session(folder / _TEXT_HALF), _session(folder / _DECODER))
+        )
+    except _OnePieceError:
         return _session(model_file), None
-    if halves_dir is not None:
-        with contextlib.suppress(OSError):  # a full disk costs time and memory, not the voice
-            _keep(halves, halves_dir)
-            return _open_halves(halves_dir)
-    with tempfile.TemporaryDirectory() as folder:
-        _keep(halves, Path(folder))
-        return _open_halves(Path(folder))
-
-
-def _open_halves(folder: Path) -> tuple[Any, Any]:
-    return _session(folder / _TEXT_HALF), _session(folder / _DECODER)
-
-
-def _keep(halves: tuple[bytes, bytes], folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for half, name in zip(halves, (_TEXT_HALF, _DECODER), strict=True):
-        partial = folder / f"{name}.part"
-        partial.write_bytes(half)
-        partial.replace(folder / name)
 
 
 def split_voice(model_file: Path) -> tuple[bytes, bytes] | None:
@@ -193,13 +185,7 @@ def split_voice(model_file: Path) -> tuple[bytes, bytes] | None:
 
 
 def _session(model: Path) -> _Thrifty:
-    import onnxruntime  # noqa: PLC0415 - heavy
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = min(os.cpu_count() or 1, MAX_THREADS)
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads sleep between sentences
-    options.log_severity_level = 4  # what it has to say comes as an exception too
-    return _Thrifty(onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"]))
+    return _Thrifty(open_session(model, threads=min(os.cpu_count() or 1, MAX_THREADS)))
 
 
 class _Thrifty:

@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ from assistant.errors import BusyError, SpeechError
 from assistant.executor import BoundedExecutor
 from assistant.speech.fast import FastDecoder, Superseded, doubt
 from assistant.speech.presence import Decoded, Span, believable, blocks_of, speech_certainty, speech_s
-from assistant.speech.whisper import Whisper, bad_model, failed, load_whisper
+from assistant.speech.whisper import Whisper, bad_model, failed, load_halves, load_whisper
 from assistant.values import FastPass, Transcription
 
 _Engine = tuple[Whisper, FastDecoder | None]
@@ -31,6 +32,8 @@ T = TypeVar("T")
 
 MAX_WAITING = 4
 """Utterances that may wait for the one being decoded; more are refused with BusyError."""
+_HALVES = 1
+"""Goes up when the halves are made in another way."""
 _TRIAL = np.zeros(RATE_HZ, np.int16)
 
 
@@ -66,10 +69,12 @@ class WhisperTranscriber:
         compute_type: str = "int8",
         threads: int = 0,
         timeout_s: float = 20.0,
+        derived_dir: Path | None = None,
     ) -> None:
         """`fast` are the model's figures for the engine `fast`; None for `full`. Files are read by `start`.
 
         `threads` 0: as `usual_threads` says. `timeout_s` is for each 30 s of speech.
+        `derived_dir` keeps what is made of the model for the engine `fast`: 90 MB that are made in seconds.
         """
         self._model_dir = model_dir
         self._limits = fast
@@ -77,6 +82,7 @@ class WhisperTranscriber:
         self._compute_type = compute_type
         self._threads = threads or usual_threads(whole=fast is None)
         self._timeout_s = timeout_s
+        self._derived_dir = derived_dir
         self._executor = BoundedExecutor("speech recognition")
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -210,24 +216,46 @@ class WhisperTranscriber:
 
     def _load(self) -> _Engine:
         if self._engine is None:
-            whisper = load_whisper(
-                self._model_dir,
-                language=self._language,
-                compute_type=self._compute_type,
-                threads=self._threads,
-                cut_vocabulary=self._limits is not None,
-            )
-            fast = None
+            engine = self._open()
+            whisper, fast = engine
             try:
-                if self._limits:
-                    fast = FastDecoder(whisper, self._limits)
-                    fast.decode(_TRIAL, self._limits.padding_s)
+                if fast:
+                    fast.decode(_TRIAL, fast.limits.padding_s)
                 else:
                     whisper.decode(_TRIAL)
             except Exception as exc:
                 raise bad_model(self._model_dir, "it can't decode") from exc
-            self._engine = whisper, fast
+            self._engine = engine
         return self._engine
+
+    def _open(self) -> _Engine:
+        if self._limits is None:
+            whisper = load_whisper(
+                self._model_dir, language=self._language, compute_type=self._compute_type, threads=self._threads
+            )
+            return whisper, None
+        whisper, decoder = load_halves(
+            self._model_dir,
+            language=self._language,
+            compute_type=self._compute_type,
+            threads=self._threads,
+            folder=self._halves_dir(),
+        )
+        try:
+            return whisper, FastDecoder(whisper, decoder, self._limits)
+        except Exception as exc:
+            raise bad_model(self._model_dir, "it can't decode") from exc
+
+    def _halves_dir(self) -> Path | None:
+        """For this very model file, in the folder for what is derived."""
+        if self._derived_dir is None:
+            return None
+        try:
+            state = (self._model_dir / "model.bin").stat()
+        except OSError:
+            return None
+        what = f"{_HALVES} {self._model_dir.resolve()} {state.st_size} {state.st_mtime_ns}"
+        return self._derived_dir / f"{self._model_dir.name}-{self._language}-{sha256(what.encode()).hexdigest()[:16]}"
 
 
 class _DoubtfulError(Exception):

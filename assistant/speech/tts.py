@@ -148,7 +148,7 @@ class PiperSynthesizer:
                 self._voice = Voice(self._model_file, self._settings, self._speed, None)
                 return self._voice
             print_of_file = _fingerprint(self._model_file)
-            halves_dir = self._cache_dir / f"halves-{print_of_file[:16]}"
+            halves_dir = self._cache_dir / f"{self._model_file.stem}-{print_of_file[:16]}"
             self._voice = Voice(self._model_file, self._settings, self._speed, halves_dir)
             name = f"{print_of_file} {self._speed:g} {LEVEL:g}"
             self._cache = SpeechCache(self._cache_dir, max_mb=self._cache_mb, voice=name, rate_hz=self.rate_hz)

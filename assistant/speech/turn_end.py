@@ -12,6 +12,7 @@ from assistant.audio.format import RATE_HZ, Chunk, Samples, to_float
 from assistant.errors import SpeechError
 from assistant.executor import BoundedExecutor
 from assistant.speech.log_mel import HOP_SAMPLES, MELS, Floats, log_mel
+from assistant.speech.sessions import open_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, RunOptions
@@ -104,16 +105,12 @@ def _run(engine: _Engine, features: Floats) -> float:
 
 
 def _open(model_file: Path, threads: int) -> _Engine:
-    import onnxruntime  # noqa: PLC0415 - heavy
+    from onnxruntime import RunOptions  # noqa: PLC0415 - heavy
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads sleep between turns
-    options.log_severity_level = 4  # what it has to say comes as an exception too
-    run_options = onnxruntime.RunOptions()
+    run_options = RunOptions()
     run_options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
     try:
-        session = onnxruntime.InferenceSession(str(model_file), options, providers=["CPUExecutionProvider"])
+        session = open_session(model_file, threads=threads)
         inputs = [(each.name, list(each.shape[1:])) for each in session.get_inputs()]
     except Exception as exc:
         raise _bad_model(model_file, "it can't be loaded") from exc

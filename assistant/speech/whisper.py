@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,10 @@ import numpy.typing as npt
 
 from assistant.audio.format import RATE_HZ, Samples, to_float
 from assistant.errors import SpeechError
-from assistant.speech.english import english_files
+from assistant.speech.derived import open_derived
 from assistant.speech.presence import BLOCK_SAMPLES, Decoded, Span, speech_windows
+from assistant.speech.split_whisper import split_whisper
+from assistant.speech.token_decoder import TokenDecoder
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -31,21 +34,10 @@ _MODEL_HINT = "Run `assistant models verify`, or name another model in stt.model
 class Whisper:
     """The model in the language spoken."""
 
-    def __init__(
-        self,
-        model: WhisperModel,
-        vad: Callable[[npt.NDArray[np.float32]], Any],
-        language: str,
-        *,
-        multilingual: bool = False,
-    ) -> None:
-        """`vad` is Silero: float samples, whole blocks, to probabilities.
-
-        `multilingual`: the model must be told the language, also where its vocabulary was cut to one (`english`).
-        """
+    def __init__(self, model: WhisperModel, vad: Callable[[npt.NDArray[np.float32]], Any], language: str) -> None:
+        """`vad` is Silero: float samples, whole blocks, to probabilities."""
         self.model = model
         self.language = language
-        self.multilingual = multilingual
         self._vad = vad
 
     def listen(self, samples: Samples) -> tuple[list[Span], npt.NDArray[np.floating]]:
@@ -96,51 +88,77 @@ def whole_budget(samples: Samples) -> int:
     return min(_FEWEST_TOKENS + math.ceil(_TOKENS_PER_S * len(samples) / RATE_HZ), _MOST_TOKENS)
 
 
-def load_whisper(
-    model_dir: Path, *, language: str, compute_type: str, threads: int, cut_vocabulary: bool = False
-) -> Whisper:
+def load_whisper(model_dir: Path, *, language: str, compute_type: str, threads: int) -> Whisper:
     """Read the files. Whether the model works is seen when it decodes.
-
-    `cut_vocabulary`: without the tokens that the language doesn't need, where it is English (see `english`). Then
-    `Whisper.decode` won't do: faster-whisper takes such a model for one that needn't be told the language.
 
     Raises:
         SpeechError: `stt-model-bad`, `stt-compute-type`, `stt-language-unknown`.
     """
+    _check_files(model_dir)
+    whisper = _open(model_dir, model_dir, language, compute_type, threads)
+    _check_language(language in whisper.model.supported_languages, model_dir, language)
+    return whisper
+
+
+def load_halves(
+    model_dir: Path, *, language: str, compute_type: str, threads: int, folder: Path | None
+) -> tuple[Whisper, TokenDecoder]:
+    """The model split (see `split_whisper`): a half that encodes, whose `decode` is of no use, and one that decodes.
+
+    The halves are kept in `folder`, which is for this model alone; None makes them each time.
+
+    Raises:
+        SpeechError: as `load_whisper`.
+    """
+    _check_files(model_dir)
+
+    def open_(place: Path) -> tuple[Whisper, TokenDecoder]:
+        return _open(place, model_dir, language, compute_type, threads), TokenDecoder(place)
+
+    try:
+        whisper, decoder = open_derived(folder, partial(split_whisper, model_dir, language), open_)
+    except SpeechError:
+        raise
+    except Exception as exc:
+        raise bad_model(model_dir, "it can't be loaded") from exc
+    known = whisper.model.hf_tokenizer.token_to_id(f"<|{language}|>") if decoder.multilingual else language == "en"
+    _check_language(bool(known), model_dir, language)
+    return whisper, decoder
+
+
+def _check_files(model_dir: Path) -> None:
     missing = [name for name in _MODEL_FILES if not (model_dir / name).is_file()]
     if missing:  # looked for here, because the library would fetch a tokenizer from the network
         raise bad_model(model_dir, f"no {missing[0]}")
+
+
+def _open(place: Path, model_dir: Path, language: str, compute_type: str, threads: int) -> Whisper:
+    """The files in `place`, which are of the model `model_dir`."""
     from faster_whisper import WhisperModel  # noqa: PLC0415 - heavy
     from faster_whisper.vad import get_vad_model  # noqa: PLC0415 - heavy
 
     try:
-        content = english_files(model_dir) if cut_vocabulary and language == "en" else None
         model = WhisperModel(
-            str(model_dir),
-            device="cpu",
-            compute_type=compute_type,
-            cpu_threads=threads,
-            local_files_only=True,
-            files=content,
+            str(place), device="cpu", compute_type=compute_type, cpu_threads=threads, local_files_only=True
         )
-        vad = get_vad_model()
-    except ValueError as exc:
-        if "compute type" not in str(exc):
+        return Whisper(model, get_vad_model(), language)
+    except Exception as exc:
+        if not isinstance(exc, ValueError) or "compute type" not in str(exc):
             raise bad_model(model_dir, "it can't be loaded") from exc
         raise SpeechError(
             "stt-compute-type",
             f"this CPU can't compute in {compute_type}",
             hint="Set stt.compute_type to int8 or float32.",
         ) from exc
-    except Exception as exc:
-        raise bad_model(model_dir, "it can't be loaded") from exc
-    if language not in model.supported_languages:
+
+
+def _check_language(known: bool, model_dir: Path, language: str) -> None:
+    if not known:
         raise SpeechError(
             "stt-language-unknown",
             f"the model {model_dir.name} doesn't know the language {language!r}",
             hint="Change stt.language, or choose a multilingual stt.model.",
         )
-    return Whisper(model, vad, language, multilingual=model.model.is_multilingual or content is not None)
 
 
 def bad_model(model_dir: Path, why: str) -> SpeechError:

@@ -37,15 +37,20 @@ async def whisper(
     shared = model_dir == WHISPER and not options.keys() & {"language", "compute_type", "threads"}
     name = "fast" if fast else "full"
     if shared and (loaded := _loaded.get(name)):
-        if fast and fast not in _decoders:
-            _decoders[fast] = FastDecoder(loaded, fast)
-        transcriber._engine = loaded, _decoders[fast] if fast else None
+        transcriber._engine = loaded, None
+        if fast:
+            [any_decoder, *_] = _decoders.values()
+            if fast not in _decoders:
+                _decoders[fast] = FastDecoder(loaded, any_decoder._decoder, fast)
+            transcriber._engine = loaded, _decoders[fast]
     try:
         yield transcriber
     finally:
         await transcriber.close()
         if shared and transcriber._engine:
-            _loaded[name], _ = transcriber._engine
+            _loaded[name], decoder = transcriber._engine
+            if fast and decoder:
+                _decoders[fast] = decoder
 
 
 @asynccontextmanager

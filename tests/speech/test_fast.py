@@ -115,7 +115,7 @@ async def test_what_no_pass_can_believe_is_decoded_whole(monkeypatch: pytest.Mon
     async with whisper(fast=None) as engine:
         whole = await engine.transcribe(sound)
     assert (answer.text, answer.audio_s) == (whole.text, whole.audio_s)
-    assert answer.confidence == pytest.approx(whole.confidence, abs=0.02), "fewer tokens share the probability"
+    assert answer.confidence == pytest.approx(whole.confidence, abs=0.05), "fewer tokens share the probability"
     assert answer.redone
 
 

@@ -1,0 +1,123 @@
+"""Whisper in two halves: the file format, the decoder, what is kept of them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assistant.audio.files import read_audio
+from assistant.errors import SpeechError
+from assistant.speech import split_whisper
+from assistant.speech.ct2_file import Array, Ct2File, read_ct2
+from assistant.speech.derived import open_derived
+from assistant.speech.split_whisper import FACTS
+from assistant.speech.stt import WhisperTranscriber
+from tests.speech.engines import FAST, WHISPER, at_16k, piper, say, simple, whisper
+
+
+@pytest.mark.models
+def test_a_model_file_is_written_as_it_was_read() -> None:
+    original = (WHISPER / "model.bin").read_bytes()
+    file = read_ct2(WHISPER / "model.bin")
+    assert file.to_bytes() == original
+    assert file.specification == "WhisperSpec"
+    assert file.floats("decoder/embeddings/weight").shape == (51_865, 512)
+
+
+def test_weights_of_8_bits_have_a_scale_for_each_row(tmp_path: Path) -> None:
+    weights = np.array([[127, -64], [10, 20]], np.int8)
+    variables: dict[str, Array] = {
+        "w": weights,
+        "w_scale": np.array([254.0, 10.0], np.float32),
+        "n": np.array(8, np.int16),
+    }
+    (tmp_path / "model.bin").write_bytes(Ct2File("Spec", 3, variables, [("a", "w")]).to_bytes())
+    file = read_ct2(tmp_path / "model.bin")
+    assert file.floats("w") == pytest.approx(np.array([[0.5, -0.252], [1.0, 2.0]]), abs=1e-3)
+    assert int(file.variables["n"]) == 8
+    assert file.aliases == [("a", "w")]
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("kept", [0, 3, 100, 50_000_000])
+async def test_a_file_cut_short_is_a_clear_error(tmp_path: Path, kept: int) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(WHISPER, model, ignore=shutil.ignore_patterns("model.bin"))
+    with (WHISPER / "model.bin").open("rb") as whole:
+        (model / "model.bin").write_bytes(whole.read(kept))
+    transcriber = WhisperTranscriber(model, fast=FAST, derived_dir=tmp_path / "derived")
+    with pytest.raises(SpeechError, match="can't be loaded") as caught:
+        await transcriber.start()
+    assert caught.value.code == "stt-model-bad"
+    await transcriber.close()
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("blockwise", [True, False], ids=["8 bits in blocks", "7 bits in columns"])
+async def test_the_halves_hear_what_the_whole_model_hears(
+    data: Path, monkeypatch: pytest.MonkeyPatch, blockwise: bool
+) -> None:
+    monkeypatch.setattr(split_whisper, "blockwise_is_quick", lambda: blockwise)
+    sounds = [read_audio(data / "speech" / "dawn" / f"test_{number:03}.flac") for number in (12, 15)]
+    async with piper() as voice:
+        sounds.append(at_16k(await say(voice, "What is the capital of Iceland?")))
+    async with whisper(threads=2) as halves, whisper(fast=None) as whole:
+        for sound in sounds:
+            assert simple((await halves.transcribe(sound)).text) == simple((await whole.transcribe(sound)).text)
+        decoder = halves._engine[1] if halves._engine else None
+        assert decoder
+        for sound in sounds:
+            assert simple(decoder.decode_whole(sound.samples).text) == simple((await whole.transcribe(sound)).text)
+
+
+@pytest.mark.models
+async def test_the_halves_are_kept_and_made_again_when_damaged(tmp_path: Path) -> None:
+    derived = tmp_path / "derived"
+    (derived / "whisper-base-en-0123").mkdir(parents=True)
+    (derived / "whisper-base-de-0123").mkdir()
+    changed: list[int] = []
+    for start in range(3):
+        if start == 2:
+            next(derived.glob("whisper-base-en-*/decoder.onnx")).write_bytes(b"nonsense")
+        transcriber = WhisperTranscriber(WHISPER, fast=FAST, derived_dir=derived)
+        await transcriber.start()
+        await transcriber.close()
+        other, folder = sorted(derived.iterdir())
+        assert other.name == "whisper-base-de-0123", "those of an older file went, those of another language stay"
+        changed.append((folder / FACTS).stat().st_mtime_ns)
+    assert changed[0] == changed[1] != changed[2]
+
+
+@pytest.mark.models
+async def test_another_language_is_decoded_with_the_whole_vocabulary() -> None:
+    async with whisper(language="de") as engine:
+        await engine.start()
+        assert engine._engine
+        decoder = engine._engine[1]
+        assert decoder
+        assert len(decoder._decoder._kept) == 50_257 + 107
+
+
+def test_a_full_disk_costs_time_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "derived" / "model-1"
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.is_relative_to(folder):
+            raise OSError(28, "No space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    made: list[int] = []
+
+    def make() -> dict[str, bytes]:
+        made.append(1)
+        return {"file": b"content"}
+
+    for _ in range(2):
+        assert open_derived(folder, make, lambda place: (place / "file").read_bytes()) == b"content"
+    assert len(made) == 2
+    assert not folder.exists()
