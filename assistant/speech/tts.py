@@ -148,8 +148,8 @@ class PiperSynthesizer:
                 self._voice = Voice(self._model_file, self._settings, self._speed, None)
                 return self._voice
             print_of_file = _fingerprint(self._model_file)
-            halves_dir = self._cache_dir / f"{self._model_file.stem}-{print_of_file[:16]}"
-            self._voice = Voice(self._model_file, self._settings, self._speed, halves_dir)
+            parts_dir = self._cache_dir / f"{self._model_file.stem}-{print_of_file[:16]}"
+            self._voice = Voice(self._model_file, self._settings, self._speed, parts_dir)
             name = f"{print_of_file} {self._speed:g} {LEVEL:g}"
             self._cache = SpeechCache(self._cache_dir, max_mb=self._cache_mb, voice=name, rate_hz=self.rate_hz)
         return self._voice

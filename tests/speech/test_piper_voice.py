@@ -9,6 +9,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from piper import PiperVoice, SynthesisConfig
 
 from assistant.speech.piper_voice import FIRST_FRAMES, LEVEL, Voice, split_voice
 from tests.conftest import REAL_MODELS_DIR
@@ -26,7 +27,7 @@ TEXTS = [
 @pytest.fixture(scope="module")
 def voice() -> Voice:
     [file] = VOICE.glob("*.onnx")
-    return Voice(file, json.loads(Path(f"{file}.json").read_text("utf-8")), speed=1.0, halves_dir=None)
+    return Voice(file, json.loads(Path(f"{file}.json").read_text("utf-8")), speed=1.0, parts_dir=None)
 
 
 def frames_of(voice: Voice, text: str) -> Any:
@@ -37,12 +38,23 @@ def frames_of(voice: Voice, text: str) -> Any:
 @pytest.mark.parametrize("text", TEXTS)
 def test_pieces_join_to_what_decoding_at_once_gives(voice: Voice, text: str) -> None:
     frames = frames_of(voice, text)
-    pieces, whole = list(voice._sound(frames)), voice._decode(frames)
+    pieces, whole = list(voice._sound(frames)), voice._at_once(frames)
     joined = np.concatenate(pieces)
     assert joined.shape == whole.shape
     assert np.abs(joined - whole).max() < 1e-4
     assert len(pieces) >= 2
     assert len(pieces[0]) == FIRST_FRAMES * len(whole) // frames.shape[2]
+
+
+def test_the_parts_say_what_the_voice_in_one_piece_says(voice: Voice) -> None:
+    [file] = VOICE.glob("*.onnx")
+    whole = PiperVoice.load(file)
+    calm = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0, normalize_audio=False)
+    [phonemes] = whole.phonemize(TEXTS[1])
+    ids = whole.phonemes_to_ids(phonemes)
+    made: Any = voice._piper.phoneme_ids_to_audio(ids, calm)
+    joined = np.concatenate(list(voice._sound(made.reshape(1, made.shape[0], -1))))
+    assert joined == pytest.approx(whole.phoneme_ids_to_audio(ids, calm), abs=1e-4)
 
 
 @pytest.mark.parametrize("text", TEXTS[1:])
@@ -53,28 +65,31 @@ def test_sentences_are_about_equally_loud_and_not_clipped(voice: Voice, text: st
     assert np.mean(np.abs(sound) >= 0.999) < 1e-3
 
 
-def test_a_voice_that_would_sound_different_in_pieces_is_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("assistant.speech.piper_voice.HALO_FRAMES", 1)
+@pytest.mark.parametrize("halo", ["HALO_FRAMES", "FLOW_HALO_FRAMES"])
+def test_a_voice_that_would_sound_different_in_pieces_is_decoded_at_once(
+    monkeypatch: pytest.MonkeyPatch, halo: str
+) -> None:
+    monkeypatch.setattr(f"assistant.speech.piper_voice.{halo}", 1)
     [file] = VOICE.glob("*.onnx")
-    careful = Voice(file, json.loads(Path(f"{file}.json").read_text("utf-8")), speed=1.0, halves_dir=None)
+    careful = Voice(file, json.loads(Path(f"{file}.json").read_text("utf-8")), speed=1.0, parts_dir=None)
     assert len(list(careful.parts(TEXTS[1]))) == 1
 
 
-def test_the_halves_are_kept_and_made_again_when_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_parts_are_kept_and_made_again_when_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [file] = VOICE.glob("*.onnx")
     settings = json.loads(Path(f"{file}.json").read_text("utf-8"))
-    folder = tmp_path / "halves"
+    folder = tmp_path / "parts"
     Voice(file, settings, 1.0, folder)
-    for broken, damage in (("text-half.onnx", b""), ("decoder.onnx", b"not ONNX")):
-        kept = {half.name: half.stat().st_size for half in folder.iterdir()}
-        assert set(kept) == {"text-half.onnx", "decoder.onnx"}
+    for broken, damage in (("text-half.onnx", b""), ("flow.onnx", b"not ONNX"), ("decoder.onnx", b"not ONNX")):
+        kept = {part.name: part.stat().st_size for part in folder.iterdir()}
+        assert set(kept) == {"text-half.onnx", "flow.onnx", "decoder.onnx"}
         (folder / broken).write_bytes(damage)
         Voice(file, settings, 1.0, folder)
-        assert {half.name: half.stat().st_size for half in folder.iterdir()} == kept
+        assert {part.name: part.stat().st_size for part in folder.iterdir()} == kept
     monkeypatch.setattr("assistant.speech.piper_voice.split_voice", Mock(side_effect=AssertionError("not cut again")))
     assert len(list(Voice(file, settings, 1.0, folder).parts(TEXTS[1]))) >= 2
 
 
-def test_what_is_not_made_of_two_halves_is_not_cut() -> None:
+def test_what_is_not_made_of_such_parts_is_not_cut() -> None:
     [file] = (REAL_MODELS_DIR / "smart-turn-v3.2").glob("*.onnx")
     assert split_voice(file) is None
