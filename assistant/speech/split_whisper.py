@@ -5,8 +5,8 @@ token than on the token. ONNX Runtime prepares them once: measured on two x86 co
 instead of 10 ms at the same word errors. The encoder, which does many positions at once, is as fast and finer there,
 since CTranslate2 scales each position by itself; so it stays, with a decoder of one layer that is never run.
 
-The decoder keeps only the tokens that the language needs (`english`): for English that saves a fifth of what a token
-reads, and 30 MB. Its weights are 8-bit in blocks of 32 with a scale each (`MatMulNBits`), or, on boards where ONNX
+The decoder keeps only the tokens that the language needs (`english`): for English that saves a seventh of what a token
+reads, and 20 MB. Its weights are 8-bit in blocks of 32 with a scale each (`MatMulNBits`), or, on boards where ONNX
 Runtime has no quick product for those (Arm without the dot-product instructions), 7-bit with a scale a column. Its
 layout is that of OpenAI's Whisper; names of weights are CTranslate2's.
 """

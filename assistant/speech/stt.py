@@ -32,7 +32,9 @@ T = TypeVar("T")
 
 MAX_WAITING = 4
 """Utterances that may wait for the one being decoded; more are refused with BusyError."""
-_HALVES = 1
+_CERTAIN = 0.9
+"""Silero's certainty from which it is speech."""
+_HALVES = 2
 """Goes up when the halves are made in another way."""
 _TRIAL = np.zeros(RATE_HZ, np.int16)
 
@@ -160,10 +162,11 @@ class WhisperTranscriber:
             heard = blocks_of(probabilities, window)
             sound = samples[window.start : window.end]
             doubted = samples is self._doubted and len(windows) == 1
-            decoded, again = await self._run(self._decode, sound, speech_s(heard), draft, doubted)
+            certainty, voice_s = speech_certainty(heard), speech_s(heard)
+            decoded, again = await self._run(self._decode, sound, certainty, voice_s, draft, doubted)
             audio_s += window.duration_s
             redone = redone or again
-            if believable(decoded, speech_certainty(heard), speech_s(heard)):
+            if believable(decoded, certainty, voice_s):
                 kept.append(decoded)
         if not kept:
             return Transcription("", audio_s, 0.0, redone=redone)
@@ -187,10 +190,13 @@ class WhisperTranscriber:
             raise Superseded
         return whisper.listen(samples)
 
-    def _decode(self, samples: Samples, voice_s: float, draft: _Draft | None, doubted: bool) -> tuple[Decoded, bool]:
+    def _decode(
+        self, samples: Samples, certainty: float, voice_s: float, draft: _Draft | None, doubted: bool
+    ) -> tuple[Decoded, bool]:
         """What was said in a window, and whether a first pass was rejected; a draft has only that.
 
-        `doubted`: the first pass was made already, and was doubtful.
+        `doubted`: the first pass was made already, and was doubtful. Where Silero itself is in doubt, a doubtful pass
+        is followed by the whole window at once: a sneeze is a word to a short one.
 
         Raises _DoubtfulError, Superseded: of a draft.
         """
@@ -198,7 +204,8 @@ class WhisperTranscriber:
         if fast is None:
             return whisper.decode(samples), False
         limits = fast.limits
-        for padding_s in (limits.padding_s, limits.redo_padding_s)[doubted:]:
+        paddings_s = (limits.padding_s, limits.redo_padding_s) if certainty >= _CERTAIN else (limits.padding_s,)
+        for padding_s in paddings_s[doubted:]:
             try:
                 found = fast.decode(samples, padding_s, (lambda: draft.wanted) if draft else (lambda: True))
             except Superseded:
