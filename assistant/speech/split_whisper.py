@@ -14,6 +14,7 @@ layout is that of OpenAI's Whisper; names of weights are CTranslate2's.
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import re
 import time
@@ -31,7 +32,7 @@ from assistant.speech.sessions import open_session
 
 Floats = npt.NDArray[np.float32]
 
-DECODER, CROSS, FACTS = "decoder.onnx", "cross.onnx", "split.json"
+DECODER, CROSS, EMBEDDINGS, FACTS = "decoder.onnx", "cross.onnx", "embeddings.npy", "split.json"
 _MULTILINGUAL_TOKENS = 51_865
 _BLOCK = 32
 _OPSETS = (("", 17), ("com.microsoft", 1))
@@ -43,7 +44,8 @@ _COPIED = ("tokenizer.json", "preprocessor_config.json")
 
 
 def split_whisper(model_dir: Path, language: str) -> dict[str, bytes]:
-    """The files of the halves: a CTranslate2 model that encodes, DECODER, CROSS (what the decoder looks at), FACTS.
+    """The files of the halves: a CTranslate2 model that encodes, DECODER, CROSS (what the decoder looks at), EMBEDDINGS
+    (kept tokens, width), FACTS.
 
     Takes seconds, and five times the model's size in memory. Raises OSError, ValueError, KeyError: not such a model.
     """
@@ -55,6 +57,7 @@ def split_whisper(model_dir: Path, language: str) -> dict[str, bytes]:
     shape = _Shape.of(file)
     made[CROSS] = _cross(file, shape)
     made[DECODER] = _decoder(file, shape, kept, blockwise=blockwise_is_quick())
+    made[EMBEDDINGS] = _saved(file.floats("decoder/embeddings/weight")[kept].astype(np.float16))
     facts = {
         "tokens": kept,
         "multilingual": len(vocabulary) >= _MULTILINGUAL_TOKENS,
@@ -203,14 +206,11 @@ def _cross(file: Ct2File, shape: _Shape) -> bytes:
 
 
 def _decoder(file: Ct2File, shape: _Shape, kept: Sequence[int], *, blockwise: bool) -> bytes:
-    """Tokens (1, new) at `places` (new,), with what is known of earlier ones, to logits (1, new, kept tokens)."""
+    """Embedded tokens (1, new, width) at `places` (new,), knowing earlier ones, to logits (1, new, kept tokens)."""
     graph = _Graph(blockwise=blockwise)
-    x = graph.add(
-        "Add",
-        _embedded(graph, file.floats("decoder/embeddings/weight")[kept]),
-        graph.add("Gather", graph.constant(file.floats("decoder/position_encodings/encodings")), "places"),
-    )
-    inputs: list[tuple[str, str, list[Any]]] = [("tokens", "INT64", [1, "new"]), ("places", "INT64", ["new"])]
+    positions = graph.constant(file.floats("decoder/position_encodings/encodings"))
+    x = graph.add("Add", "embedded", graph.add("Gather", positions, "places"))
+    inputs = [("embedded", "FLOAT", [1, "new", shape.width]), ("places", "INT64", ["new"])]
     outputs: list[tuple[str, str, str, list[Any]]] = []
     attention: dict[str, Any] = {"domain": "com.microsoft", "num_heads": shape.heads}
     for layer in range(shape.layers):
@@ -235,15 +235,10 @@ def _decoder(file: Ct2File, shape: _Shape, kept: Sequence[int], *, blockwise: bo
     return graph.model(inputs, [(logits, "logits", "FLOAT", [1, "new", len(kept)]), *outputs])
 
 
-def _embedded(graph: _Graph, table: Floats) -> str:
-    """The tokens' rows, from 8 bits and a scale a row."""
-    scales = np.maximum(np.abs(table).max(axis=1, keepdims=True) / 127, 1e-9)
-    codes = graph.add("Gather", graph.constant(np.rint(table / scales).astype(np.int8)), "tokens")
-    return graph.add(
-        "Mul",
-        graph.add("Cast", codes, to=1),  # to FLOAT
-        graph.add("Gather", graph.constant(scales.astype(np.float32)), "tokens"),
-    )
+def _saved(array: npt.NDArray[Any]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
 
 
 def _by_head(shape: _Shape, length: str) -> tuple[str, list[Any]]:

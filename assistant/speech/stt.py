@@ -34,7 +34,7 @@ MAX_WAITING = 4
 """Utterances that may wait for the one being decoded; more are refused with BusyError."""
 _CERTAIN = 0.9
 """Silero's certainty from which it is speech."""
-_HALVES = 2
+_HALVES = 3
 """Goes up when the halves are made in another way."""
 _TRIAL = np.zeros(RATE_HZ, np.int16)
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assistant.speech.sessions import open_session
-from assistant.speech.split_whisper import CROSS, DECODER, FACTS
+from assistant.speech.split_whisper import CROSS, DECODER, EMBEDDINGS, FACTS
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -56,6 +56,8 @@ class TokenDecoder:
         self._kept = [int(token) for token in facts["tokens"]]
         self._places = {token: place for place, token in enumerate(self._kept)}
         self._blank = [self._places[token] for token in facts["blank"] if token in self._places]
+        self._embeddings = np.load(folder / EMBEDDINGS, mmap_mode="r")
+        """Read from the file where they are needed: few ever are."""
         self._layers = int(facts["layers"])
         self._cross = _Named(open_session(folder / CROSS, arena=False))
         self._decoder = _Named(open_session(folder / DECODER, arena=False))
@@ -75,7 +77,7 @@ class TokenDecoder:
         found: list[int] = []
         total, at, silent = 0.0, 0, 0.0
         while len(found) < budget:
-            known["tokens"] = np.array([tokens], np.int64)
+            known["embedded"] = self._embeddings[tokens].astype(np.float32)[None]
             known["places"] = np.arange(at, at + len(tokens), dtype=np.int64)
             made = self._decoder.run(known)
             logits: Floats = made.pop("logits")[0]
