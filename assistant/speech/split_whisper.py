@@ -210,7 +210,8 @@ def _decoder(file: Ct2File, shape: _Shape, kept: Sequence[int], *, blockwise: bo
     graph = _Graph(blockwise=blockwise)
     positions = graph.constant(file.floats("decoder/position_encodings/encodings"))
     x = graph.add("Add", "embedded", graph.add("Gather", positions, "places"))
-    inputs = [("embedded", "FLOAT", [1, "new", shape.width]), ("places", "INT64", ["new"])]
+    inputs: list[tuple[str, str, list[Any]]] = [("embedded", "FLOAT", [1, "new", shape.width])]
+    inputs.append(("places", "INT64", ["new"]))
     outputs: list[tuple[str, str, str, list[Any]]] = []
     attention: dict[str, Any] = {"domain": "com.microsoft", "num_heads": shape.heads}
     for layer in range(shape.layers):

@@ -76,7 +76,7 @@ class WhisperTranscriber:
         """`fast` are the model's figures for the engine `fast`; None for `full`. Files are read by `start`.
 
         `threads` 0: as `usual_threads` says. `timeout_s` is for each 30 s of speech.
-        `derived_dir` keeps what is made of the model for the engine `fast`: 90 MB that are made in seconds.
+        `derived_dir` keeps what is made of the model for the engine `fast`: 125 MB that are made in seconds.
         """
         self._model_dir = model_dir
         self._limits = fast
