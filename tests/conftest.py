@@ -36,11 +36,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
+_OF_A_CALL = {"_AioCall._handle_status_once_received", "_schedule_rpc_coro", "_handle_exceptions"}
+
+
 async def _guarded(test: Any) -> None:
     await test
     await asyncio.sleep(0)
-    # gRPC's own thread tells a call that was hung up of its end, once it gets the CPU.
-    if ending := [task for task in asyncio.all_tasks() if _name(task) == "_AioCall._handle_status_once_received"]:
+    # gRPC's own thread tells a call that was hung up of its end, on either side, once it gets the CPU.
+    if ending := [task for task in asyncio.all_tasks() if _name(task) in _OF_A_CALL]:
         await asyncio.wait(ending, timeout=10)
     leaked = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     assert not leaked, f"tasks left behind: {leaked}"
