@@ -26,6 +26,7 @@ from assistant.dialog import phrases
 from assistant.dialog.answer import Answer, Answerer, Question
 from assistant.dialog.context import Context
 from assistant.dialog.end_of_turn import Guess
+from assistant.dialog.guess import GuessMaker
 from assistant.dialog.listen import AMEND_S, SUPERSEDED, Listening
 from assistant.dialog.ports import Transcriber, TurnStore
 from assistant.dialog.router import Decision, RouterPolicy, route
@@ -36,7 +37,6 @@ from assistant.events import (
     Failed,
     IntentRecognized,
     NotRecognized,
-    PartialTranscript,
     Reply,
     Routed,
     Transcript,
@@ -127,7 +127,6 @@ class TurnRunner:
         set_state: Callable[[State], None],
     ) -> None:
         self._transcriber = transcriber
-        self._finished = finished
         self._understand = understand
         self._answerer = answerer
         self._speaker = speaker
@@ -139,6 +138,16 @@ class TurnRunner:
         self._publish = publish
         self._set_state = set_state
         self._pending: tuple[IntentMatch, float] | None = None
+        self.guess = GuessMaker(
+            transcriber=transcriber,
+            finished=finished,
+            understand=lambda text: understand(text, self._waiting()),
+            answerer=answerer,
+            speaker=speaker,
+            policy=policy,
+            publish=publish,
+        )
+        """What an utterance under way means so far."""
         self.aloud: list[Spoken] = []
         """The replies being made or spoken aloud, for whoever must silence them."""
 
@@ -165,39 +174,6 @@ class TurnRunner:
             self._publish(TurnEnded(turn_id=request.id, outcome=turn.answer.outcome))
         await self._remember(record)
         return record
-
-    async def guess(self, turn_id: str, audio: Chunk, *, whole: bool) -> Guess | None:
-        """What an utterance means so far; None when that is doubtful. No side effects.
-
-        `whole`: the user is silent, so whether it sounds finished is asked as well, and the reply prepared.
-        """
-        hint = asyncio.create_task(self._finished(audio)) if whole else None
-        try:
-            return await self._guess(turn_id, audio, hint)
-        finally:
-            if hint:
-                hint.cancel()
-
-    async def _prepare_reply(self, understanding: Understanding) -> None:
-        decision = route(understanding, self._policy, link_up=self._answerer.link_up)
-        if text := await self._answerer.foresee(understanding, decision):
-            self._speaker.prepare(text)
-
-    async def _guess(self, turn_id: str, audio: Chunk, hint: asyncio.Task[float | None] | None) -> Guess | None:
-        try:
-            transcription = await self._transcriber.draft(audio)
-            if transcription is None and hint:  # doubtful: decoded again while the silence lasts, not behind it
-                transcription = await self._transcriber.transcribe(audio)
-            if transcription is None or not transcription.text:
-                return None
-            self._publish(PartialTranscript(turn_id=turn_id, text=transcription.text, audio_s=transcription.audio_s))
-            understanding = await self._understand(transcription.text, self._waiting())
-            if hint:
-                await self._prepare_reply(understanding)
-        except EdgewiseError as exc:
-            log.info("no guess", turn_id=turn_id, code=exc.code)
-            return None
-        return Guess(transcription, understanding, await hint if hint else None)
 
     def _waiting(self) -> IntentMatch | None:
         """The request that waits for an answer of the user, while it isn't forgotten."""

@@ -44,7 +44,7 @@ from assistant.evaluate.scenes import (
 )
 from assistant.evaluate.words import Normaliser, load_normaliser
 from assistant.models import Models
-from assistant.speech.fast import FastDecoder, Pass, doubt
+from assistant.speech.fast import FastDecoder, Pass, doubt, paddings_s
 from assistant.speech.presence import Decoded, Probabilities, believable, blocks_of, speech_certainty, speech_s
 from assistant.speech.token_decoder import TokenDecoder
 from assistant.speech.whisper import Whisper, load_halves, load_whisper
@@ -107,6 +107,7 @@ class Measured:
     group: str
     words: int
     speech_s: float
+    certainty: float
     listen_ms: float
     full: Tried
     """By the engine `full`."""
@@ -136,7 +137,7 @@ def outcome(measured: Sequence[Measured], limits: FastPass) -> Outcome:
     errors, redone, whole, times_ms = 0, 0, 0, []
     for one in measured:
         ms, tries = one.listen_ms, 0
-        for padding_s in (limits.padding_s, limits.redo_padding_s):
+        for padding_s in paddings_s(limits, one.certainty):
             tried = one.short[padding_s, limits.closing_s]
             ms += tried.ms
             if not doubt(tried.found, limits, one.speech_s):
@@ -215,7 +216,11 @@ def measure(
                 for padding_s, closing_s in sorted(contexts)
             }
             words = len(sound.text.split())
-            measured.append(Measured(sound.group, words, speech_s(heard), listen_ms, by_full, by_whole, short))
+            measured.append(
+                Measured(
+                    sound.group, words, speech_s(heard), speech_certainty(heard), listen_ms, by_full, by_whole, short
+                )
+            )
     return measured
 
 

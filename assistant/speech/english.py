@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +21,7 @@ TEXT_TOKENS = 50_257
 """Ids below are text, in every multilingual Whisper; from here on marks follow."""
 MARKS = 107
 """Up to <|notimestamps|>; the timestamps behind it aren't needed."""
+_MULTILINGUAL_TOKENS = 51_865
 _VOCABULARY = "de2b51643840893f26b6113b24777bdac8c38a7d05ccb579eeec8da26df76749"
 """sha256 of the text tokens, a line each."""
 
@@ -31,6 +33,19 @@ def kept_tokens(vocabulary: Sequence[str], language: str) -> list[int]:
         text = english_tokens() if language == "en" else range(TEXT_TOKENS)
         return [*text, *marks]
     return list(range(len(vocabulary)))
+
+
+def is_multilingual(vocabulary: Sequence[str]) -> bool:
+    """Whether the model must be told the language."""
+    return len(vocabulary) >= _MULTILINGUAL_TOKENS
+
+
+def languages(vocabulary: Sequence[str]) -> set[str]:
+    """Those that the model knows."""
+    if not is_multilingual(vocabulary):
+        return {"en"}
+    marks = vocabulary[TEXT_TOKENS : TEXT_TOKENS + MARKS]
+    return {match[1] for mark in marks if (match := re.fullmatch(r"<\|([a-z]{2,3})\|>", mark))}
 
 
 def english_tokens() -> list[int]:

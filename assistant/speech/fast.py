@@ -40,6 +40,8 @@ _READY_POSITIONS = 750
 _FEWEST_TOKENS = 12
 _LONGEST_LOOP = 12
 """Tokens; a phrase that is said again at once."""
+_CERTAIN = 0.9
+"""Silero's certainty from which it is speech."""
 _SHORTEST_SPEECH_S = 0.3
 """A soft word may have less that Silero is sure of."""
 _SOUND_S = 0.5
@@ -137,6 +139,14 @@ class FastDecoder:
             finished=found.finished,
         )
         return Pass(decoded, found.tokens)
+
+
+def paddings_s(limits: FastPass, certainty: float) -> tuple[float, ...]:
+    """What is tried one after the other, before the whole window. `certainty` is Silero's.
+
+    Where Silero itself is in doubt, that comes at once behind a doubtful pass: a sneeze is a word to a short one.
+    """
+    return (limits.padding_s, limits.redo_padding_s) if certainty >= _CERTAIN else (limits.padding_s,)
 
 
 def doubt(found: Pass, limits: FastPass, speech_s: float) -> str:

@@ -254,22 +254,5 @@ def _joints(graph: Any, before: Sequence[Any], behind: Sequence[Any]) -> set[str
     return {name for node in behind for name in node.input} & made
 
 
-def _session(model: Path) -> _Thrifty:
-    return _Thrifty(open_session(model, threads=min(os.cpu_count() or 1, MAX_THREADS)))
-
-
-class _Thrifty:
-    """An onnxruntime session that gives its working memory (100 MB after a long sentence) back after each run."""
-
-    def __init__(self, session: InferenceSession) -> None:
-        from onnxruntime import RunOptions  # noqa: PLC0415 - heavy
-
-        self._session = session
-        self._options = RunOptions()
-        self._options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-
-    def run(self, outputs: list[str] | None, inputs: dict[str, Any]) -> Any:
-        return self._session.run(outputs, inputs, self._options)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
+def _session(model: Path) -> InferenceSession:
+    return open_session(model, threads=min(os.cpu_count() or 1, MAX_THREADS))

@@ -27,13 +27,12 @@ import numpy as np
 import numpy.typing as npt
 
 from assistant.speech.ct2_file import Ct2File, read_ct2
-from assistant.speech.english import kept_tokens, read_vocabulary
+from assistant.speech.english import is_multilingual, kept_tokens, read_vocabulary
 from assistant.speech.sessions import open_session
 
 Floats = npt.NDArray[np.float32]
 
 DECODER, CROSS, EMBEDDINGS, FACTS = "decoder.onnx", "cross.onnx", "embeddings.npy", "split.json"
-_MULTILINGUAL_TOKENS = 51_865
 _BLOCK = 32
 _OPSETS = (("", 17), ("com.microsoft", 1))
 _IR_VERSION = 8
@@ -60,7 +59,7 @@ def split_whisper(model_dir: Path, language: str) -> dict[str, bytes]:
     made[EMBEDDINGS] = _saved(file.floats("decoder/embeddings/weight")[kept].astype(np.float16))
     facts = {
         "tokens": kept,
-        "multilingual": len(vocabulary) >= _MULTILINGUAL_TOKENS,
+        "multilingual": is_multilingual(vocabulary),
         "blank": config.get("suppress_ids_begin", []),
         "layers": shape.layers,
         "heads": shape.heads,

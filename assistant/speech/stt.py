@@ -21,7 +21,7 @@ import numpy.typing as npt
 from assistant.audio.format import RATE_HZ, Chunk, Samples
 from assistant.errors import BusyError, SpeechError
 from assistant.executor import BoundedExecutor
-from assistant.speech.fast import FastDecoder, Superseded, doubt
+from assistant.speech.fast import FastDecoder, Superseded, doubt, paddings_s
 from assistant.speech.presence import Decoded, Span, believable, blocks_of, speech_certainty, speech_s
 from assistant.speech.whisper import Whisper, bad_model, failed, load_halves, load_whisper
 from assistant.values import FastPass, Transcription
@@ -32,8 +32,6 @@ T = TypeVar("T")
 
 MAX_WAITING = 4
 """Utterances that may wait for the one being decoded; more are refused with BusyError."""
-_CERTAIN = 0.9
-"""Silero's certainty from which it is speech."""
 _HALVES = 3
 """Goes up when the halves are made in another way."""
 _TRIAL = np.zeros(RATE_HZ, np.int16)
@@ -195,8 +193,7 @@ class WhisperTranscriber:
     ) -> tuple[Decoded, bool]:
         """What was said in a window, and whether a first pass was rejected; a draft has only that.
 
-        `doubted`: the first pass was made already, and was doubtful. Where Silero itself is in doubt, a doubtful pass
-        is followed by the whole window at once: a sneeze is a word to a short one.
+        `doubted`: the first pass was made already, and was doubtful.
 
         Raises _DoubtfulError, Superseded: of a draft.
         """
@@ -204,8 +201,7 @@ class WhisperTranscriber:
         if fast is None:
             return whisper.decode(samples), False
         limits = fast.limits
-        paddings_s = (limits.padding_s, limits.redo_padding_s) if certainty >= _CERTAIN else (limits.padding_s,)
-        for padding_s in paddings_s[doubted:]:
+        for padding_s in paddings_s(limits, certainty)[doubted:]:
             try:
                 found = fast.decode(samples, padding_s, (lambda: draft.wanted) if draft else (lambda: True))
             except Superseded:

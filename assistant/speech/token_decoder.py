@@ -59,8 +59,8 @@ class TokenDecoder:
         self._embeddings = np.load(folder / EMBEDDINGS, mmap_mode="r")
         """Read from the file where they are needed: few ever are."""
         self._layers = int(facts["layers"])
-        self._cross = _Named(open_session(folder / CROSS, arena=False))
-        self._decoder = _Named(open_session(folder / DECODER, arena=False))
+        self._cross = _Named(open_session(folder / CROSS))
+        self._decoder = _Named(open_session(folder / DECODER))
         self._none_known = self._nothing(int(facts["heads"]))
 
     def view(self, states: Floats) -> View:

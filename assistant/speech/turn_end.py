@@ -15,9 +15,7 @@ from assistant.speech.log_mel import HOP_SAMPLES, MELS, Floats, log_mel
 from assistant.speech.sessions import open_session
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession, RunOptions
-
-    _Engine = tuple[InferenceSession, RunOptions]
+    from onnxruntime import InferenceSession
 
 WINDOW_S = 8.0
 """The model judges the newest sound of this length; shorter sound gets silence in front."""
@@ -39,7 +37,7 @@ class SmartTurn:
         self._threads = threads
         self._timeout_s = timeout_s
         self._executor = BoundedExecutor("turn end", max_pending=MAX_WAITING)
-        self._engine: _Engine | None = None
+        self._engine: InferenceSession | None = None
 
     async def start(self) -> None:
         """Load the model and try it, so that the first answer is as fast as the next. Idempotent.
@@ -76,7 +74,7 @@ class SmartTurn:
         except Exception as exc:
             raise SpeechError("turn-failed", "the end-of-turn model failed", hint=_HINT, retryable=True) from exc
 
-    def _load(self) -> _Engine:
+    def _load(self) -> InferenceSession:
         if self._engine is None:
             engine = _open(self._model_file, self._threads)
             try:
@@ -98,17 +96,12 @@ def turn_features(samples: Samples) -> Floats:
     return log_mel((window - window.mean()) / np.sqrt(window.var() + np.float32(1e-7)))
 
 
-def _run(engine: _Engine, features: Floats) -> float:
-    session, options = engine
-    answers: Any = session.run(None, {_INPUT: features[None]}, options)
+def _run(session: InferenceSession, features: Floats) -> float:
+    answers: Any = session.run(None, {_INPUT: features[None]})
     return float(answers[0].item())
 
 
-def _open(model_file: Path, threads: int) -> _Engine:
-    from onnxruntime import RunOptions  # noqa: PLC0415 - heavy
-
-    run_options = RunOptions()
-    run_options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+def _open(model_file: Path, threads: int) -> InferenceSession:
     try:
         session = open_session(model_file, threads=threads)
         inputs = [(each.name, list(each.shape[1:])) for each in session.get_inputs()]
@@ -116,7 +109,7 @@ def _open(model_file: Path, threads: int) -> _Engine:
         raise _bad_model(model_file, "it can't be loaded") from exc
     if inputs != [(_INPUT, [MELS, _WINDOW_SAMPLES // HOP_SAMPLES])]:
         raise _bad_model(model_file, "it takes another input")
-    return session, run_options
+    return session
 
 
 def _bad_model(model_file: Path, why: str) -> SpeechError:

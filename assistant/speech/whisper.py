@@ -15,6 +15,7 @@ import numpy.typing as npt
 from assistant.audio.format import RATE_HZ, Samples, to_float
 from assistant.errors import SpeechError
 from assistant.speech.derived import open_derived
+from assistant.speech.english import languages, read_vocabulary
 from assistant.speech.presence import BLOCK_SAMPLES, Decoded, Span, speech_windows
 from assistant.speech.split_whisper import split_whisper
 from assistant.speech.token_decoder import TokenDecoder
@@ -111,19 +112,21 @@ def load_halves(
         SpeechError: as `load_whisper`.
     """
     _check_files(model_dir)
+    try:
+        known = languages(read_vocabulary(model_dir))
+    except (OSError, ValueError) as exc:
+        raise bad_model(model_dir, "its vocabulary can't be read") from exc
+    _check_language(language in known, model_dir, language)
 
     def open_(place: Path) -> tuple[Whisper, TokenDecoder]:
         return _open(place, model_dir, language, compute_type, threads), TokenDecoder(place)
 
     try:
-        whisper, decoder = open_derived(folder, partial(split_whisper, model_dir, language), open_)
+        return open_derived(folder, partial(split_whisper, model_dir, language), open_)
     except SpeechError:
         raise
     except Exception as exc:
         raise bad_model(model_dir, "it can't be loaded") from exc
-    known = whisper.model.hf_tokenizer.token_to_id(f"<|{language}|>") if decoder.multilingual else language == "en"
-    _check_language(bool(known), model_dir, language)
-    return whisper, decoder
 
 
 def _check_files(model_dir: Path) -> None:

@@ -33,7 +33,7 @@ def tried(log_probability: float, errors: int, ms: float) -> Tried:
 def recording(first: Tried, second: Tried) -> Measured:
     """Ten words, 2 of them wrong when decoded whole, which takes 600 ms."""
     whole = tried(-0.1, 2, 600.0)
-    return Measured("dawn", 10, 1.0, 10.0, whole, whole, {(0.4, 8.0): first, (4.0, 8.0): second})
+    return Measured("dawn", 10, 1.0, 0.95, 10.0, whole, whole, {(0.4, 8.0): first, (4.0, 8.0): second})
 
 
 def test_what_is_believed_costs_one_pass() -> None:

@@ -101,6 +101,17 @@ async def test_another_language_is_decoded_with_the_whole_vocabulary() -> None:
         assert len(decoder._decoder._kept) == 50_257 + 107
 
 
+@pytest.mark.models
+@pytest.mark.parametrize("language", ["xx", "../en", "english"])
+async def test_a_language_that_the_model_does_not_know_leaves_nothing_behind(tmp_path: Path, language: str) -> None:
+    transcriber = WhisperTranscriber(WHISPER, fast=FAST, language=language, derived_dir=tmp_path / "derived")
+    with pytest.raises(SpeechError) as caught:
+        await transcriber.start()
+    assert caught.value.code == "stt-language-unknown"
+    assert not list(tmp_path.iterdir())
+    await transcriber.close()
+
+
 def test_a_full_disk_costs_time_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "derived" / "model-1"
     write = Path.write_bytes
