@@ -13,6 +13,9 @@ from pathlib import Path
 
 from assistant.errors import EdgewiseError
 
+_M_ARENA_MAX = -8
+"""Of mallopt(3)."""
+
 
 @contextlib.contextmanager
 def single_instance(lock_file: Path) -> Iterator[None]:
@@ -40,6 +43,15 @@ def single_instance(lock_file: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def share_one_heap() -> None:
+    """Let all threads share one of glibc's heaps: a heap for each thread keeps what that thread ever freed, 30 MB here.
+
+    To be called before the threads are there. Recognising speech took no measurably longer.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another libc
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def trim_memory() -> None:

@@ -45,7 +45,7 @@ from assistant.events import AudioDeviceLost, Event, EventBus, Failed, StateChan
 from assistant.executor import BoundedExecutor
 from assistant.models import Models
 from assistant.nlu.understanding import Understanding
-from assistant.process import single_instance, trim_memory
+from assistant.process import share_one_heap, single_instance, trim_memory
 from assistant.skills.base import SkillContext
 from assistant.skills.book import SkillBook
 from assistant.speech.endpoint import make_endpoint
@@ -78,6 +78,7 @@ async def open_assistant(
     Raises:
         EdgewiseError: `already-running`, `state-unwritable`, StoreError, ConfigError.
     """
+    share_one_heap()
     with single_instance(config.paths.lock_file):
         if sound is None and audio_devices:
             sound = functools.partial(device_sound, config.settings.audio, microphone=False)

@@ -45,9 +45,9 @@ from assistant.evaluate.scenes import (
 from assistant.evaluate.words import Normaliser, load_normaliser
 from assistant.models import Models
 from assistant.speech.fast import FastDecoder, Pass, doubt, paddings_s
+from assistant.speech.halves import Halves, load_halves
 from assistant.speech.presence import Decoded, Probabilities, believable, blocks_of, speech_certainty, speech_s
-from assistant.speech.token_decoder import TokenDecoder
-from assistant.speech.whisper import Whisper, load_halves, load_whisper
+from assistant.speech.whisper import Whisper, load_whisper
 from assistant.values import FastPass
 
 SETS = ("dawn", "wake_words", "ljspeech")
@@ -186,15 +186,13 @@ def _conditions(group: str, text: str, speech: Signal, scene: Scene, pick: rando
     yield Sound(f"{group}, noise", text, to_int16(add_noise(speech, scene, SNR_DB, pick)))
 
 
-def measure(
-    full: Whisper, halves: tuple[Whisper, TokenDecoder], sounds: Sequence[Sound], tried: Sequence[FastPass]
-) -> list[Measured]:
+def measure(full: Whisper, halves: Halves, sounds: Sequence[Sound], tried: Sequence[FastPass]) -> list[Measured]:
     """Decode each sound in every way; those without speech, or longer than a window, are left out.
 
     `full` and `halves` are the model as the engines `full` and `fast` load it.
     """
     contexts = {(padding_s, choice.closing_s) for choice in tried for padding_s in (choice.padding_s, REDO_PADDING_S)}
-    fast = {closing_s: FastDecoder(*halves, replace(tried[0], closing_s=closing_s)) for _, closing_s in contexts}
+    fast = {closing_s: FastDecoder(halves, replace(tried[0], closing_s=closing_s)) for _, closing_s in contexts}
     [any_closing, *_] = fast.values()
     normalise = load_normaliser()
     measured = []

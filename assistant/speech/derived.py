@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,37 +19,44 @@ _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+_CHILD = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); pickle.load(sys.stdin.buffer)()"
+_TIMEOUT_S = 600.0
 
-def open_derived(folder: Path | None, make: Callable[[], Mapping[str, bytes]], open_: Callable[[Path], T]) -> T:
-    """What `open_` makes of a folder with the files of `make`; made again when they aren't there, or are damaged.
+
+def open_derived(folder: Path | None, make: Callable[[Path], None], open_: Callable[[Path], T]) -> T:
+    """What `open_` makes of a folder that `make` filled; filled again when it isn't there, or is damaged.
 
     `folder` is for this very model: siblings whose name begins alike, up to its last dash, are of older ones and go.
-    None, or a disk that is full, costs time at every start. Raises what `make` and `open_` raise.
+    It is filled by a process of its own, so that the memory which that takes goes back: `make` must be picklable.
+    `folder` None, or a disk that is full, costs time at every start. Raises what both raise.
     """
     if folder is not None:
         with contextlib.suppress(Exception):  # not there yet, or damaged
             return open_(folder)
-    files = make()
-    if folder is not None:
         try:
-            _keep(files, folder)
-        except OSError as exc:
-            _log.info("not-kept", why=exc.strerror)
-            shutil.rmtree(folder, ignore_errors=True)
+            _fill(folder, make)
+        except (OSError, subprocess.SubprocessError) as exc:
+            _log.info("not-kept", why=type(exc).__name__)
         else:
             _remove_older(folder)
             return open_(folder)
     with tempfile.TemporaryDirectory() as place:
-        _keep(files, Path(place))
+        make(Path(place))
         return open_(Path(place))
 
 
-def _keep(files: Mapping[str, bytes], folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, content in files.items():
-        partial = folder / f"{name}.part"
-        partial.write_bytes(content)
-        partial.replace(folder / name)
+def _fill(folder: Path, make: Callable[[Path], None]) -> None:
+    new = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        new.mkdir(mode=0o700, parents=True)
+        # Not multiprocessing, which would run the main module again.
+        work = pickle.dumps(sys.path) + pickle.dumps(partial(make, new))
+        subprocess.run([sys.executable, "-c", _CHILD], input=work, check=True, capture_output=True, timeout=_TIMEOUT_S)  # noqa: S603 - ourselves
+        shutil.rmtree(folder, ignore_errors=True)
+        new.replace(folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def _remove_older(folder: Path) -> None:

@@ -2,10 +2,9 @@
 
 Whisper was trained on 30 s windows, and its encoder costs as much for a second of speech as for thirty. CTranslate2
 takes shorter ones, but then the decoder, which has never seen a recording without an end, goes round in circles
-("what time is it? what time is it?"). So it is shown an end: the encoder's view of the silence that follows a sound,
-taken once from a whole window, is put behind the encoded speech, where the decoder expects it. Each position keeps its
-own place in the window. That costs the decoder next to nothing and stops nearly all loops. What the decoder makes of
-that view before it looks at it (its keys and values) is ready from the start too.
+("what time is it? what time is it?"). So it is shown an end: the encoder's view of the silence that follows a sound
+(see `halves`) is put behind the encoded speech, where the decoder expects it. Each position keeps its own place in the
+window. That costs the decoder next to nothing and stops nearly all loops.
 
 What comes out is still checked (`doubt`), and what fails is decoded again by the caller: with more padding, then whole.
 """
@@ -19,24 +18,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from assistant.audio.format import RATE_HZ, Samples, to_float
+from assistant.speech.halves import HOP_SAMPLES, READY_POSITIONS, WHOLE_FRAMES, Halves
 from assistant.speech.presence import Decoded
-from assistant.speech.token_decoder import Task, TokenDecoder, View
-from assistant.speech.whisper import Whisper, whole_budget
+from assistant.speech.token_decoder import Task, View
+from assistant.speech.whisper import whole_budget
 from assistant.values import FastPass
 
-Features = npt.NDArray[np.float32]
-
-_HOP_SAMPLES = 160
-_FRAMES_PER_S = RATE_HZ // _HOP_SAMPLES
+_FRAMES_PER_S = RATE_HZ // HOP_SAMPLES
 _FEWEST_FRAMES = 156
 """CTranslate2 pads no further down."""
-_MOST_FRAMES = 3000
 _POSITIONS_PER_S = _FRAMES_PER_S // 2
-_READY_POSITIONS = 750
-"""Of the end, for which what the decoder sees is kept: enough for 7 s of speech, and 18 MB for the base model."""
 _FEWEST_TOKENS = 12
 _LONGEST_LOOP = 12
 """Tokens; a phrase that is said again at once."""
@@ -44,8 +37,6 @@ _CERTAIN = 0.9
 """Silero's certainty from which it is speech."""
 _SHORTEST_SPEECH_S = 0.3
 """A soft word may have less that Silero is sure of."""
-_SOUND_S = 0.5
-"""Of the noise that is encoded to see the silence behind it."""
 
 
 class Superseded(Exception):  # noqa: N818 - not an error
@@ -63,16 +54,18 @@ class Pass:
 class FastDecoder:
     """Decodes on a short context. Blocking; one call at a time."""
 
-    def __init__(self, whisper: Whisper, decoder: TokenDecoder, limits: FastPass) -> None:
-        """Encodes one whole window, for its end. `whisper` is the half that encodes."""
+    def __init__(self, halves: Halves, limits: FastPass) -> None:
         from faster_whisper.tokenizer import Tokenizer  # noqa: PLC0415 - heavy
         from faster_whisper.transcribe import get_suppressed_tokens  # noqa: PLC0415 - heavy
 
-        model = self._model = whisper.model
-        self._decoder = decoder
+        self.halves = halves
         self.limits = limits
+        model = self._model = halves.encoder.model
         tokenizer = self._tokenizer = Tokenizer(
-            model.hf_tokenizer, decoder.multilingual, task="transcribe", language=whisper.language
+            model.hf_tokenizer,
+            halves.decoder.multilingual,
+            task="transcribe",
+            language=halves.encoder.language,
         )
         self._task = Task(
             prompt=[*tokenizer.sot_sequence, tokenizer.no_timestamps],
@@ -80,8 +73,6 @@ class FastDecoder:
             no_speech=tokenizer.no_speech,
             suppressed=get_suppressed_tokens(tokenizer, [-1]),
         )
-        self._end = self._encode(self._features(_sound(), _MOST_FRAMES))
-        self._end_view = decoder.view(self._end[:, :_READY_POSITIONS])
 
     def decode(self, samples: Samples, padding_s: float, going_on: Callable[[], bool] = lambda: True) -> Pass:
         """One pass with `padding_s` of silence behind the samples, 30 s at most in all.
@@ -89,46 +80,34 @@ class FastDecoder:
         Raises:
             Superseded: `going_on`, asked before each costly step, said no.
         """
-        frames = len(samples) // _HOP_SAMPLES + round(padding_s * _FRAMES_PER_S)
-        frames = min(max(frames + frames % 2, _FEWEST_FRAMES), _MOST_FRAMES)
-        features = self._features(to_float(samples), frames)
+        frames = len(samples) // HOP_SAMPLES + round(padding_s * _FRAMES_PER_S)
+        frames = min(max(frames + frames % 2, _FEWEST_FRAMES), WHOLE_FRAMES)
+        features = self.halves.features(to_float(samples), frames)
         _proceed(going_on)
-        states = self._encode(features)
+        states = self.halves.encode(features)
         _proceed(going_on)
         budget = _FEWEST_TOKENS + math.ceil(self.limits.max_tokens_per_s * len(samples) / RATE_HZ)
-        return self._generate(self._with_end(self._decoder.view(states)), budget)
+        return self._generate(self._with_end(self.halves.decoder.view(states)), budget)
 
     def decode_whole(self, samples: Samples) -> Decoded:
         """On the whole window, 30 s at most, as faster-whisper does: what is short gets no sound, not silence."""
-        heard = self._model.feature_extractor(to_float(samples))[:, :-1][:, :_MOST_FRAMES]
-        features = np.zeros((heard.shape[0], _MOST_FRAMES), np.float32)
+        heard = self._model.feature_extractor(to_float(samples))[:, :-1][:, :WHOLE_FRAMES]
+        features = np.zeros((heard.shape[0], WHOLE_FRAMES), np.float32)
         features[:, : heard.shape[1]] = heard
-        return self._generate(self._decoder.view(self._encode(features)), whole_budget(samples)).decoded
-
-    def _features(self, samples: Features, frames: int) -> Features:
-        padded = np.zeros(frames * _HOP_SAMPLES, np.float32)
-        kept = samples[: len(padded)]
-        padded[: len(kept)] = kept
-        return np.ascontiguousarray(self._model.feature_extractor(padded)[:, :frames], np.float32)
-
-    def _encode(self, features: Features) -> Features:
-        """The encoder's output (1, positions, width)."""
-        from ctranslate2 import DataType  # noqa: PLC0415 - heavy
-
-        return np.array(self._model.encode(features).to(DataType.float32))
+        return self._generate(self.halves.decoder.view(self.halves.encode(features)), whole_budget(samples)).decoded
 
     def _with_end(self, view: View) -> View:
         """What the decoder sees, and behind it the end of a window from the same position on."""
         at = next(iter(view.values())).shape[2]
         to = at + round(self.limits.closing_s * _POSITIONS_PER_S)
-        if to <= _READY_POSITIONS:
-            end: View = {name: values[:, :, at:to] for name, values in self._end_view.items()}
+        if to <= READY_POSITIONS:
+            end: View = {name: values[:, :, at:to] for name, values in self.halves.end_view.items()}
         else:
-            end = self._decoder.view(self._end[:, at:to])
+            end = self.halves.decoder.view(self.halves.end[:, at:to])
         return {name: np.concatenate((values, end[name]), axis=2) for name, values in view.items()}
 
     def _generate(self, view: View, budget: int) -> Pass:
-        found = self._decoder.greedy(view, self._task, min(budget, self._model.max_length // 2))
+        found = self.halves.decoder.greedy(view, self._task, min(budget, self._model.max_length // 2))
         text = re.sub(r"\s+", " ", self._tokenizer.decode(list(found.tokens))).strip()
         decoded = Decoded(
             text,
@@ -185,10 +164,3 @@ def _compression_ratio(text: str) -> float:
 def _proceed(going_on: Callable[[], bool]) -> None:
     if not going_on():
         raise Superseded
-
-
-def _sound() -> Features:
-    """A short noise that swells and fades."""
-    samples = round(_SOUND_S * RATE_HZ)
-    swell = np.abs(np.sin(np.arange(samples) / RATE_HZ * 4 * np.pi))
-    return (np.random.default_rng(0).normal(0, 0.1, samples) * swell).astype(np.float32)

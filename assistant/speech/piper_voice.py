@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,27 +172,22 @@ def bad_voice(model_dir: Path, why: str) -> SpeechError:
     return SpeechError("tts-voice-bad", f"{model_dir} is not a usable Piper voice: {why}", hint=_HINT)
 
 
-class _OnePieceError(Exception):
-    """The voice isn't made of such parts."""
-
-
 def _open(model_file: Path, parts_dir: Path | None) -> tuple[Any, Any, Any]:
     """Sessions of text half, flow and decoder; of what is in one piece with the one before, None."""
 
-    def make() -> dict[str, bytes]:
-        parts = split_voice(model_file)
-        if parts is None:
-            raise _OnePieceError
-        return parts
-
     def open_(folder: Path) -> tuple[Any, Any, Any]:
+        if not any(folder.iterdir()):
+            return _session(model_file), None, None
         flow = _session(folder / _FLOW) if (folder / _FLOW).exists() else None
         return _session(folder / _TEXT_HALF), flow, _session(folder / _DECODER)
 
-    try:
-        return open_derived(parts_dir, make, open_)
-    except _OnePieceError:
-        return _session(model_file), None, None
+    return open_derived(parts_dir, partial(_cut, model_file), open_)
+
+
+def _cut(model_file: Path, folder: Path) -> None:
+    """Leaves the folder empty when the voice isn't made of such parts."""
+    for name, content in (split_voice(model_file) or {}).items():
+        (folder / name).write_bytes(content)
 
 
 def split_voice(model_file: Path) -> dict[str, bytes] | None:

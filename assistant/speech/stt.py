@@ -22,8 +22,9 @@ from assistant.audio.format import RATE_HZ, Chunk, Samples
 from assistant.errors import BusyError, SpeechError
 from assistant.executor import BoundedExecutor
 from assistant.speech.fast import FastDecoder, Superseded, doubt, paddings_s
+from assistant.speech.halves import load_halves
 from assistant.speech.presence import Decoded, Span, believable, blocks_of, speech_certainty, speech_s
-from assistant.speech.whisper import Whisper, bad_model, failed, load_halves, load_whisper
+from assistant.speech.whisper import Whisper, bad_model, failed, load_whisper
 from assistant.values import FastPass, Transcription
 
 _Engine = tuple[Whisper, FastDecoder | None]
@@ -32,7 +33,7 @@ T = TypeVar("T")
 
 MAX_WAITING = 4
 """Utterances that may wait for the one being decoded; more are refused with BusyError."""
-_HALVES = 3
+_HALVES = 4
 """Goes up when the halves are made in another way."""
 _TRIAL = np.zeros(RATE_HZ, np.int16)
 
@@ -74,7 +75,7 @@ class WhisperTranscriber:
         """`fast` are the model's figures for the engine `fast`; None for `full`. Files are read by `start`.
 
         `threads` 0: as `usual_threads` says. `timeout_s` is for each 30 s of speech.
-        `derived_dir` keeps what is made of the model for the engine `fast`: 125 MB that are made in seconds.
+        `derived_dir` keeps what is made of the model for the engine `fast`: 145 MB that are made in seconds.
         """
         self._model_dir = model_dir
         self._limits = fast
@@ -237,7 +238,7 @@ class WhisperTranscriber:
                 self._model_dir, language=self._language, compute_type=self._compute_type, threads=self._threads
             )
             return whisper, None
-        whisper, decoder = load_halves(
+        halves = load_halves(
             self._model_dir,
             language=self._language,
             compute_type=self._compute_type,
@@ -245,7 +246,7 @@ class WhisperTranscriber:
             folder=self._halves_dir(),
         )
         try:
-            return whisper, FastDecoder(whisper, decoder, self._limits)
+            return halves.encoder, FastDecoder(halves, self._limits)
         except Exception as exc:
             raise bad_model(self._model_dir, "it can't decode") from exc
 
@@ -257,7 +258,7 @@ class WhisperTranscriber:
             state = (self._model_dir / "model.bin").stat()
         except OSError:
             return None
-        what = f"{_HALVES} {self._model_dir.resolve()} {state.st_size} {state.st_mtime_ns}"
+        what = f"{_HALVES} {self._model_dir.resolve()} {self._compute_type} {state.st_size} {state.st_mtime_ns}"
         return self._derived_dir / f"{self._model_dir.name}-{self._language}-{sha256(what.encode()).hexdigest()[:16]}"
 
 

@@ -63,6 +63,11 @@ class TokenDecoder:
         self._decoder = _Named(open_session(folder / DECODER))
         self._none_known = self._nothing(int(facts["heads"]))
 
+    @property
+    def views(self) -> Sequence[str]:
+        """Names of what is looked at."""
+        return self._cross.names
+
     def view(self, states: Floats) -> View:
         """Of the encoder's output (1, positions, width)."""
         return self._cross.run({"states": states})
@@ -106,10 +111,10 @@ class _Named:
 
     def __init__(self, session: InferenceSession) -> None:
         self.session = session
-        self._names = [output.name for output in session.get_outputs()]
+        self.names = [output.name for output in session.get_outputs()]
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
-        return dict(zip(self._names, self.session.run(self._names, inputs), strict=True))
+        return dict(zip(self.names, self.session.run(self.names, inputs), strict=True))
 
 
 def _log_sum(scores: Floats) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +13,7 @@ import numpy.typing as npt
 
 from assistant.audio.format import RATE_HZ, Samples, to_float
 from assistant.errors import SpeechError
-from assistant.speech.derived import open_derived
-from assistant.speech.english import languages, read_vocabulary
 from assistant.speech.presence import BLOCK_SAMPLES, Decoded, Span, speech_windows
-from assistant.speech.split_whisper import split_whisper
-from assistant.speech.token_decoder import TokenDecoder
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -95,48 +90,21 @@ def load_whisper(model_dir: Path, *, language: str, compute_type: str, threads: 
     Raises:
         SpeechError: `stt-model-bad`, `stt-compute-type`, `stt-language-unknown`.
     """
-    _check_files(model_dir)
-    whisper = _open(model_dir, model_dir, language, compute_type, threads)
-    _check_language(language in whisper.model.supported_languages, model_dir, language)
+    check_files(model_dir)
+    whisper = open_whisper(model_dir, model_dir, language, compute_type, threads)
+    check_language(language in whisper.model.supported_languages, model_dir, language)
     return whisper
 
 
-def load_halves(
-    model_dir: Path, *, language: str, compute_type: str, threads: int, folder: Path | None
-) -> tuple[Whisper, TokenDecoder]:
-    """The model split (see `split_whisper`): a half that encodes, whose `decode` is of no use, and one that decodes.
-
-    The halves are kept in `folder`, which is for this model alone; None makes them each time.
-
-    Raises:
-        SpeechError: as `load_whisper`.
-    """
-    _check_files(model_dir)
-    try:
-        known = languages(read_vocabulary(model_dir))
-    except (OSError, ValueError) as exc:
-        raise bad_model(model_dir, "its vocabulary can't be read") from exc
-    _check_language(language in known, model_dir, language)
-
-    def open_(place: Path) -> tuple[Whisper, TokenDecoder]:
-        return _open(place, model_dir, language, compute_type, threads), TokenDecoder(place)
-
-    try:
-        return open_derived(folder, partial(split_whisper, model_dir, language), open_)
-    except SpeechError:
-        raise
-    except Exception as exc:
-        raise bad_model(model_dir, "it can't be loaded") from exc
-
-
-def _check_files(model_dir: Path) -> None:
+def check_files(model_dir: Path) -> None:
+    """Raises SpeechError: `stt-model-bad`."""
     missing = [name for name in _MODEL_FILES if not (model_dir / name).is_file()]
     if missing:  # looked for here, because the library would fetch a tokenizer from the network
         raise bad_model(model_dir, f"no {missing[0]}")
 
 
-def _open(place: Path, model_dir: Path, language: str, compute_type: str, threads: int) -> Whisper:
-    """The files in `place`, which are of the model `model_dir`."""
+def open_whisper(place: Path, model_dir: Path, language: str, compute_type: str, threads: int) -> Whisper:
+    """The files in `place`, which are of the model `model_dir`. Raises SpeechError as `load_whisper`."""
     from faster_whisper import WhisperModel  # noqa: PLC0415 - heavy
     from faster_whisper.vad import get_vad_model  # noqa: PLC0415 - heavy
 
@@ -155,7 +123,8 @@ def _open(place: Path, model_dir: Path, language: str, compute_type: str, thread
         ) from exc
 
 
-def _check_language(known: bool, model_dir: Path, language: str) -> None:
+def check_language(known: bool, model_dir: Path, language: str) -> None:
+    """Raises SpeechError: `stt-language-unknown`."""
     if not known:
         raise SpeechError(
             "stt-language-unknown",

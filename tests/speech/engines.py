@@ -41,7 +41,7 @@ async def whisper(
         if fast:
             [any_decoder, *_] = _decoders.values()
             if fast not in _decoders:
-                _decoders[fast] = FastDecoder(loaded, any_decoder._decoder, fast)
+                _decoders[fast] = FastDecoder(any_decoder.halves, fast)
             transcriber._engine = loaded, _decoders[fast]
     try:
         yield transcriber
