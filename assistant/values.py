@@ -141,7 +141,24 @@ class IntentMatch:
     confidence: float
     """Probability that this is what the user meant, 0..1."""
     source: str
-    """Which reader: `grammar`."""
+    """Which reader: `grammar`, `classifier`."""
+
+
+OUT_OF_SCOPE = "out_of_scope"
+"""The answer of a reader that leaves an utterance to others."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextReading:
+    """What a model makes of an utterance."""
+
+    intents: Mapping[str, float]
+    """The likeliest, with their probabilities, the likeliest first; `out_of_scope` among them."""
+    task: str
+    """The likeliest task type."""
+    task_probability: float
+    spans: tuple[tuple[str, str], ...]
+    """Tagged words: (tag, the words)."""
 
 
 class DueState(StrEnum):

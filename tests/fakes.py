@@ -43,6 +43,7 @@ from assistant.values import (
     Slots,
     StageTime,
     State,
+    TextReading,
     Transcription,
     TurnRecord,
     WakeDetection,
@@ -786,3 +787,15 @@ class FakeEngines(Engines):
 
     async def _load_tts(self) -> Synthesizer:
         return self.synthesizer
+
+
+class FakeTextModel:
+    """`nlu.classifier.TextModel` that says the same of everything."""
+
+    def __init__(self, reading: TextReading) -> None:
+        self.reading = reading
+        self.heard: list[tuple[str, ...]] = []
+
+    def read(self, words: Sequence[str]) -> TextReading:
+        self.heard.append(tuple(words))
+        return self.reading

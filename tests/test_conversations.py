@@ -405,3 +405,30 @@ async def test_a_microphone_that_falls_silent_behind_a_request_keeps_nobody_wait
     assert played.at_s(SpeechEnded) < 3.8
     assert played.outcomes == [Outcome.ANSWERED]
     assert played.at_s(TurnEnded) < 3.8 + 2.0
+
+
+async def test_a_correction_takes_back_what_was_done(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "set a timer for ten minutes")
+    script.says(12.0, "no, fifteen")
+    played = await script.play(config, until_s=25)
+    assert played.outcomes == [Outcome.ANSWERED, Outcome.ANSWERED]
+    assert [item.duration_s for item in played.timers] == [900]
+    assert "15 minutes" in played.replies[1]
+
+
+async def test_what_was_done_long_ago_is_not_corrected(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "set a timer for ten minutes")
+    script.says(60.0, "no, fifteen")
+    played = await script.play(config, until_s=75)
+    assert [item.duration_s for item in played.timers] == [600]
+
+
+async def test_a_correction_counts_only_right_behind(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "set a timer for ten minutes")
+    script.says(12.0, "what time is it")
+    script.says(24.0, "no, fifteen")
+    played = await script.play(config, until_s=36)
+    assert [item.duration_s for item in played.timers] == [600]

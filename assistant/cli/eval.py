@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -77,6 +78,28 @@ def stt(
 
     options = read_options(manifest, limit, seed, config, overrides)
     finish(run_stt(options, model=model, how=engine or ""), json_out)
+
+
+@app.command()
+def nlu(
+    manifest: Manifest,
+    *,
+    now: Annotated[
+        datetime | None, typer.Option(help="The user's local time; default: this moment.", show_default=False)
+    ] = None,
+    grammar_alone: Annotated[bool, typer.Option(help="Without the model.")] = False,
+    json_out: JsonOut = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+) -> None:
+    """Right intents and slots, what is left alone, and how long understanding a text takes."""
+    from assistant.evaluate.nlu import run_nlu  # noqa: PLC0415 - heavy
+
+    options = read_options(manifest, limit, seed, config, overrides)
+    moment = now or datetime.now()  # noqa: DTZ005 - local time, as a turn has it
+    finish(run_nlu(options, now=moment, grammar_alone=grammar_alone), json_out)
 
 
 @app.command()

@@ -33,7 +33,7 @@ from assistant.dialog.answer import Answerer
 from assistant.dialog.attend import Attention
 from assistant.dialog.context import MAX_TURNS, Context
 from assistant.dialog.end_of_turn import SilencePolicy
-from assistant.dialog.followup import understand_turn
+from assistant.dialog.followup import Before, understand_turn
 from assistant.dialog.router import RouterPolicy
 from assistant.dialog.speak import Speaker, Spoken
 from assistant.dialog.speculate import Guesser, Speculation
@@ -53,7 +53,7 @@ from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
 from assistant.store.turns import SqliteTurnStore
 from assistant.streams import closing
-from assistant.values import Clock, DueItem, DueState, IntentMatch, State, SystemClock, TurnRecord
+from assistant.values import Clock, DueItem, DueState, State, SystemClock, TurnRecord
 
 log = structlog.get_logger(__name__)
 
@@ -391,11 +391,11 @@ class Assistant:
         """A context on which a skill can be tried out: nothing that it does happens."""
         return dataclasses.replace(self._skill_context(), timers=Journal(self.due.rehearsal()), hush=self._sounds)
 
-    async def _understand(self, text: str, waiting: IntentMatch | None) -> Understanding:
+    async def _understand(self, text: str, before: Before) -> Understanding:
         understander = await self.engines.nlu.get()
         self.engines.timer_names = tuple(item.name for item in self.due.active() if item.name)
         now = datetime.fromtimestamp(self._clock.wall_s(), self._zone)
-        return await self._thinking.run(lambda: understand_turn(understander, text, waiting, now=now))
+        return await self._thinking.run(lambda: understand_turn(understander, text, before, now=now))
 
     async def _finish(self) -> None:
         if self._unfinished:

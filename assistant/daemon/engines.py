@@ -12,10 +12,13 @@ import structlog
 from assistant.audio.format import Chunk
 from assistant.config import Config
 from assistant.dialog.ports import Synthesizer, Transcriber, TurnEnd, VoiceActivity, WakeDetector
-from assistant.errors import EdgewiseError
+from assistant.encoder.text_model import OnnxTextModel
+from assistant.errors import EdgewiseError, UnderstandError
 from assistant.executor import BoundedExecutor
-from assistant.models import Models
+from assistant.models import Models, packaged_text_model
+from assistant.nlu.classifier import TextModel
 from assistant.nlu.understand import Understander
+from assistant.skills.book import SkillBook
 from assistant.speech.stt import WhisperTranscriber
 from assistant.speech.tts import PiperSynthesizer
 from assistant.speech.turn_end import SmartTurn
@@ -93,6 +96,15 @@ class Starting(Generic[T]):
             raise
         log.info("engine loaded", engine=self._name)
         return engine
+
+
+def _text_model() -> TextModel | None:
+    """None when it can't be used: then the grammar reads alone, and exact sentences are understood."""
+    try:
+        return OnnxTextModel(packaged_text_model())
+    except UnderstandError as exc:
+        log.warning("text model not loaded", code=exc.code)
+        return None
 
 
 class LazyTranscriber:
@@ -181,7 +193,15 @@ class Engines:
 
     async def _load_nlu(self) -> Understander:
         names = [*self._settings.wake.names, *(word.replace("_", " ") for word in self._settings.wake.words)]
-        return await self._loading.run(lambda: Understander(names=names, timer_names=lambda: self.timer_names))
+        return await self._loading.run(
+            lambda: Understander(
+                names=names,
+                timer_names=lambda: self.timer_names,
+                model=_text_model(),
+                reject_threshold=self._settings.nlu.reject_threshold,
+                served=SkillBook.built_in().intents(),
+            )
+        )
 
     async def _load_turn_end(self) -> TurnEnd:
         model = self._models.get(TURN_END_MODEL)

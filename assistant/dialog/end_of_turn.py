@@ -7,9 +7,9 @@ fits says how long the silence must last:
     no-guess    nothing is known yet, or the transcript is doubtful                usual    (0.7 s)
     wants-more  it ends in a word nobody stops at ("set a timer for")              unclear  (1.2 s)
     incomplete  a request that lacks something ("set a timer")                     unclear  (1.2 s)
-    complete    a whole request, confident; its sound doesn't contradict           complete (0.18 s)
+    complete    a whole sentence, confident; its sound doesn't contradict          complete (0.18 s)
     intonation  a whole request whose sound says that more will come               usual    (0.7 s)
-    finished    no request we know, but the sound says that it is over             usual    (0.7 s)
+    finished    no sentence we know, but the sound says that it is over            usual    (0.7 s)
     unclear     anything else                                                      unclear  (1.2 s)
 
 Silence counts from where the voice detector lost the voice: 60 to 110 ms behind the last sound (median over spoken
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from assistant.nlu.classifier import SOURCE
 from assistant.nlu.understanding import Understanding
 from assistant.values import Transcription
 
@@ -68,7 +69,7 @@ def patience(guess: Guess | None, policy: SilencePolicy) -> Patience:
     match = understanding.match
     if understanding.unfinished or (match and understanding.missing):
         return Patience(policy.unclear_s, "wants-more" if understanding.unfinished else "incomplete")
-    if match and match.confidence >= policy.threshold:
+    if match and match.source != SOURCE and match.confidence >= policy.threshold:
         contradicted = finished is not None and finished < CONTRADICTS
         return Patience(policy.usual_s, "intonation") if contradicted else Patience(policy.complete_s, "complete")
     if finished is None or finished >= FINISHED:

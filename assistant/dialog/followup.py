@@ -1,28 +1,44 @@
-"""Taking up a question of ours: "For how long?" - "ten minutes"."""
+"""Utterances that refer to what was just said: answers to a question of ours ("For how long?" - "ten minutes"), and
+corrections of what was just done ("no, fifteen").
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from datetime import datetime
 
+from assistant.nlu.classifier import SOURCE
 from assistant.nlu.understand import Understander
 from assistant.nlu.understanding import Understanding
 from assistant.values import IntentMatch
 
 
-def understand_turn(
-    understander: Understander, text: str, waiting: IntentMatch | None, *, now: datetime
-) -> Understanding:
-    """Read an utterance, given the request that waits for its answer (None when nothing waits).
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What an utterance may refer to; None for nothing."""
 
-    A whole new request wins over an answer; "no" and "never mind" drop what waits.
+    waiting: IntentMatch | None = None
+    """The request that waits for its answer."""
+    done: IntentMatch | None = None
+    """What was done last, and can be taken back."""
+
+
+def understand_turn(understander: Understander, text: str, before: Before, *, now: datetime) -> Understanding:
+    """Read an utterance, given what went before.
+
+    A whole new sentence wins over an answer, an answer over what only the model takes for a request ("ten minutes");
+    "no" and "never mind" drop what waits. A correction wins over all.
     """
+    if before.done and (corrected := understander.corrected(before.done, text)):
+        return corrected
     understanding = understander.understand(text, now=now)
+    waiting = before.waiting
     if waiting is None:
         return understanding
     match = understanding.match
     if match and match.intent == "Affirm" and waiting.confidence >= 1.0:
         return dataclasses.replace(understanding, match=waiting, missing=())
-    if match:
+    if match and match.source != SOURCE:
         return understanding
     return understander.complete(waiting, text, now=now) or understanding

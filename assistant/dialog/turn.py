@@ -26,6 +26,7 @@ from assistant.dialog import phrases
 from assistant.dialog.answer import Answer, Answerer, Question
 from assistant.dialog.context import Context
 from assistant.dialog.end_of_turn import Guess
+from assistant.dialog.followup import Before
 from assistant.dialog.guess import GuessMaker
 from assistant.dialog.listen import AMEND_S, SUPERSEDED, Listening
 from assistant.dialog.ports import Transcriber, TurnStore
@@ -61,7 +62,7 @@ from assistant.values import (
 log = structlog.get_logger(__name__)
 
 PENDING_S = 30.0
-"""An unanswered question of ours is forgotten after this long."""
+"""An unanswered question of ours is forgotten after this long, and so is what might be corrected."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +108,15 @@ class _Withdrawn:
     spoken: Spoken
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a skill did, until the user can't be about to correct it any more."""
+
+    match: IntentMatch
+    undo: Callable[[], Awaitable[None]]
+    ended_s: float
+
+
 class TurnRunner:
     """Runs turns. Spoken ones one at a time (the caller sees to that); text asks beside them."""
 
@@ -115,7 +125,7 @@ class TurnRunner:
         *,
         transcriber: Transcriber,
         finished: Callable[[Chunk], Coroutine[Any, Any, float | None]],
-        understand: Callable[[str, IntentMatch | None], Awaitable[Understanding]],
+        understand: Callable[[str, Before], Awaitable[Understanding]],
         answerer: Answerer,
         speaker: Speaker,
         policy: RouterPolicy,
@@ -138,10 +148,11 @@ class TurnRunner:
         self._publish = publish
         self._set_state = set_state
         self._pending: tuple[IntentMatch, float] | None = None
+        self._done: _Done | None = None
         self.guess = GuessMaker(
             transcriber=transcriber,
             finished=finished,
-            understand=lambda text: understand(text, self._waiting()),
+            understand=lambda text: understand(text, self._before()),
             answerer=answerer,
             speaker=speaker,
             policy=policy,
@@ -175,17 +186,20 @@ class TurnRunner:
         await self._remember(record)
         return record
 
-    def _waiting(self) -> IntentMatch | None:
-        """The request that waits for an answer of the user, while it isn't forgotten."""
-        if self._pending and self._now() - self._pending[1] <= PENDING_S:
-            return self._pending[0]
-        return None
+    def _before(self) -> Before:
+        """What the user may refer to: what isn't forgotten yet."""
+        waiting = self._pending and self._now() - self._pending[1] <= PENDING_S
+        done = self._done and self._now() - self._done.ended_s <= PENDING_S
+        return Before(
+            waiting=self._pending[0] if self._pending and waiting else None,
+            done=self._done.match if self._done and done else None,
+        )
 
     async def _converse_on(self, turn: _Turn) -> None:
         """Converse, and again whenever the user goes on speaking right behind the end of their turn."""
-        waiting = self._pending
+        waiting, done = self._pending, self._done
         while await self._is_resumed(turn):
-            self._pending = waiting
+            self._pending, self._done = waiting, done
 
     async def _is_resumed(self, turn: _Turn) -> bool:
         """Converse. True when that was cut short since the user went on; what was done is then `withdrawn`."""
@@ -231,11 +245,14 @@ class TurnRunner:
         if _words(turn.text) == _words(before.text):
             turn.answer.action, turn.answer.undo = before.answer.action, before.answer.undo
         elif before.answer.undo:
-            try:
-                await before.answer.undo()
-            except EdgewiseError as exc:
-                log.warning("not taken back", turn_id=turn.request.id, code=exc.code)
-                self._publish_failure(exc, turn.request.id)
+            await self._take_back(turn, before.answer.undo)
+
+    async def _take_back(self, turn: _Turn, undo: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await undo()
+        except EdgewiseError as exc:
+            log.warning("not taken back", turn_id=turn.request.id, code=exc.code)
+            self._publish_failure(exc, turn.request.id)
 
     def _let_stand(self, turn: _Turn) -> None:
         """What the user went on with was another request: what was done stands, what was being said is over."""
@@ -259,7 +276,10 @@ class TurnRunner:
             turn.answer.outcome = Outcome.NOTHING_HEARD
             return
         self._show(turn, State.PROCESSING)
+        done = self._done
         understanding = await self._make_sense(turn)
+        if understanding.corrects and done:
+            await self._take_back(turn, done.undo)
         turn.decision = route(understanding, self._policy, link_up=self._answerer.link_up)
         decision = turn.decision
         self._publish(
@@ -315,9 +335,9 @@ class TurnRunner:
 
     async def _make_sense(self, turn: _Turn) -> Understanding:
         started_s = self._now()
-        waiting = self._waiting()
-        self._pending = None
-        understanding = turn.guess.understanding if turn.guess else await self._understand(turn.text, waiting)
+        before = self._before()
+        self._pending = self._done = None
+        understanding = turn.guess.understanding if turn.guess else await self._understand(turn.text, before)
         self._stage(turn, "nlu", started_s)
         match = understanding.match
         if match:
@@ -348,6 +368,8 @@ class TurnRunner:
         self._stage(turn, "reply", started_s)
         if turn.answer.pending:
             self._pending = (turn.answer.pending, self._now())
+        elif turn.answer.intent and turn.answer.undo and turn.answer.outcome is Outcome.ANSWERED:
+            self._done = _Done(turn.answer.intent, turn.answer.undo, self._now())
         if turn.spoken.interrupted_by:
             turn.answer.outcome = Outcome.INTERRUPTED
         self._publish_reply(turn)

@@ -2,7 +2,7 @@
 
 from assistant.models.check import Callback, FileState, Progress
 from assistant.models.spec import FileSpec, ModelSpec, read_manifest
-from assistant.models.store import Models, Removed, packaged_manifest
+from assistant.models.store import Models, Removed, packaged_manifest, packaged_text_model
 
 __all__ = [
     "Callback",
@@ -13,5 +13,6 @@ __all__ = [
     "Progress",
     "Removed",
     "packaged_manifest",
+    "packaged_text_model",
     "read_manifest",
 ]

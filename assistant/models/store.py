@@ -25,9 +25,18 @@ _OURS = frozenset({"disk-full", "cache-read-only", "cache-unusable", "pip-missin
 
 def packaged_manifest() -> Path:
     """The manifest that came with the program: in the wheel, else at the root of the checkout."""
+    return _packaged("manifest.toml")
+
+
+def packaged_text_model() -> Path:
+    """The folder of the model for understanding, which comes with the program."""
+    return _packaged("nlu")
+
+
+def _packaged(name: str) -> Path:
     package = Path(__file__).resolve().parents[1]
-    packed = package / "_share" / "models" / "manifest.toml"
-    return packed if packed.is_file() else package.parent / "models" / "manifest.toml"
+    packed = package / "_share" / "models" / name
+    return packed if packed.exists() else package.parent / "models" / name
 
 
 @dataclass(frozen=True, slots=True)

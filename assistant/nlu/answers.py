@@ -15,6 +15,7 @@ _CHOOSING = frozenset(
     }
 )  # fmt: skip
 """Intents for which we may ask which timer is meant."""
+_DURATION = ("hours", "minutes", "seconds")
 
 
 class Answers:
@@ -36,6 +37,26 @@ class Answers:
             return {"expression": expression} if expression else None
         return self._choice(text) if pending.intent in _CHOOSING else None
 
+    def correction(self, done: IntentMatch, text: str) -> Slots | None:
+        """The slots of what was done, with the value said instead; None when the text names none, or the same."""
+        if not text or len(text.split()) > _MAX_WORDS:
+            return None
+        parts = {name: value for name, value in done.slots.items() if name in _DURATION}
+        others = {name: value for name, value in done.slots.items() if name not in _DURATION}
+        changed: Slots | None = None
+        if parts and (duration := self._entities.duration(text) or self._in_unit(text, parts)):
+            changed = {**others, **duration.slots()}
+        elif "expression" in done.slots and (expression := self._entities.expression(text)):
+            changed = {**done.slots, "expression": expression}
+        elif done.intent in _CHOOSING and text.endswith((" one", " timer")) and (chosen := self._choice(text)):
+            changed = {**parts, **chosen}
+        return None if changed == done.slots else changed
+
+    def _in_unit(self, text: str, parts: Slots) -> Duration | None:
+        """A bare number is of the unit said before; of several, minutes."""
+        unit = next(iter(parts)) if len(parts) == 1 else "minutes"
+        return self._entities.duration(f"{text} {unit}") if self._entities.is_number(text) else None
+
     def _minutes(self, text: str) -> Duration | None:
         """A bare number is taken for minutes: "for how long?" "ten"."""
         return self._entities.duration(f"{text} minutes") if self._entities.is_number(text) else None
@@ -45,5 +66,5 @@ class Answers:
         duration = self._entities.duration(text)
         if duration:
             return duration.slots("start_")
-        name = self._slots.name(text.removesuffix(" one"))
+        name = self._slots.name(text.removesuffix(" one").removesuffix(" timer"))
         return {"name": name} if name else None

@@ -17,6 +17,7 @@ from assistant.nlu.dates import Dates, Day
 from assistant.nlu.durations import Duration, Durations
 from assistant.nlu.language import Language
 from assistant.nlu.numbers import Numbers
+from assistant.nlu.periods import Periods
 from assistant.nlu.tokens import Token, tokenise
 
 MARK = "ʘ"
@@ -45,11 +46,12 @@ class Entities:
         self._numbers = Numbers(language)
         self._durations = Durations(language, self._numbers)
         self._dates = Dates(language, self._numbers)
+        self._periods = Periods(language, self._dates)
         self._arithmetic = Arithmetic(language, self._numbers)
 
     def views(self, text: str, today: date) -> list[View]:
         """The readings of a plain text, each with its marks; the first marks durations (or nothing)."""
-        text = self._more.sub(r"\2 \1", text.replace(MARK, ""))
+        text = self._turned(text)
         tokens = tokenise(text)
         views = [
             self._marked(text, tokens, self._durations.at, "d"),
@@ -67,6 +69,26 @@ class Entities:
         """The only calculation in a plain text."""
         values = self._marked(text, tokenise(text), self._arithmetic.at, "e").values
         return values[0] if len(values) == 1 and isinstance(values[0], str) else None
+
+    def duration_in(self, text: str) -> Duration | None:
+        """The first duration in a plain text."""
+        return next((value for value in self._values(text, self._durations.at) if isinstance(value, Duration)), None)
+
+    def expression_in(self, text: str) -> str | None:
+        """The first calculation in a plain text."""
+        return next((value for value in self._values(text, self._arithmetic.at) if isinstance(value, str)), None)
+
+    def period_in(self, text: str, today: date) -> str | None:
+        """The day or days that a plain text names, as `Periods` writes them."""
+        return self._periods.read(text, today)
+
+    def _values(self, text: str, find: _Finder) -> tuple[Value, ...]:
+        text = self._turned(text)
+        return self._marked(text, tokenise(text), find, "x").values
+
+    def _turned(self, text: str) -> str:
+        """Without marks, and "5 more minutes" as "5 minutes more"."""
+        return self._more.sub(r"\2 \1", text.replace(MARK, ""))
 
     def is_number(self, text: str) -> bool:
         tokens = tokenise(text)

@@ -8,8 +8,9 @@ Our templates may use these lists beside their own: {duration}, {date}, {day}, {
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -17,6 +18,8 @@ import yaml
 from hassil import Intents, TextSlotList, parse_sentence, recognize_all
 from hassil.errors import HassilError
 from hassil.expression import Expression, Group, ListReference, RuleReference, Sentence, TextChunk
+from hassil.expression import Sequence as ExpressionSequence
+from hassil.intents import IntentData
 from hassil.parser import ParseError
 
 from assistant.errors import UnderstandError
@@ -52,8 +55,19 @@ class Grammar:
 
     def __init__(self, intents: Intents) -> None:
         self._intents = intents
-        words = {word for template in _all_sentences(intents) for word in _words(template.expression)}
-        self._vocabulary = frozenset({*words, *(f"{word}s" for word in words)})  # "timer[s]" spells two words
+        spelled = _Spelled(intents)
+        self._blocks = [(name, block) for name, intent in intents.intents.items() for block in intent.data]
+        sentences = [(number, each) for number, (_, block) in enumerate(self._blocks) for each in block.sentences]
+        self._block_of = [number for number, _ in sentences]
+        """By the number of a sentence."""
+        self._spelling: dict[str, int] = {}
+        """Word -> the sentences that spell it out, a bit each."""
+        self._open = 0
+        """The sentences that leave words open."""
+        for number, (_, sentence) in enumerate(sentences):
+            self._open |= spelled.leaves_open(sentence.expression) << number
+            for word in spelled.by([sentence.expression]):
+                self._spelling[word] = self._spelling.get(word, 0) | 1 << number
         self.read("x")  # hassil builds what it filters by on first use
 
     @property
@@ -62,10 +76,11 @@ class Grammar:
 
     def read(self, text: str, known: Sequence[str] = ()) -> list[Reading]:
         """The readings of the text, the most literal first. One that leaves no words open ends the search."""
-        if self._hopeless(text, known):
+        hopeful = self._hopeful(text, known)
+        if not hopeful.intents:
             return []
         lists = {"known": TextSlotList.from_strings(known, allow_template=False, name="known")}
-        results = recognize_all(text, self._intents, slot_lists={**lists})
+        results = recognize_all(text, hopeful, slot_lists={**lists})
         readings = []
         for result in itertools.islice(results, _MAX_READINGS):
             entities = result.entities.values()
@@ -81,15 +96,31 @@ class Grammar:
                 return readings[-1:]
         return sorted(readings, key=lambda reading: (len(reading.wildcards), -reading.literal_chars))
 
-    def _hopeless(self, text: str, known: Sequence[str]) -> bool:
-        """Whether the words no template spells out are more than one name can hold: most texts are turned away here."""
+    def _hopeful(self, text: str, known: Sequence[str]) -> Intents:
+        """The blocks with a sentence that may fit. Most have none: the words they don't spell out are more than one
+        name can hold.
+        """
         named = {word for name in known for word in name.split()}
-        strange = [
-            index
-            for index, word in enumerate(text.split())
-            if word not in self._vocabulary and word not in named and word[0] != MARK and not word.isdecimal()
+        every = (1 << len(self._block_of)) - 1
+        spelling = [
+            every if word in named or word[0] == MARK or word.isdecimal() else self._spelling.get(word, 0)
+            for word in text.split()
         ]
-        return bool(strange) and strange[-1] - strange[0] >= MAX_NAME_WORDS
+        up_to = list(itertools.accumulate(spelling, operator.and_, initial=every))
+        behind = list(itertools.accumulate(reversed(spelling), operator.and_, initial=every))[::-1]
+        hopeful = up_to[-1]
+        for begin, before in enumerate(up_to):
+            hopeful |= before & behind[min(begin + MAX_NAME_WORDS, len(spelling))] & self._open
+        blocks: set[int] = set()
+        while hopeful:
+            blocks.add(self._block_of[(hopeful & -hopeful).bit_length() - 1])
+            hopeful &= hopeful - 1
+        found: dict[str, list[IntentData]] = {}
+        for number in sorted(blocks):
+            name, block = self._blocks[number]
+            found.setdefault(name, []).append(block)
+        intents = {name: replace(self._intents.intents[name], data=data) for name, data in found.items()}
+        return replace(self._intents, intents=intents)
 
     def templates(self) -> Iterator[tuple[str, str]]:
         """(intent, template) of every sentence."""
@@ -153,22 +184,74 @@ def _needs_home(block: Mapping[str, Any]) -> bool:
     )
 
 
-def _all_sentences(intents: Intents) -> Iterator[Sentence]:
-    yield from intents.expansion_rules.values()
-    for intent in intents.intents.values():
-        for block in intent.data:
-            yield from block.sentences
-    for slot_list in intents.slot_lists.values():
-        if isinstance(slot_list, TextSlotList):
-            yield from (Sentence(expression=value.text_in) for value in slot_list.values)
+def _glued(first: Expression, second: Expression) -> bool:
+    """Whether a word may go from one piece of a template into the next, other than by a plural's s."""
+    ends = first.original_text[-1:] if isinstance(first, TextChunk) else ""
+    begins = second.original_text[:1] if isinstance(second, TextChunk) else ""
+    if _is_plural(second):
+        return False
+    if isinstance(first, TextChunk) and isinstance(second, TextChunk):
+        return not (ends.isspace() or begins.isspace())
+    return (bool(ends) and not ends.isspace()) or (bool(begins) and not begins.isspace())
 
 
-def _words(expression: Expression) -> Iterator[str]:
+def _is_plural(expression: Expression) -> bool:
+    """Whether it is `[s]`."""
+    texts = [text for text in _texts(expression) if text]
+    return texts == ["s"]
+
+
+def _texts(expression: Expression) -> Iterator[str]:
     if isinstance(expression, TextChunk):
-        yield from expression.text.casefold().split()
-    if isinstance(expression, Group):
+        yield expression.text
+    elif isinstance(expression, Group):
         for item in expression.items:
-            yield from _words(item)
+            yield from _texts(item)
+
+
+class _Spelled:
+    """Which words templates spell out."""
+
+    def __init__(self, intents: Intents) -> None:
+        self._intents = intents
+        self._known: dict[str, frozenset[str]] = {}
+
+    def by(self, expressions: Iterable[Expression]) -> frozenset[str]:
+        """The words, with the plural that a template may add: "timer[s]" spells two."""
+        words = {word for expression in expressions for word in self._words(expression)}
+        return frozenset({*words, *(f"{word}s" for word in words)})
+
+    def leaves_open(self, expression: Expression) -> bool:
+        """Whether a template takes words it doesn't spell out: any, numbers, words made of pieces ("un[-]do")."""
+        if isinstance(expression, ListReference):
+            return not isinstance(self._intents.slot_lists.get(expression.list_name), TextSlotList)
+        if isinstance(expression, RuleReference):
+            rule = self._intents.expansion_rules.get(expression.rule_name)
+            return rule is not None and self.leaves_open(rule.expression)
+        if not isinstance(expression, Group):
+            return False
+        glued = isinstance(expression, ExpressionSequence) and any(map(_glued, expression.items, expression.items[1:]))
+        return glued or any(self.leaves_open(item) for item in expression.items)
+
+    def _words(self, expression: Expression) -> Iterator[str]:
+        if isinstance(expression, TextChunk):
+            yield from expression.text.casefold().split()
+        elif isinstance(expression, Group):
+            for item in expression.items:
+                yield from self._words(item)
+        elif isinstance(expression, RuleReference):
+            rule = self._intents.expansion_rules.get(expression.rule_name)
+            yield from self._of(f"<{expression.rule_name}>", [rule.expression] if rule else [])
+        elif isinstance(expression, ListReference):
+            values = self._intents.slot_lists.get(expression.list_name)
+            texts = values.values if isinstance(values, TextSlotList) else []
+            yield from self._of(f"{{{expression.list_name}}}", [value.text_in for value in texts])
+
+    def _of(self, name: str, expressions: Iterable[Expression]) -> frozenset[str]:
+        if name not in self._known:
+            self._known[name] = frozenset()  # a rule that holds itself adds nothing
+            self._known[name] = frozenset(word for each in expressions for word in self._words(each))
+        return self._known[name]
 
 
 def _mark_lists() -> dict[str, Any]:

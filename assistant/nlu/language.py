@@ -27,13 +27,14 @@ _LISTS = {
     "names", "calls", "leading", "trailing", "fillers", "articles", "point", "more", "clock_marks", "date_after",
     "weekdays", "next", "last", "months", "ordinal_endings", "name_articles", "place_articles", "name_trailing",
     "name_stopwords", "place_stopwords", "open_start", "open_inside", "open_never",
-    "unfinished",
+    "unfinished", "every", "word_endings", "amount_to", "corrections",
 }  # fmt: skip
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",
-    "arithmetic",
+    "arithmetic", "day_parts", "clock", "recurrences", "periods", "period_steps", "amounts",
 }  # fmt: skip
 _STRINGS = {"joiner", "date_before", "of"}
+_CLOCK = {"half_days", "past", "to", "minutes", "whole", "minute_words"}
 _ARITHMETIC = {
     "infix", "postfix", "prefix", "reversed", "of", "off", "power", "constants", "phrases", "noise", "never",
 }  # fmt: skip
@@ -168,6 +169,8 @@ def _check_words(words: dict[str, Any], name: str) -> dict[str, Any]:
             raise _invalid(name, f"every entry of {key} must be text")
     if set(words["arithmetic"]) != _ARITHMETIC:
         raise _invalid(name, f"arithmetic must hold {', '.join(sorted(_ARITHMETIC))}")
+    if set(words["clock"]) != _CLOCK:
+        raise _invalid(name, f"clock must hold {', '.join(sorted(_CLOCK))}")
     for key in ("numbers", "multipliers", "units", "dates", "ordinals", "date_units"):
         if not all(isinstance(value, int) for value in words[key].values()):
             raise _invalid(name, f"every value of {key} must be a whole number")

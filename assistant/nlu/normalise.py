@@ -52,6 +52,7 @@ class Wrappers:
         self._trailing_name = re.compile(rf"(?<=.) (?:{calls} )?{name}$")
         self._leading = re.compile(rf"{_either(language.list('leading'), escape=True)} (?=.)")
         self._trailing = re.compile(rf"(?<=.) {_either(language.list('trailing'), escape=True)}$")
+        self._corrections = re.compile(rf"{_either(language.list('corrections'), escape=True)} (?=.)")
         self._fillers = re.compile(rf"\b{_either(language.list('fillers'), escape=True)}\b ?")
 
     def without_name(self, text: str) -> str:
@@ -69,6 +70,14 @@ class Wrappers:
             text = self._trailing.sub("", text)
             if text == before:
                 return text
+
+    def correction(self, text: str) -> str:
+        """What is said instead: the text behind "no", "i meant" and the like; empty when it doesn't begin so."""
+        rest = self._trailing_name.sub("", self.without_name(text))
+        corrects = False
+        while match := self._corrections.match(rest):
+            rest, corrects = rest[match.end() :], True
+        return self._trailing.sub("", rest) if corrects else ""
 
     def without_fillers(self, text: str) -> str:
         """Without filler words anywhere."""

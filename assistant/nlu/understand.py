@@ -1,6 +1,6 @@
-"""Text -> Understanding, by grammar. The cheapest reader of three: exact sentences, nothing guessed.
+"""Text -> Understanding: by grammar (exact sentences, nothing guessed), then by a model that knows how people talk.
 
-How sure a match is:
+How sure a match of the grammar is, before the model has read the utterance too (`classifier.agreed`):
 
     0.98   a template fits the whole, or the whole without politeness and run-ups
     0.95   the same by one of Home Assistant's templates
@@ -12,13 +12,14 @@ How sure a match is:
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from assistant.nlu.answers import Answers
+from assistant.nlu.classifier import CLOUD_TASKS, SOURCE, SpanReader, TextModel, agreed, claimed
 from assistant.nlu.entities import Entities, View, spelled
 from assistant.nlu.grammar import Grammar, Reading, home_assistant_grammar, load_grammar
 from assistant.nlu.language import load_language
@@ -26,7 +27,7 @@ from assistant.nlu.normalise import MAX_CHARS, MAX_WORDS, Wrappers, clauses, pla
 from assistant.nlu.questions import Questions
 from assistant.nlu.slots import SlotReader
 from assistant.nlu.understanding import Understanding
-from assistant.values import IntentMatch, Slots
+from assistant.values import IntentMatch, Slots, TextReading
 
 _log = structlog.get_logger(__name__)
 
@@ -36,17 +37,28 @@ _SMALLTALK = frozenset({"Greeting", "Thanks", "Affirm", "Farewell"})
 _ALONE = frozenset({"WhatCanYouDo", "WhoAreYou", "RepeatLast", "HassNevermind", "Deny"})
 """Mean something else beside a sentence we don't understand ("I lost my card. Help me.")."""
 _MAX_CLAUSES = 4
-_SOURCE = "grammar"
+_GRAMMAR = "grammar"
+_OPEN = 0.5
+"""How sure the model must be of a task type that needs an answer from somewhere else."""
 
 
 class Understander:
     """Reads utterances. Pure CPU and thread-safe once built; building takes some hundred milliseconds.
 
-    `names` are what people call the assistant; `timer_names` gives the names of the timers that are running.
+    `names` are what people call the assistant; `timer_names` gives the names of the timers that are running. Without a
+    `model` the grammar reads alone. What the model is less than `reject_threshold` sure of isn't claimed, nor are
+    intents that aren't `served` (None: all are).
     """
 
-    def __init__(
-        self, *, names: Sequence[str] = (), timer_names: Callable[[], Sequence[str]] | None = None, language: str = "en"
+    def __init__(  # noqa: PLR0913 - settings, all by name
+        self,
+        *,
+        names: Sequence[str] = (),
+        timer_names: Callable[[], Sequence[str]] | None = None,
+        language: str = "en",
+        model: TextModel | None = None,
+        reject_threshold: float = 0.0,
+        served: Container[str] | None = None,
     ) -> None:
         self._language = load_language(language)
         self._required = self._language.required
@@ -55,6 +67,10 @@ class Understander:
         self._slots = SlotReader(self._language, self._entities)
         self._answers = Answers(self._entities, self._slots)
         self._questions = Questions(self._language)
+        self._spans = SpanReader(self._language, self._entities)
+        self._model = model
+        self._reject_threshold = reject_threshold
+        self._served = served
         self._timer_names = timer_names
         self._own, self._home_assistant = _grammars(language)
         hours, minutes, seconds = (_plural(self._language.table("units"), unit_s) for unit_s in (3600, 60, 1))
@@ -69,10 +85,19 @@ class Understander:
         if len(text) <= MAX_CHARS and len(whole.split()) <= MAX_WORDS:
             known = self._known()
             match = self._match(whole, core, now, known) or self._match_clauses(text, now, known)
+        reading = (
+            self._model.read(words) if self._model and (words := self._wrappers.without_name(whole).split()) else None
+        )
+        if reading:
+            match = self._weighed(match, whole, reading, now)
         missing = self.missing(match) if match else ()
-        is_open = match is None and self._questions.is_open(core, asked=text.rstrip().endswith("?"))
-        unfinished = self._questions.is_unfinished(whole, claimed=match is not None and not missing)
-        return Understanding(core, match, missing, is_open, unfinished)
+        is_open = match is None and (
+            self._questions.is_open(core, asked=text.rstrip().endswith("?"))
+            or bool(reading and reading.task in CLOUD_TASKS and reading.task_probability > _OPEN)
+        )
+        exact = match is not None and match.source == _GRAMMAR and not missing
+        unfinished = self._questions.is_unfinished(whole, claimed=exact)
+        return Understanding(core, match, missing, is_open, unfinished, reading.task if reading else "")
 
     def complete(self, pending: IntentMatch, text: str, *, now: datetime) -> Understanding | None:  # noqa: ARG002 - called like understand
         """`pending` with what an answer to our question adds to it ("ten minutes", "the pasta one").
@@ -85,6 +110,15 @@ class Understander:
             return None
         match = replace(pending, slots={**pending.slots, **added}, confidence=_EXACT)
         return Understanding(core, match, self.missing(match), open_question=False, unfinished=False)
+
+    def corrected(self, done: IntentMatch, text: str) -> Understanding | None:
+        """What was done, with another value ("no, fifteen", "i meant the pasta one"); None when the text isn't that."""
+        core = plain(text, self._language)
+        changed = self._answers.correction(done, self._wrappers.correction(core))
+        if changed is None:
+            return None
+        match = replace(done, slots=changed, confidence=_EXACT)
+        return Understanding(core, match, (), open_question=False, unfinished=False, corrects=True)
 
     def missing(self, match: IntentMatch) -> tuple[str, ...]:
         """The required slots a match lacks."""
@@ -129,6 +163,16 @@ class Understander:
                 return replace(match, confidence=min(match.confidence, confidence))
         return None
 
+    def _weighed(self, match: IntentMatch | None, text: str, reading: TextReading, now: datetime) -> IntentMatch | None:
+        """The grammar's match as sure as both readers make it; without one, the model's."""
+        if match:
+            return replace(match, confidence=agreed(match, reading))
+        claim = claimed(reading)
+        if claim is None or claim[1] < self._reject_threshold or not (self._served is None or claim[0] in self._served):
+            return None
+        slots = self._spans.slots(claim[0], text, reading.spans, now)
+        return IntentMatch(claim[0], slots, claim[1], SOURCE)
+
     def _match_clauses(self, text: str, now: datetime, known: Sequence[str]) -> IntentMatch | None:
         """The one request among several sentences."""
         parts = clauses(text, self._language)
@@ -166,7 +210,7 @@ class Understander:
             if best and best[0].intent != reading.intent:
                 confidence = _DOUBTFUL
             best = best or (reading, slots)
-        return IntentMatch(best[0].intent, best[1], confidence, _SOURCE) if best else None
+        return IntentMatch(best[0].intent, best[1], confidence, _GRAMMAR) if best else None
 
 
 @functools.cache

@@ -19,3 +19,7 @@ class Understanding:
     """No intent claims it and it reads as a question, or as a request for an answer or a text."""
     unfinished: bool
     """It ends in a word that wants more ("set a timer for"), or in a number that no sentence ends with."""
+    task: str = ""
+    """What kind of work it is, one of the model's task types; empty when no model has read it."""
+    corrects: bool = False
+    """It is what was done last, otherwise: that is to be taken back first."""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from assistant.due.change import MAX_S
 from assistant.errors import SkillError
+from assistant.names import closest
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.values import DueItem, DueState, IntentMatch, Slots
 
 _LISTED = 4
 """More timers than this are counted, not read out."""
-_ALIKE = 0.72
-"""Ratio (difflib) from which a misheard name still is that name."""
 _UNITS_S = {"hours": 3600, "minutes": 60, "seconds": 1}
 
 
@@ -197,7 +195,7 @@ class TimerStatus(_Timers):
 
 
 def _called(items: Sequence[DueItem], name: str) -> list[DueItem]:
-    """Those of that name; else those whose name holds it or is held by it; else the most similar."""
+    """Those of that name; else those whose name holds it or is held by it; else the one that sounds most like it."""
     named = [item for item in items if item.name]
     for fits in (
         lambda item: item.name == name,
@@ -206,5 +204,5 @@ def _called(items: Sequence[DueItem], name: str) -> list[DueItem]:
         found = [item for item in named if fits(item)]
         if found:
             return found
-    close = difflib.get_close_matches(name, {item.name for item in named}, n=1, cutoff=_ALIKE)
-    return [item for item in named if item.name in close]
+    meant = closest(name, (item.name for item in named))
+    return [item for item in named if item.name == meant]

@@ -25,8 +25,8 @@ import structlog
 
 from assistant.audio.format import Samples, to_int16
 from assistant.errors import SpeechError
+from assistant.sessions import open_session
 from assistant.speech.derived import open_derived
-from assistant.speech.sessions import open_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

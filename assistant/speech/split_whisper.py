@@ -26,16 +26,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from assistant.graphs import Graph
+from assistant.sessions import open_session
 from assistant.speech.ct2_file import Ct2File, read_ct2
 from assistant.speech.english import is_multilingual, kept_tokens, read_vocabulary
-from assistant.speech.sessions import open_session
-
-Floats = npt.NDArray[np.float32]
 
 DECODER, CROSS, EMBEDDINGS, FACTS = "decoder.onnx", "cross.onnx", "embeddings.npy", "split.json"
-_BLOCK = 32
-_OPSETS = (("", 17), ("com.microsoft", 1))
-_IR_VERSION = 8
 _EPSILON = 1e-5
 _MARK = re.compile(r"<\|[a-z]+\|>")
 _UNUSED = ("suppress_ids", "suppress_ids_begin", "lang_ids", "alignment_heads")
@@ -72,7 +68,7 @@ def blockwise_is_quick() -> bool:
     weights = np.random.default_rng(0).normal(0.0, 1.0, (2048, 512)).astype(np.float32)
     taken = []
     for blockwise in (True, False):
-        graph = _Graph(blockwise=blockwise)
+        graph = Graph(blockwise=blockwise)
         product = graph.linear("x", weights) if blockwise else graph.add("MatMul", "x", graph.constant(weights.T))
         session = open_session(graph.model([("x", "FLOAT", [1, 512])], [(product, "y", "FLOAT", [1, 2048])]))
         times_s = []
@@ -113,91 +109,23 @@ def _encoder(file: Ct2File, vocabulary: Sequence[str], config: dict[str, Any]) -
     }
 
 
-class _Graph:
-    """An ONNX graph in the making. Names of values are handed around."""
+def _normalised(graph: Graph, x: str, file: Ct2File, name: str) -> str:
+    scale, shift = (file.floats(f"{name}/layer_norm/{each}") for each in ("gamma", "beta"))
+    return graph.normalised(x, scale, shift, _EPSILON)
 
-    def __init__(self, *, blockwise: bool) -> None:
-        self._blockwise = blockwise
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
 
-    def constant(self, array: npt.NDArray[Any]) -> str:
-        from onnx import numpy_helper  # noqa: PLC0415 - heavy
-
-        name = f"constant{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
-    def add(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
-        return self.add_many(kind, 1, *inputs, domain=domain, **attributes)[0]
-
-    def add_many(self, kind: str, count: int, *inputs: str, domain: str = "", **attributes: Any) -> list[str]:
-        from onnx import helper  # noqa: PLC0415 - heavy
-
-        outputs = [f"value{len(self._nodes)}.{number}" for number in range(count)]
-        self._nodes.append(helper.make_node(kind, list(inputs), outputs, domain=domain, **attributes))
-        return outputs
-
-    def linear(self, x: str, weights: Floats, bias: Floats | None = None) -> str:
-        """x (..., in) by weights (out, in)."""
-        product = self._by_block(x, weights) if self._blockwise else self._by_column(x, weights)
-        return product if bias is None else self.add("Add", product, self.constant(bias))
-
-    def _by_block(self, x: str, weights: Floats) -> str:
-        rows, columns = weights.shape
-        blocks = weights.reshape(rows, columns // _BLOCK, _BLOCK)
-        scales = np.maximum(np.abs(blocks).max(axis=2) / 127, 1e-9).astype(np.float32)
-        codes = (np.rint(blocks / scales[:, :, None]) + 128).astype(np.uint8)
-        inputs = (x, self.constant(codes), self.constant(scales.reshape(-1)))
-        sizes = {"K": columns, "N": rows, "bits": 8, "block_size": _BLOCK}
-        return self.add("MatMulNBits", *inputs, domain="com.microsoft", accuracy_level=4, **sizes)
-
-    def _by_column(self, x: str, weights: Floats) -> str:
-        """In 7 bits: x86 before VNNI adds pairs of products up in 16."""
-        scales = np.maximum(np.abs(weights).max(axis=1) / 63, 1e-9).astype(np.float32)
-        codes = np.rint(weights / scales[:, None]).astype(np.int8)
-        inputs = (x, self.constant(codes.T), self.constant(scales))
-        return self.add("DynamicQuantizeMatMul", *inputs, domain="com.microsoft")
-
-    def normalised(self, x: str, file: Ct2File, name: str) -> str:
-        scale, shift = (self.constant(file.floats(f"{name}/layer_norm/{each}")) for each in ("gamma", "beta"))
-        return self.add("LayerNormalization", x, scale, shift, axis=-1, epsilon=_EPSILON)
-
-    def layer(self, x: str, file: Ct2File, name: str) -> str:
-        """The linear layer of this name."""
-        return self.linear(x, file.floats(f"{name}/weight"), file.floats(f"{name}/bias"))
-
-    def parts(self, x: str, count: int, width: int) -> list[str]:
-        return self.add_many("Split", count, x, self.constant(np.full(count, width, np.int64)), axis=-1)
-
-    def model(
-        self, inputs: Sequence[tuple[str, str, list[Any]]], outputs: Sequence[tuple[str, str, str, list[Any]]]
-    ) -> bytes:
-        """Inputs: name, type, shape. Outputs: value, name, type, shape."""
-        from onnx import TensorProto, helper  # noqa: PLC0415 - heavy
-
-        def info(name: str, kind: str, shape: list[Any]) -> Any:
-            return helper.make_tensor_value_info(name, getattr(TensorProto, kind), shape)
-
-        named = [helper.make_node("Identity", [value], [name]) for value, name, _, _ in outputs]
-        graph = helper.make_graph(
-            [*self._nodes, *named],
-            "whisper",
-            [info(*each) for each in inputs],
-            [info(name, kind, shape) for _, name, kind, shape in outputs],
-            self._constants,
-        )
-        opsets = [helper.make_opsetid(*each) for each in _OPSETS]
-        return bytes(helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION).SerializeToString())
+def _layer(graph: Graph, x: str, file: Ct2File, name: str) -> str:
+    """The linear layer of this name."""
+    return graph.linear(x, file.floats(f"{name}/weight"), file.floats(f"{name}/bias"))
 
 
 def _cross(file: Ct2File, shape: _Shape) -> bytes:
     """Encoder's states (1, positions, width) to each layer's keys and values (1, heads, positions, width of a head)."""
-    graph = _Graph(blockwise=False)
+    graph = Graph(blockwise=False)
     outputs: list[tuple[str, str, str, list[Any]]] = []
     cut = graph.constant(np.array([1, -1, shape.heads, shape.width // shape.heads]))
     for layer in range(shape.layers):
-        both = graph.layer("states", file, f"decoder/layer_{layer}/attention/linear_1")
+        both = _layer(graph, "states", file, f"decoder/layer_{layer}/attention/linear_1")
         for part, letter in zip(graph.parts(both, 2, shape.width), "kv", strict=True):
             by_head = graph.add("Transpose", graph.add("Reshape", part, cut), perm=[0, 2, 1, 3])
             outputs.append((by_head, f"cross_{letter}{layer}", *_by_head(shape, "positions")))
@@ -206,7 +134,7 @@ def _cross(file: Ct2File, shape: _Shape) -> bytes:
 
 def _decoder(file: Ct2File, shape: _Shape, kept: Sequence[int], *, blockwise: bool) -> bytes:
     """Embedded tokens (1, new, width) at `places` (new,), knowing earlier ones, to logits (1, new, kept tokens)."""
-    graph = _Graph(blockwise=blockwise)
+    graph = Graph(blockwise=blockwise)
     positions = graph.constant(file.floats("decoder/position_encodings/encodings"))
     x = graph.add("Add", "embedded", graph.add("Gather", positions, "places"))
     inputs: list[tuple[str, str, list[Any]]] = [("embedded", "FLOAT", [1, "new", shape.width])]
@@ -215,23 +143,25 @@ def _decoder(file: Ct2File, shape: _Shape, kept: Sequence[int], *, blockwise: bo
     attention: dict[str, Any] = {"domain": "com.microsoft", "num_heads": shape.heads}
     for layer in range(shape.layers):
         name = f"decoder/layer_{layer}"
-        own = graph.layer(graph.normalised(x, file, f"{name}/self_attention"), file, f"{name}/self_attention/linear_0")
+        own = _layer(
+            graph, _normalised(graph, x, file, f"{name}/self_attention"), file, f"{name}/self_attention/linear_0"
+        )
         looking = (*graph.parts(own, 3, shape.width), "", "", "", f"k{layer}", f"v{layer}")
         seen, key, value = graph.add_many("MultiHeadAttention", 3, *looking, **attention, unidirectional=1)
-        x = graph.add("Add", x, graph.layer(seen, file, f"{name}/self_attention/linear_1"))
-        asked = graph.layer(graph.normalised(x, file, f"{name}/attention"), file, f"{name}/attention/linear_0")
+        x = graph.add("Add", x, _layer(graph, seen, file, f"{name}/self_attention/linear_1"))
+        asked = _layer(graph, _normalised(graph, x, file, f"{name}/attention"), file, f"{name}/attention/linear_0")
         crossed = (f"cross_k{layer}", f"cross_v{layer}")
         heard = graph.add("MultiHeadAttention", asked, *crossed, **attention)
-        x = graph.add("Add", x, graph.layer(heard, file, f"{name}/attention/linear_2"))
-        wide = graph.layer(graph.normalised(x, file, f"{name}/ffn"), file, f"{name}/ffn/linear_0")
+        x = graph.add("Add", x, _layer(graph, heard, file, f"{name}/attention/linear_2"))
+        wide = _layer(graph, _normalised(graph, x, file, f"{name}/ffn"), file, f"{name}/ffn/linear_0")
         bent = graph.add("Gelu", wide, domain="com.microsoft")
-        x = graph.add("Add", x, graph.layer(bent, file, f"{name}/ffn/linear_1"))
+        x = graph.add("Add", x, _layer(graph, bent, file, f"{name}/ffn/linear_1"))
         inputs += [(each, *_by_head(shape, "positions")) for each in crossed]
         inputs += [(each, *_by_head(shape, "known")) for each in (f"k{layer}", f"v{layer}")]
         known = _by_head(shape, "all")
         outputs += [(key, f"new_k{layer}", *known), (value, f"new_v{layer}", *known)]
     projection = dict(file.aliases).get("decoder/projection/weight", "decoder/projection/weight")
-    logits = graph.linear(graph.normalised(x, file, "decoder"), file.floats(projection)[kept])
+    logits = graph.linear(_normalised(graph, x, file, "decoder"), file.floats(projection)[kept])
     return graph.model(inputs, [(logits, "logits", "FLOAT", [1, "new", len(kept)]), *outputs])
 
 

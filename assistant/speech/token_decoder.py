@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from assistant.speech.sessions import open_session
+from assistant.sessions import open_session
 from assistant.speech.split_whisper import CROSS, DECODER, EMBEDDINGS, FACTS
 
 if TYPE_CHECKING:

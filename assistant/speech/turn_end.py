@@ -11,8 +11,8 @@ import numpy as np
 from assistant.audio.format import RATE_HZ, Chunk, Samples, to_float
 from assistant.errors import SpeechError
 from assistant.executor import BoundedExecutor
+from assistant.sessions import open_session
 from assistant.speech.log_mel import HOP_SAMPLES, MELS, Floats, log_mel
-from assistant.speech.sessions import open_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -20,8 +20,9 @@ def guess(
     unfinished: bool = False,
     finished: float | None = None,
     text: str = "some words",
+    source: str = "grammar",
 ) -> Guess:
-    match = None if confidence is None else IntentMatch("HassStartTimer", {}, confidence, "grammar")
+    match = None if confidence is None else IntentMatch("HassStartTimer", {}, confidence, source)
     understanding = Understanding(text, match, missing, open_question=False, unfinished=unfinished)
     return Guess(Transcription(text, 1.0, 0.9, redone=False), understanding, finished)
 
@@ -34,6 +35,8 @@ def guess(
         (guess(0.98), "complete", 0.25),
         (guess(0.98, finished=CONTRADICTS), "complete", 0.25),
         (guess(0.98, finished=CONTRADICTS - 0.01), "intonation", 0.7),
+        (guess(0.98, source="classifier"), "finished", 0.7),
+        (guess(0.98, source="classifier", finished=0.5), "unclear", 1.2),
         (guess(0.6), "finished", 0.7),
         (guess(0.6, finished=0.5), "unclear", 1.2),
         (guess(0.98, missing=("duration",)), "incomplete", 1.2),

@@ -255,3 +255,38 @@ def test_threads_share_one_understander(understander: Understander) -> None:
     for thread in threads:
         thread.join()
     assert found == [expected] * 3
+
+
+@pytest.mark.parametrize(
+    ("done", "text", "slots"),
+    [
+        ({"minutes": 10}, "no, fifteen", {"minutes": 15}),
+        ({"seconds": 30}, "no, forty", {"seconds": 40}),
+        ({"hours": 1, "minutes": 30}, "sorry, I meant two hours", {"hours": 2}),
+        ({"minutes": 10, "name": "pasta"}, "make that 12 minutes please", {"minutes": 12, "name": "pasta"}),
+        ({"minutes": 10}, "no wait, make it twenty, nabu", {"minutes": 20}),
+        ({"minutes": 10}, "no, ten", None),
+        ({"minutes": 10}, "no", None),
+        ({"minutes": 10}, "no thanks", None),
+        ({"minutes": 10}, "fifteen", None),
+        ({"minutes": 10}, "no, what time is it", None),
+    ],
+)
+def test_a_correction_replaces_a_value(done: dict[str, Any], text: str, slots: dict[str, Any] | None) -> None:
+    corrected = Understander().corrected(IntentMatch("HassStartTimer", done, 0.98, "grammar"), text)
+    assert (corrected and corrected.match and dict(corrected.match.slots)) == slots
+    assert corrected is None or corrected.corrects
+
+
+def test_other_corrections() -> None:
+    understander = Understander()
+    pasta = IntentMatch("HassCancelTimer", {"name": "pasta"}, 0.98, "grammar")
+    corrected = understander.corrected(pasta, "no, I meant the rice timer")
+    assert corrected
+    assert corrected.match
+    assert corrected.match.slots == {"name": "rice"}
+    total = IntentMatch("Calculate", {"expression": "2 + 3"}, 0.98, "grammar")
+    again = understander.corrected(total, "no, two times three")
+    assert again
+    assert again.match
+    assert again.match.slots == {"expression": "2 * 3"}

@@ -21,13 +21,14 @@ from assistant.evaluate.bench import figures, machine
 from assistant.evaluate.bench.figures import TITLES, Measured
 from assistant.evaluate.bench.peers import PeerOptions, find_data, measure_peers
 from assistant.evaluate.bench.plot import write_plot
+from assistant.evaluate.bench.readers import COLUMNS, measure_readers
 from assistant.evaluate.bench.servers import ensure_environment, environment_dir
 from assistant.evaluate.bench.worker import own_config
 from assistant.evaluate.words import Normaliser, load_normaliser
 from assistant.logs import setup_logging
 
-PEERS = "peers"
-NAMES = (*machine.BENCHES, PEERS)
+PEERS, NLU = "peers", "nlu"
+NAMES = (*machine.BENCHES, NLU, PEERS)
 PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -38,9 +39,10 @@ def main(arguments: list[str] | None = None) -> None:
     errors = Console(stderr=True)
     results: dict[str, Any] = {}
     failed = False
+    special = {PEERS: _peers, NLU: _nlu}
     for name in options.what or NAMES:
         try:
-            results[name] = _peers(options) if name == PEERS else _machine(name, options.seconds)
+            results[name] = special[name](options) if name in special else _machine(name, options.seconds)
         except EdgewiseError as exc:
             failed = True
             errors.print(str(exc), markup=False, soft_wrap=True)
@@ -83,6 +85,20 @@ def _machine(name: str, seconds: float) -> dict[str, float]:
         table.add_row(key.replace("_", " "), f"{value:g}")
     Console().print(table)
     return dict(found)
+
+
+def _nlu(_: argparse.Namespace) -> dict[str, Any]:
+    """Measure and show. Raises EdgewiseError."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure_readers(own_config(Path(folder)), find_data())
+    table = Table("set", "reader", *(title for _, title in COLUMNS), title="bench nlu", box=box.SIMPLE_HEAD)
+    for name, readers in found.items():
+        table.add_section()
+        for reader, of in readers.items():
+            cells = [of.get(column) for column, _ in COLUMNS]
+            table.add_row(name, reader, *("-" if cell is None else f"{cell:.4g}" for cell in cells))
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    return found
 
 
 def _peers(options: argparse.Namespace) -> dict[str, Any]:

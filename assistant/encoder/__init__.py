@@ -1,0 +1,1 @@
+"""The edge model for understanding: a small encoder in ONNX Runtime."""

@@ -1,0 +1,31 @@
+"""Which of the names that exist somebody means: as heard, which is not always as written ("kitchin lite")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import jellyfish
+
+_ALIKE = 0.85
+"""How alike a name and what was heard must be, 0 to 1: in letters, or in sound where the letters are `_NEARLY`."""
+_NEARLY = 0.7
+_LEAD = 0.03
+"""How much the best must be ahead of the second."""
+
+
+def closest(heard: str, known: Iterable[str]) -> str | None:
+    """The name that was meant; None when none is alike, or two are about equally. Case doesn't matter."""
+    ranked = sorted(((alike(heard, name), name) for name in set(known)), reverse=True)
+    if not ranked or ranked[0][0] < _ALIKE:
+        return None
+    return None if len(ranked) > 1 and ranked[0][0] - ranked[1][0] < _LEAD else ranked[0][1]
+
+
+def alike(heard: str, name: str) -> float:
+    """How alike they are in letters or, if that is more, in sound (Metaphone), 0 to 1; spaces don't count."""
+    first, second = ("".join(text.casefold().split()) for text in (heard, name))
+    letters = jellyfish.jaro_winkler_similarity(first, second)
+    if letters < _NEARLY:
+        return letters
+    sound, other = jellyfish.metaphone(first), jellyfish.metaphone(second)
+    return max(letters, jellyfish.jaro_winkler_similarity(sound, other)) if sound and other else letters

@@ -1,0 +1,130 @@
+"""The second reader: a model that knows how people talk. What it says, what that means, and how it goes with a grammar.
+
+The model's probability is calibrated: of the utterances it is 90% sure of, it is right on 90%. The grammar's confidence
+is an opinion of the same kind, so the two are taken for independent witnesses (`agreed`): each multiplies the odds, the
+model's say being limited, since a template that fits exactly is seldom wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+from assistant.nlu.entities import Entities
+from assistant.nlu.language import Language
+from assistant.nlu.numbers import Numbers
+from assistant.nlu.times import Times
+from assistant.nlu.tokens import Phrases, tokenise
+from assistant.values import OUT_OF_SCOPE, IntentMatch, Slots, SlotValue, TextReading
+
+CLOUD_TASKS = frozenset(
+    {"multi_step_reasoning", "code_generation", "long_form_writing", "complex_analysis", "rag_retrieval"}
+)
+SOURCE = "classifier"
+_MOST_ODDS = 8.0
+"""How far the model may move a grammar's odds, up or down."""
+_CERTAIN = 0.999
+_LONGEST_AHEAD = timedelta(days=1)
+_AMOUNTS: Mapping[str, str] = {
+    "HassLightSet": "brightness",
+    "HassSetVolume": "volume_level",
+    "HassSetVolumeRelative": "volume_step",
+    "HassClimateSetTemperature": "temperature",
+    "HassSetPosition": "position",
+    "HassFanSetSpeed": "percentage",
+}
+_NAMES = {"name": "name", "place": "name", "list": "name", "timer": "name"}
+_AS_SAID = frozenset({"area", "floor", "color", "item", "message", "query"})
+
+
+class TextModel(Protocol):
+    """A model that reads utterances. Blocking, a few milliseconds; thread-safe."""
+
+    def read(self, words: Sequence[str]) -> TextReading:
+        """What the plain words of an utterance mean. At least one word."""
+
+
+class SpanReader:
+    """Tagged words -> slots, in one language."""
+
+    def __init__(self, language: Language, entities: Entities) -> None:
+        self._entities = entities
+        self._numbers = Numbers(language)
+        self._times = Times(language, self._numbers)
+        self._to = language.set("amount_to")
+        self._amounts = Phrases(language.table("amounts"))
+        self._articles = language.set("name_articles")
+
+    def slots(self, intent: str, text: str, spans: Sequence[tuple[str, str]], now: datetime) -> Slots:
+        """What was said with an intent. Of several values for a slot, the first."""
+        found: dict[str, SlotValue] = {}
+        for tag, words in spans:
+            slot, value = self._value(intent, tag, words, now)
+            if slot and value is not None:
+                found.setdefault(slot, value)
+        if "Timer" in intent or intent == "SnoozeAlarm":
+            length = self._entities.duration_in(text)
+            found |= length.slots("") if length else {}
+        if intent == "Calculate" and (expression := self._entities.expression_in(text)):
+            found["expression"] = expression
+        return found
+
+    def day(self, words: str, today: date) -> str | None:
+        """The day or days that words name, as `Periods` writes them."""
+        return self._entities.period_in(words, today)
+
+    def clock(self, words: str, now: datetime) -> str | None:
+        """The time of day that words name, `HH:MM`; "in ten minutes" counts from `now`."""
+        clock = self._times.clock(words)
+        if clock is None and (ahead := self._entities.duration_in(words)):
+            length = timedelta(hours=ahead.hours, minutes=ahead.minutes, seconds=ahead.seconds)
+            clock = f"{now + length:%H:%M}" if length < _LONGEST_AHEAD else None
+        return clock
+
+    def recurrence(self, words: str) -> str | None:
+        """How often, as `Times.recurrence` writes it."""
+        return self._times.recurrence(words)
+
+    def amount(self, words: str) -> float | None:
+        """The first number among the words, or the share that they name: "half" is 50."""
+        tokens = tokenise(words)
+        for find in (self._numbers.at, self._amounts.at):
+            for at in range(len(tokens)):
+                if found := find(tokens, at):
+                    return float(found[0])
+        return None
+
+    def without_article(self, words: str) -> str:
+        """Without articles in front."""
+        parts = words.split()
+        while len(parts) > 1 and parts[0] in self._articles:
+            parts = parts[1:]
+        return " ".join(parts)
+
+    def _value(self, intent: str, tag: str, words: str, now: datetime) -> tuple[str, SlotValue | None]:
+        readers: Mapping[str, Callable[[], str | None]] = {
+            "date": lambda: self.day(words, now.date()),
+            "time": lambda: self.clock(words, now),
+            "recurrence": lambda: self.recurrence(words),
+        }
+        if tag in readers:
+            return tag, readers[tag]()
+        if tag == "amount":
+            absolute = intent == "HassSetVolumeRelative" and words.split(maxsplit=1)[0] in self._to
+            return ("volume_level" if absolute else _AMOUNTS.get(intent, "")), self.amount(words)
+        return (tag if tag in _AS_SAID else _NAMES.get(tag, "")), self.without_article(words)
+
+
+def agreed(match: IntentMatch, reading: TextReading) -> float:
+    """The confidence in a grammar's match when the model has read the same utterance."""
+    likely = min(reading.intents.get(match.intent, 1 - _CERTAIN), _CERTAIN)
+    odds = min(match.confidence, _CERTAIN) / (1 - min(match.confidence, _CERTAIN))
+    odds *= min(max(likely / (1 - likely), 1 / _MOST_ODDS), _MOST_ODDS)
+    return odds / (1 + odds)
+
+
+def claimed(reading: TextReading) -> tuple[str, float] | None:
+    """The intent that claims the utterance, and its probability; None when it is out of scope."""
+    intent, probability = next(iter(reading.intents.items()))
+    return None if intent == OUT_OF_SCOPE else (intent, probability)

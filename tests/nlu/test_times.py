@@ -1,0 +1,123 @@
+"""Clock times, days and recurrences as people say them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assistant.nlu.dates import Dates
+from assistant.nlu.language import load_language
+from assistant.nlu.normalise import plain
+from assistant.nlu.numbers import Numbers
+from assistant.nlu.periods import Periods
+from assistant.nlu.times import Times
+
+ENGLISH = load_language("en")
+NUMBERS = Numbers(ENGLISH)
+TIMES, PERIODS = Times(ENGLISH, NUMBERS), Periods(ENGLISH, Dates(ENGLISH, NUMBERS))
+THURSDAY = date(2026, 11, 26)
+WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+TENS = ["", "", "twenty", "thirty", "forty", "fifty"]
+
+
+def spoken(number: int) -> str:
+    """0 to 59 in words."""
+    named = [*WORDS, "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+    return named[number] if number < 20 else f"{TENS[number // 10]} {named[number % 10] if number % 10 else ''}".strip()
+
+
+@given(st.integers(0, 23), st.integers(0, 59))
+def test_every_time_of_day_is_read_as_it_is_said(hour: int, minute: int) -> None:
+    half, hour_12 = ("am" if hour < 12 else "pm"), hour % 12 or 12
+    wanted = f"{hour:02}:{minute:02}"
+    ways = [f"at {hour}:{minute:02}", f"{hour_12}:{minute:02} {half}", f"{hour_12}.{minute:02} {half[0]}.m."]
+    if minute >= 10:
+        ways.append(f"{spoken(hour_12)} {spoken(minute)} {half}")
+    if minute == 0:
+        ways += [f"{spoken(hour_12)} {half}", f"{hour_12}{half}", f"{spoken(hour_12)} o'clock {half}"]
+    if 0 < minute < 30:
+        ways.append(f"{spoken(minute)} minutes past {spoken(hour_12)} {half}")
+    if minute > 30 and hour % 12 != 11:
+        ways.append(f"{spoken(60 - minute)} to {spoken((hour + 1) % 12 or 12)} {half}")
+    assert {way: TIMES.clock(plain(way, ENGLISH)) for way in ways} == dict.fromkeys(ways, wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "clock"),
+    [
+        ("half past seven in the evening", "19:30"),
+        ("quarter to nine", "08:45"),
+        ("seven hundred and thirty am", "07:30"),
+        ("1430", "14:30"),
+        ("noon", "12:00"),
+        ("midnight", "00:00"),
+        ("12 am", "00:00"),
+        ("tomorrow morning", "08:00"),
+        ("nine o five", "09:00"),
+        ("in twenty minutes", None),
+        ("seventy five", None),
+        ("99:99", None),
+        ("whenever", None),
+        ("", None),
+    ],
+)
+def test_clock_times(text: str, clock: str | None) -> None:
+    assert TIMES.clock(plain(text, ENGLISH)) == clock
+
+
+@pytest.mark.parametrize(
+    ("text", "often"),
+    [
+        ("every monday", "weekly:0"),
+        ("each sunday", "weekly:6"),
+        ("on weekdays", "weekdays"),
+        ("every single day", None),
+        ("daily", "daily"),
+        ("once a month", "monthly"),
+        ("every", None),
+    ],
+)
+def test_recurrences(text: str, often: str | None) -> None:
+    assert TIMES.recurrence(text) == often
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("tomorrow", "2026-11-27"),
+        ("tuesday's", "2026-12-01"),
+        ("mondays", "2026-11-30"),
+        ("this week", "2026-W48"),
+        ("next week", "2026-W49"),
+        ("this weekend", "2026-W48-WE"),
+        ("last month", "2026-10"),
+        ("next year", "2027"),
+        ("march", "2027-03"),
+        ("december", "2026-12"),
+        ("the twenty second", "2026-12-22"),
+        ("the twenty sixth", "2026-11-26"),
+        ("march third", "2027-03-03"),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_days_and_stretches_of_days(text: str, named: str | None) -> None:
+    assert PERIODS.read(text, THURSDAY) == named
+
+
+@given(st.dates(date(1900, 1, 1), date(9000, 1, 1)), st.integers(0, 365))
+def test_a_date_said_in_full_is_that_date(today: date, ahead: int) -> None:
+    day = today + timedelta(days=ahead)
+    month = ENGLISH.list("months")[day.month - 1]
+    assert PERIODS.read(f"{month} {day.day} {day.year}", today) == day.isoformat()
+
+
+@given(st.text(max_size=60), st.dates())
+def test_any_text_is_read_without_failing(text: str, today: date) -> None:
+    words = plain(text, ENGLISH)
+    TIMES.clock(words)
+    TIMES.recurrence(words)
+    PERIODS.read(words, today)
