@@ -23,7 +23,7 @@ from assistant.control.client import ControlClient
 from assistant.control.ports import StatusReport
 from assistant.control.unix_socket import Listener, find_listener
 from assistant.errors import AudioError, ConfigError, EdgewiseError
-from assistant.models import Models
+from assistant.models import Models, packaged_text_model
 from assistant.settings import CloudConfig
 
 OLDEST_PYTHON = (3, 11)
@@ -172,6 +172,17 @@ def check_models(config: Config) -> list[Check]:
     settings = config.settings
     custom = [word for word in settings.wake.words if word in models.specs()]
     return [_check_model(models, name) for name in (settings.stt.model, settings.tts.voice, *custom)]
+
+
+def check_text_model(folder: Path | None = None) -> Check:
+    """The model for understanding, in `folder` or the packaged one, loaded and tried."""
+    from assistant.encoder.text_model import OnnxTextModel  # noqa: PLC0415 -- heavy
+
+    try:
+        OnnxTextModel(folder or packaged_text_model())
+    except EdgewiseError as exc:
+        return failure("understanding", exc)
+    return Check("understanding", "ok", "its model loads and reads")
 
 
 def _check_model(models: Models, name: str) -> Check:

@@ -173,14 +173,14 @@ def _train(
     numbers = [content["model"]["vocab"][piece] for piece in kept]
     counts = {"intent": len(answers.intent), "label": len(answers.label), "task": len(answers.task)}
     network = networks.load_net(encoder, options.layers, numbers, counts, len(answers.tags))
-    items = [training.item_of(example, tokenizer, answers) for example in fitted]
 
     def of_epoch(epoch: int) -> list[training.Item]:
         pick = random.Random(options.seed * 100 + epoch)  # noqa: S311 - no secret
-        return items + [training.item_of(one, tokenizer, answers) for one in around(fitted, AROUND, pick)]
+        chosen = [one for one in fitted for _ in range(_times(one, pick))]
+        return [training.item_of(one, tokenizer, answers) for one in [*chosen, *around(chosen, AROUND, pick)]]
 
     began_s = time.monotonic()
-    console.print(f"{len(items)} examples, {len(kept)} word pieces, {options.epochs} epochs")
+    console.print(f"{len(fitted)} examples, {len(kept)} word pieces, {options.epochs} epochs")
     with Progress(console=console) as bar:
         task = bar.add_task("training", total=1.0)
         training.train(
@@ -215,7 +215,7 @@ def _train(
         "out_of_scope_offset": offset,
         "temperature": temperatures,
         "training": {
-            "examples": len(items),
+            "examples": len(fitted),
             "heard": len(heard),
             "epochs": options.epochs,
             "layers": options.layers,
@@ -228,6 +228,17 @@ def _train(
     (options.folder / TOKENIZER).write_bytes(tokenizer_file)
     (options.folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
     console.print(f"{len(model) / 1e6:.1f} MB in {options.folder}, trained in {minutes} minutes")
+
+
+def _times(example: Example, pick: random.Random) -> int:
+    """How often an epoch has it: requests to a home more, the many ones out of scope less, rare tasks most."""
+    if example.source == "cloud" and example.task != "rag_retrieval":
+        return 3
+    if example.source == "clinc150" and example.intents == (OUT_OF_SCOPE,):
+        return int(pick.random() < 0.6)
+    if example.source == "hwu64":
+        return 1 + int(pick.random() < 0.5)
+    return 1
 
 
 def _used(content: Mapping[str, Any], examples: Sequence[Example]) -> Counter[str]:

@@ -160,6 +160,12 @@ def test_models_that_are_not_there(tmp_path: Path) -> None:
         assert f"assistant models fetch {name}" in check.todo
 
 
+def test_the_model_for_understanding(tmp_path: Path) -> None:
+    assert verdict(checks.check_text_model()) == "ok"
+    assert verdict(checks.check_text_model(tmp_path)) == "fail"
+    assert "nlu-model-bad" in checks.check_text_model(tmp_path).found
+
+
 def test_a_model_nobody_knows() -> None:
     check = checks.check_models(config_of('stt.model="whisper-bass"'))[0]
     assert verdict(check) == "fail"
