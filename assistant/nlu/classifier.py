@@ -18,9 +18,6 @@ from assistant.nlu.times import Times
 from assistant.nlu.tokens import Phrases, tokenise
 from assistant.values import OUT_OF_SCOPE, IntentMatch, Slots, SlotValue, TextReading
 
-CLOUD_TASKS = frozenset(
-    {"multi_step_reasoning", "code_generation", "long_form_writing", "complex_analysis", "rag_retrieval"}
-)
 SOURCE = "classifier"
 _MOST_ODDS = 8.0
 """How far the model may move a grammar's odds, up or down."""

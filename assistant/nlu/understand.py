@@ -19,13 +19,14 @@ from datetime import datetime
 import structlog
 
 from assistant.nlu.answers import Answers
-from assistant.nlu.classifier import CLOUD_TASKS, SOURCE, SpanReader, TextModel, agreed, claimed
+from assistant.nlu.classifier import SOURCE, SpanReader, TextModel, agreed, claimed
 from assistant.nlu.entities import Entities, View, spelled
 from assistant.nlu.grammar import Grammar, Reading, home_assistant_grammar, load_grammar
 from assistant.nlu.language import load_language
 from assistant.nlu.normalise import MAX_CHARS, MAX_WORDS, Wrappers, clauses, plain
 from assistant.nlu.questions import Questions
 from assistant.nlu.slots import SlotReader
+from assistant.nlu.tasks import OPEN_TASKS, task_of
 from assistant.nlu.understanding import Understanding
 from assistant.values import IntentMatch, Slots, TextReading
 
@@ -93,11 +94,11 @@ class Understander:
         missing = self.missing(match) if match else ()
         is_open = match is None and (
             self._questions.is_open(core, asked=text.rstrip().endswith("?"))
-            or bool(reading and reading.task in CLOUD_TASKS and reading.task_probability > _OPEN)
+            or bool(reading and reading.task in OPEN_TASKS and reading.task_probability > _OPEN)
         )
         exact = match is not None and match.source == _GRAMMAR and not missing
         unfinished = self._questions.is_unfinished(whole, claimed=exact)
-        return Understanding(core, match, missing, is_open, unfinished, reading.task if reading else "")
+        return Understanding(core, match, missing, is_open, unfinished, _task(match, reading))
 
     def complete(self, pending: IntentMatch, text: str, *, now: datetime) -> Understanding | None:  # noqa: ARG002 - called like understand
         """`pending` with what an answer to our question adds to it ("ten minutes", "the pasta one").
@@ -218,6 +219,13 @@ def _grammars(language: str) -> tuple[Grammar, Grammar]:
     """Ours and Home Assistant's. Packaged files don't change while the process runs, and compiling takes longest."""
     facts = load_language(language)
     return load_grammar(facts.sentence_files, facts.required), home_assistant_grammar(language, facts.required)
+
+
+def _task(match: IntentMatch | None, reading: TextReading | None) -> str:
+    """The task type: by rule of what is claimed, of the rest by the model; empty where nobody knows."""
+    if match:
+        return task_of(match.intent, has_values=bool(match.slots))
+    return reading.task if reading and reading.task in OPEN_TASKS else ""
 
 
 def _rank(reading: Reading) -> tuple[int, int]:

@@ -263,10 +263,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="train-nlu", description="Train the edge model for understanding.")
     parser.add_argument("folder", type=Path, help="where the model goes")
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache/edgewise/train", help="kept between runs")
-    parser.add_argument("--heard", type=int, default=1500, help="requests that are spoken and transcribed")
+    parser.add_argument("--heard", type=int, default=1200, help="requests that are spoken and transcribed")
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--rate", type=float, default=1e-4, help="of learning, of MiniLM's weights")
-    parser.add_argument("--layers", type=_layers, default=[0, 1, 2, 3, 4, 5], help="of MiniLM, such as 0,1,2")
+    parser.add_argument("--rate", type=float, default=1.2e-4, help="of learning, of MiniLM's weights")
+    parser.add_argument("--layers", type=_layers, default=[0, 1, 2, 3], help="of MiniLM")
     parser.add_argument("--seed", type=int, default=0)
     return parser
 

@@ -7,12 +7,9 @@ Rows whose text occurs in a development set (hwu64_test, clinc150_val, slurp_dev
 
 A row of a data set may have several right intents; then any of them is: the loss takes the sum of their probabilities.
 
-Task types, by source:
+Task types, by source: those of requests by `nlu.tasks`, where a value is a tagged one or a number in the words (of
+CLINC150, which has no tags, only _WITHOUT_VALUES are known to have none); and
 
-    greeting, farewell, yes_no   intents Greeting, Thanks; Farewell; Affirm, Deny
-    simple_query                 intents that ask a skill (QUERIES)
-    entity_extraction            any other intent, with a tagged value or a number in its words
-    intent_classification        any other intent, without (of CLINC150, which has no tags: _WITHOUT_VALUES)
     rag_retrieval                out of scope, a fact somebody has to look up: factoid questions, HWU64's and CLINC150's
                                  questions about the world or about accounts and orders
     code_generation, long_form_writing, multi_step_reasoning, complex_analysis
@@ -38,52 +35,11 @@ from hassil import Intents
 from assistant.evaluate.annotations import pieces
 from assistant.nlu.language import Language, load_language
 from assistant.nlu.normalise import plain
+from assistant.nlu.tasks import SMALLTALK, TASKS, task_of
 from assistant.training.templates import Sampler, Tagged
 from assistant.values import OUT_OF_SCOPE
 
-TASKS = (
-    "greeting",
-    "farewell",
-    "yes_no",
-    "simple_query",
-    "intent_classification",
-    "entity_extraction",
-    "multi_step_reasoning",
-    "code_generation",
-    "long_form_writing",
-    "complex_analysis",
-    "rag_retrieval",
-)
-QUERIES = frozenset(
-    [
-        "HassGetCurrentTime",
-        "HassGetCurrentDate",
-        "HassGetWeather",
-        "HassGetState",
-        "HassClimateGetTemperature",
-        "HassTimerStatus",
-        "ListAlarms",
-        "ListReminders",
-        "ListItems",
-        "Calculate",
-        "ConvertUnit",
-        "WhatCanYouDo",
-        "WhoAreYou",
-        "TellJoke",
-        "FlipCoin",
-        "RollDice",
-        "RandomNumber",
-        "RepeatLast",
-    ]
-)
 _WITHOUT_VALUES = frozenset({"HassMediaNext", "HassNevermind", "Stop"})
-_SMALLTALK = {
-    "Greeting": "greeting",
-    "Thanks": "greeting",
-    "Farewell": "farewell",
-    "Affirm": "yes_no",
-    "Deny": "yes_no",
-}
 _HARD_TASKS = (
     (
         "code_generation",
@@ -237,7 +193,7 @@ def around(examples: Iterable[Example], share: float, pick: random.Random) -> It
     """A share of the examples, with something people put around a request."""
     phrases = _english()["around"]
     for example in examples:
-        if example.intents and example.intents[0] not in _SMALLTALK and pick.random() < share:
+        if example.intents and example.intents[0] not in SMALLTALK and pick.random() < share:
             before = pick.choice(phrases["before"]).split() if pick.random() < 0.7 else []
             after = pick.choice(phrases["after"]).split() if not before or pick.random() < 0.2 else []
             tags = example.tags and (*[""] * len(before), *example.tags, *[""] * len(after))
@@ -248,17 +204,6 @@ def is_held_out(example: Example, share: float) -> bool:
     """Whether it is kept for early stopping and calibration: the same ones each time."""
     digest = hashlib.sha256(example.text.encode()).digest()
     return int.from_bytes(digest[:4], "big") < share * 2**32
-
-
-def task_of(intents: Sequence[str], tagged: bool) -> str:
-    """The task type of a request by its intents; empty for those out of scope."""
-    if not intents or OUT_OF_SCOPE in intents:
-        return ""
-    if intents[0] in _SMALLTALK:
-        return _SMALLTALK[intents[0]]
-    if intents[0] in QUERIES:
-        return "simple_query"
-    return "entity_extraction" if tagged else "intent_classification"
 
 
 def hard_task_of(text: str) -> str:
@@ -289,10 +234,17 @@ def _data_sets(data: Path, language: Language) -> Iterator[Example]:
             words, tags = _tagged_words(spoken, language)
             known_tags = tags if "annotated" in row else None
             tagged = any(tags) or any(char.isdigit() for char in row["text"])
-            task = "rag_retrieval" if intents == (OUT_OF_SCOPE,) else task_of(intents, tagged)
+            task = _task(intents, tagged)
             if task == "intent_classification" and known_tags is None and intents[0] not in _WITHOUT_VALUES:
                 task = ""  # nobody looked for values
             yield Example(words, intents, known_tags, task, f"{name}/{row['label']}", name)
+
+
+def _task(intents: Sequence[str], tagged: bool) -> str:
+    """The task type of a row; empty where its intents leave it open."""
+    if intents == (OUT_OF_SCOPE,):
+        return "rag_retrieval"
+    return task_of(intents[0], has_values=tagged) if intents and OUT_OF_SCOPE not in intents else ""
 
 
 def _questions(data: Path, language: Language) -> Iterator[Example]:
@@ -331,7 +283,7 @@ def _from_templates(language: Language, pick: random.Random) -> Iterator[Example
         for sentence in pick.sample(sentences, min(len(sentences), _AT_MOST)):
             found, tags_ = _tagged_words(sentence, language)
             if 0 < len(found) <= _MAX_WORDS:
-                yield Example(found, (intent,), tags_, task_of((intent,), any(tags_)), "", "templates")
+                yield Example(found, (intent,), tags_, task_of(intent, has_values=any(tags_)), "", "templates")
     for task, texts in english["tasks"].items():
         for text in texts:
             for sentence in sampler.sentences(text, _TASKS_EACH):

@@ -16,7 +16,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from assistant.training.data import TASKS, Answers, Example
+from assistant.nlu.tasks import TASKS
+from assistant.training.data import Answers, Example
 from assistant.training.net import MAX_PIECES, Net
 
 IGNORED = -100

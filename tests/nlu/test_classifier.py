@@ -16,7 +16,6 @@ from assistant.models import packaged_text_model
 from assistant.nlu.classifier import SpanReader, agreed
 from assistant.nlu.entities import Entities
 from assistant.nlu.language import Loader, load_language
-from assistant.nlu.normalise import plain
 from assistant.nlu.understand import Understander
 from assistant.values import OUT_OF_SCOPE, IntentMatch, TextReading
 from tests.fakes import FakeTextModel
@@ -127,12 +126,13 @@ def test_task_types_of_rows_labelled_by_hand(data: Path, model: OnnxTextModel) -
     """tasks.csv names rows of the development data, which serves no training."""
     right, wanted = Counter[str](), Counter[str]()
     lines: dict[str, list[str]] = {}
+    understander = Understander(model=model)
     with (HERE / "tasks.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             rows = lines.setdefault(row["file"], (data / row["file"]).read_text("utf-8").split("\n"))
-            words = plain(json.loads(rows[int(row["line"]) - 1])["text"], ENGLISH).split()
+            text = json.loads(rows[int(row["line"]) - 1])["text"]
             wanted[row["task"]] += 1
-            right[row["task"]] += model.read(words).task == row["task"]
+            right[row["task"]] += understander.understand(text, now=NOW).task == row["task"]
     assert sum(wanted.values()) >= 300
     balanced = sum(right[task] / count for task, count in wanted.items()) / len(wanted)
     assert balanced >= TASK_ACCURACY, {task: f"{right[task]} of {count}" for task, count in wanted.items()}

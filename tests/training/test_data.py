@@ -11,14 +11,13 @@ from hassil import Intents
 
 from assistant.nlu.language import load_language
 from assistant.nlu.normalise import plain
+from assistant.nlu.tasks import TASKS, task_of
 from assistant.training.data import (
-    TASKS,
     Example,
     answers_of,
     around,
     hard_task_of,
     is_held_out,
-    task_of,
     training_examples,
 )
 from assistant.training.export import kept_pieces, with_vocabulary
@@ -57,13 +56,12 @@ def test_politeness_keeps_intents_and_moves_tags() -> None:
 
 
 def test_task_types_by_source() -> None:
-    assert task_of(["Affirm"], tagged=False) == "yes_no"
-    assert task_of(["HassGetWeather"], tagged=True) == "simple_query"
-    assert [task_of(["HassTurnOn"], tagged=tagged) for tagged in (True, False)] == [
+    assert task_of("Affirm", has_values=False) == "yes_no"
+    assert task_of("HassGetWeather", has_values=True) == "simple_query"
+    assert [task_of("HassTurnOn", has_values=tagged) for tagged in (True, False)] == [
         "entity_extraction",
         "intent_classification",
     ]
-    assert task_of(["out_of_scope"], tagged=True) == ""
     assert hard_task_of("Write a python script that sorts a list") == "code_generation"
     assert hard_task_of("Write a poem") == "long_form_writing"
     assert hard_task_of("Is war ever just?") == "complex_analysis"

@@ -6,7 +6,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from assistant.training.data import TAGS, TASKS, Answers, Example
+from assistant.nlu.tasks import TASKS
+from assistant.training.data import TAGS, Answers, Example
 from assistant.training.export import to_onnx
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
