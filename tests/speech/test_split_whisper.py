@@ -58,7 +58,13 @@ async def test_a_file_cut_short_is_a_clear_error(tmp_path: Path, kept: int) -> N
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("blockwise", [True, False], ids=["8 bits in blocks", "7 bits in columns"])
+@pytest.mark.parametrize(
+    "blockwise",
+    [
+        pytest.param(split_whisper.blockwise_is_quick(), id="as this processor does"),
+        pytest.param(not split_whisper.blockwise_is_quick(), id="as others do", marks=pytest.mark.slow),
+    ],
+)
 async def test_the_halves_hear_what_the_whole_model_hears(
     data: Path, monkeypatch: pytest.MonkeyPatch, blockwise: bool
 ) -> None:
