@@ -83,6 +83,7 @@ async def test_the_halves_hear_what_the_whole_model_hears(
 
 
 @pytest.mark.models
+@pytest.mark.slow
 async def test_the_halves_are_kept_and_made_again_when_damaged(tmp_path: Path) -> None:
     derived = tmp_path / "derived"
     (derived / "whisper-base-en-0123").mkdir(parents=True)
