@@ -417,6 +417,16 @@ async def test_a_correction_takes_back_what_was_done(config: Config) -> None:
     assert "15 minutes" in played.replies[1]
 
 
+async def test_several_commands_in_one_utterance_are_all_done(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "set a tea timer for three minutes and a pasta timer for ten minutes, then tell me the time")
+    script.says(25.0, "no, fifteen")
+    played = await script.play(config, until_s=45)
+    assert played.outcomes[0] is Outcome.ANSWERED
+    assert [(item.name, item.duration_s) for item in played.timers] == [("tea", 180), ("pasta", 600)]
+    assert all(word in played.replies[0] for word in ("Tea", "Pasta", "PM"))
+
+
 async def test_what_was_done_long_ago_is_not_corrected(config: Config) -> None:
     script = Script()
     script.says(1.0, "set a timer for ten minutes")

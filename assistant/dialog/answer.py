@@ -58,8 +58,8 @@ class Answer:
     """The stream broke: an unfinished sentence must not be spoken."""
     news: str = ""
     """What is told before the reply."""
-    action: asyncio.Task[SkillReply] | None = None
-    """The skill at work, or done. It always comes to its end: who leaves must not leave things half done."""
+    action: asyncio.Task[list[SkillReply]] | None = None
+    """The skills at work, or done. It always comes to its end: who leaves must not leave things half done."""
     undo: Callable[[], Awaitable[None]] | None = None
     """Takes back what the skill did, where that can be. May raise StoreError."""
 
@@ -105,8 +105,9 @@ class Answerer:
             return ""  # fixed phrases are rendered ahead
         if decision.action is Action.ASK_BACK:
             return self._question_back(match, understanding.missing)
-        reply = await self._skills.rehearse(match, self._rehearsal())
-        return reply.text if reply else ""
+        replies = [await self._skills.rehearse(each, self._rehearsal()) for each in understanding.requests]
+        texts = [reply.text for reply in replies if reply]
+        return " ".join(texts) if len(texts) == len(replies) else ""
 
     async def answer(self, question: Question, answer: Answer) -> AsyncIterator[str]:
         """Stream the reply's text; `answer` is filled in while it runs. Nothing is raised but bugs."""
@@ -130,23 +131,32 @@ class Answerer:
                         yield piece
 
     async def _run_skill(self, question: Question, answer: Answer) -> str:
-        match = question.understanding.match
-        assert match is not None, "the router gives a skill only what a skill claims"
-        answer.intent = match
+        requests = question.understanding.requests
+        assert requests, "the router gives a skill only what a skill claims"
+        answer.intent = requests[0]
         if answer.action is None:
-            if question.amendable and self._skills.irreversible(match.intent):
+            if question.amendable and any(self._skills.irreversible(match.intent) for match in requests):
                 await asyncio.sleep(IRREVERSIBLE_S)
             context = self._skill_context()
             answer.undo = context.undo
-            answer.action = asyncio.create_task(self._act(question, match, context))
-        reply = await asyncio.shield(answer.action)
-        answer.expects_answer = reply.expects_answer
-        if reply.expects_answer:
+            answer.action = asyncio.create_task(self._act_on_all(question, context))
+        replies = await asyncio.shield(answer.action)
+        answer.expects_answer = replies[-1].expects_answer
+        if answer.expects_answer:
             answer.outcome = Outcome.ASKED_BACK
-            answer.pending = match
-        elif not reply.ok:
+            answer.pending = requests[len(replies) - 1]
+        elif not all(reply.ok for reply in replies):
             answer.outcome = Outcome.FAILED
-        return reply.text
+        return " ".join(reply.text for reply in replies)
+
+    async def _act_on_all(self, question: Question, context: SkillContext) -> list[SkillReply]:
+        """One request after the other; what stands behind a question of ours or a failure isn't done."""
+        replies: list[SkillReply] = []
+        for match in question.understanding.requests:
+            replies.append(await self._act(question, match, context))
+            if replies[-1].expects_answer or not replies[-1].ok:
+                break
+        return replies
 
     async def _act(self, question: Question, match: IntentMatch, context: SkillContext) -> SkillReply:
         try:

@@ -1,7 +1,7 @@
 """One turn's life: heard or read, understood, routed, answered, spoken, remembered.
 
     TurnStarted [WakeWordDetected SpeechStarted SpeechEnded] [Transcript]
-        (IntentRecognized | NotRecognized) Routed ReplyChunk+ [PlaybackStarted ... PlaybackFinished] Reply TurnEnded
+        (IntentRecognized+ | NotRecognized) Routed ReplyChunk+ [PlaybackStarted ... PlaybackFinished] Reply TurnEnded
 
 Nothing is done before the end of the user's turn is decided. That may have been too early: when the user goes on
 speaking right behind it (TurnAmended), the reply falls silent, what was done is taken back unless the whole means the
@@ -339,14 +339,13 @@ class TurnRunner:
         self._pending = self._done = None
         understanding = turn.guess.understanding if turn.guess else await self._understand(turn.text, before)
         self._stage(turn, "nlu", started_s)
-        match = understanding.match
-        if match:
+        for match in understanding.requests:
             self._publish(
                 IntentRecognized(
                     turn_id=turn.request.id, intent=match.intent, slots=match.slots, confidence=match.confidence
                 )
             )
-        else:
+        if not understanding.requests:
             self._publish(NotRecognized(turn_id=turn.request.id, open_question=understanding.open_question))
         return understanding
 
@@ -368,6 +367,8 @@ class TurnRunner:
         self._stage(turn, "reply", started_s)
         if turn.answer.pending:
             self._pending = (turn.answer.pending, self._now())
+        elif question.understanding.also:
+            pass  # which of them a correction means nobody knows
         elif turn.answer.intent and turn.answer.undo and turn.answer.outcome is Outcome.ANSWERED:
             self._done = _Done(turn.answer.intent, turn.answer.undo, self._now())
         if turn.spoken.interrupted_by:

@@ -207,8 +207,8 @@ class _Witness:
         self._note_times(turn, event, self._loop.time())
         match event:
             case Transcript():
-                turn.text = event.text
-            case IntentRecognized():
+                turn.text, turn.intent = event.text, None
+            case IntentRecognized() if turn.intent is None:  # of several requests, the first
                 turn.intent, turn.slots = event.intent, event.slots
             case NotRecognized():
                 turn.intent = QUESTION if event.open_question else None

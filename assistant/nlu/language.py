@@ -27,7 +27,7 @@ _LISTS = {
     "names", "calls", "leading", "trailing", "fillers", "articles", "point", "more", "clock_marks", "date_after",
     "weekdays", "next", "last", "months", "ordinal_endings", "name_articles", "place_articles", "name_trailing",
     "name_stopwords", "place_stopwords", "open_start", "open_inside", "open_never",
-    "unfinished", "every", "word_endings", "amount_to", "corrections",
+    "unfinished", "every", "word_endings", "amount_to", "corrections", "joints",
 }  # fmt: skip
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",

@@ -2,7 +2,7 @@
 
 How sure a match of the grammar is, before the model has read the utterance too (`classifier.agreed`):
 
-    0.98   a template fits the whole, or the whole without politeness and run-ups
+    0.98   a template fits the whole, or the whole without politeness and run-ups; or fits each of `several` requests
     0.95   the same by one of Home Assistant's templates
     0.90   only without filler words
     0.90   one sentence of several fits and the rest is smalltalk, or says the same
@@ -25,6 +25,7 @@ from assistant.nlu.grammar import Grammar, Reading, home_assistant_grammar, load
 from assistant.nlu.language import load_language
 from assistant.nlu.normalise import MAX_CHARS, MAX_WORDS, Wrappers, clauses, plain
 from assistant.nlu.questions import Questions
+from assistant.nlu.several import parted, requests
 from assistant.nlu.slots import SlotReader
 from assistant.nlu.tasks import OPEN_TASKS, task_of
 from assistant.nlu.understanding import Understanding
@@ -82,14 +83,18 @@ class Understander:
         """The best reading of an utterance at the user's local time `now`. Total over `str`; some milliseconds."""
         whole = plain(text, self._language)
         core = self._wrappers.core(whole)
-        match = None
+        match: IntentMatch | None = None
+        also: Sequence[IntentMatch] = ()
         if len(text) <= MAX_CHARS and len(whole.split()) <= MAX_WORDS:
             known = self._known()
-            match = self._match(whole, core, now, known) or self._match_clauses(text, now, known)
+            match = self._match(whole, core, now, known)
+            if match is None and (several := self._match_several(text, now, known)):
+                match, *also = several
+            match = match or self._match_clauses(text, now, known)
         reading = (
             self._model.read(words) if self._model and (words := self._wrappers.without_name(whole).split()) else None
         )
-        if reading:
+        if reading and not also:
             match = self._weighed(match, whole, reading, now)
         missing = self.missing(match) if match else ()
         is_open = match is None and (
@@ -98,7 +103,7 @@ class Understander:
         )
         exact = match is not None and match.source == _GRAMMAR and not missing
         unfinished = self._questions.is_unfinished(whole, claimed=exact)
-        return Understanding(core, match, missing, is_open, unfinished, _task(match, reading))
+        return Understanding(core, match, missing, is_open, unfinished, _task(match, reading), tuple(also))
 
     def complete(self, pending: IntentMatch, text: str, *, now: datetime) -> Understanding | None:  # noqa: ARG002 - called like understand
         """`pending` with what an answer to our question adds to it ("ten minutes", "the pasta one").
@@ -173,6 +178,20 @@ class Understander:
             return None
         slots = self._spans.slots(claim[0], text, reading.spans, now)
         return IntentMatch(claim[0], slots, claim[1], SOURCE)
+
+    def _match_several(self, text: str, now: datetime, known: Sequence[str]) -> tuple[IntentMatch, ...]:
+        """The requests of an utterance that is made of nothing else; each once."""
+
+        def read(part: str) -> IntentMatch | None:
+            match = self._match(part, self._wrappers.core(part), now, known)
+            if match is None or match.confidence < _PATCHED or match.intent in _ALONE:
+                return None
+            return None if self.missing(match) else match
+
+        found = requests(parted(text, self._language), read)
+        wanted = {(match.intent, *sorted(match.slots.items())): match for match in found}
+        asked = tuple(match for match in wanted.values() if match.intent not in _SMALLTALK)
+        return asked if len(asked) != 1 else (replace(asked[0], confidence=min(asked[0].confidence, _PATCHED)),)
 
     def _match_clauses(self, text: str, now: datetime, known: Sequence[str]) -> IntentMatch | None:
         """The one request among several sentences."""

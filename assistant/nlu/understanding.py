@@ -21,5 +21,12 @@ class Understanding:
     """It ends in a word that wants more ("set a timer for"), or in a number that no sentence ends with."""
     task: str = ""
     """What kind of work it is, one of the model's task types; empty when no model has read it."""
+    also: tuple[IntentMatch, ...] = ()
+    """Further requests in the same utterance, in order."""
     corrects: bool = False
     """It is what was done last, otherwise: that is to be taken back first."""
+
+    @property
+    def requests(self) -> tuple[IntentMatch, ...]:
+        """All that is wanted, in order; empty when no local intent claims the utterance."""
+        return (self.match, *self.also) if self.match else ()

@@ -89,7 +89,7 @@ def test_every_intent_has_templates_and_its_example_works(understander: Understa
         ("set a basically ten minute timer", "HassStartTimer", 0.90),
         ("Thank you! What time is it?", "HassGetCurrentTime", 0.90),
         ("I'm so hungry today. Set a timer for ten minutes.", "HassStartTimer", 0.60),
-        ("Set a timer for ten minutes. What time is it?", "HassStartTimer", 0.60),
+        ("Set a timer for ten minutes. What time is it?", "HassStartTimer", 0.98),
     ],
 )
 def test_confidence_falls_with_what_had_to_be_dropped(
@@ -290,3 +290,26 @@ def test_other_corrections() -> None:
     assert again
     assert again.match
     assert again.match.slots == {"expression": "2 * 3"}
+
+
+@pytest.mark.parametrize(
+    ("text", "requests"),
+    [
+        ("set a timer for ten minutes and tell me the time", ["HassStartTimer", "HassGetCurrentTime"]),
+        ("Set a timer for an hour and ten minutes and what time is it?", ["HassStartTimer", "HassGetCurrentTime"]),
+        ("what's the time and the date", ["HassGetCurrentTime", "HassGetCurrentDate"]),
+        ("What time is it? And what's the date? And cancel all timers.",
+         ["HassGetCurrentTime", "HassGetCurrentDate", "HassCancelAllTimers"]),
+        ("set a timer for 5 minutes and another for 10 minutes", ["HassStartTimer", "HassStartTimer"]),
+        ("set a timer for five minutes called rice and beans", []),  # for the model to read
+        ("what is two and three plus five", []),
+        ("what time is it and what's the time", ["HassGetCurrentTime"]),
+        ("set a timer for two and a half hours", ["HassStartTimer"]),
+        ("thanks and set a timer for one minute", ["HassStartTimer"]),
+        ("what time is it and who was the first king", []),
+        ("and then and", []),
+    ],
+)  # fmt: skip
+def test_several_requests_are_taken_apart_only_when_each_is_whole(text: str, requests: list[str]) -> None:
+    understanding = Understander().understand(text, now=datetime(2026, 11, 26, 10))  # noqa: DTZ001 - local
+    assert [match.intent for match in understanding.requests] == requests
