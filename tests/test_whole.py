@@ -85,6 +85,7 @@ async def test_a_missing_duration_is_asked_for_and_answered_without_wake_word(co
         assert [item.duration_s for item, _ in house.assistant.timers()] == [600]
 
 
+@pytest.mark.slow
 async def test_a_wake_word_interrupts_a_long_reply(config: Config) -> None:
     voice = UserVoice(config.paths.models_dir)
     async with open_house(config, clock=VirtualClock()) as house:
