@@ -427,6 +427,20 @@ async def test_several_commands_in_one_utterance_are_all_done(config: Config) ->
     assert all(word in played.replies[0] for word in ("Tea", "Pasta", "PM"))
 
 
+async def test_of_several_commands_those_that_can_be_done_are_done(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "cancel the tea timer and set a timer for ten minutes")
+    script.says(15.0, "set a timer and tell me the time and set a pasta timer for two minutes")
+    played = await script.play(config, until_s=40)
+    assert played.outcomes[0] is Outcome.FAILED
+    assert "10 minutes" in played.replies[0]
+    assert played.outcomes[1] is Outcome.ASKED_BACK
+    assert "Pasta" in played.replies[1]
+    assert "PM" in played.replies[1]
+    assert played.replies[1].endswith("?")
+    assert sorted(item.duration_s for item in played.timers) == [120, 600]
+
+
 async def test_what_was_done_long_ago_is_not_corrected(config: Config) -> None:
     script = Script()
     script.says(1.0, "set a timer for ten minutes")

@@ -37,7 +37,8 @@ from assistant.dialog.followup import Before, understand_turn
 from assistant.dialog.router import RouterPolicy
 from assistant.dialog.speak import Speaker, Spoken
 from assistant.dialog.speculate import Guesser, Speculation
-from assistant.dialog.turn import TurnRequest, TurnRunner
+from assistant.dialog.turn import TurnRunner
+from assistant.dialog.turn_state import TurnRequest
 from assistant.due.journal import Journal
 from assistant.due.scheduler import Scheduler
 from assistant.errors import AudioError, BusyError, ControlError

@@ -140,23 +140,20 @@ class Answerer:
             context = self._skill_context()
             answer.undo = context.undo
             answer.action = asyncio.create_task(self._act_on_all(question, context))
-        replies = await asyncio.shield(answer.action)
-        answer.expects_answer = replies[-1].expects_answer
-        if answer.expects_answer:
+        replies = list(zip(requests, await asyncio.shield(answer.action), strict=True))
+        replies.sort(key=lambda each: each[1].expects_answer)  # a question of ours comes last
+        match, last = replies[-1]
+        answer.expects_answer = last.expects_answer
+        if last.expects_answer:
             answer.outcome = Outcome.ASKED_BACK
-            answer.pending = requests[len(replies) - 1]
-        elif not all(reply.ok for reply in replies):
+            answer.pending = match
+        elif not all(reply.ok for _, reply in replies):
             answer.outcome = Outcome.FAILED
-        return " ".join(reply.text for reply in replies)
+        return " ".join(reply.text for _, reply in replies)
 
     async def _act_on_all(self, question: Question, context: SkillContext) -> list[SkillReply]:
-        """One request after the other; what stands behind a question of ours or a failure isn't done."""
-        replies: list[SkillReply] = []
-        for match in question.understanding.requests:
-            replies.append(await self._act(question, match, context))
-            if replies[-1].expects_answer or not replies[-1].ok:
-                break
-        return replies
+        """One request after the other, whatever becomes of the one before."""
+        return [await self._act(question, match, context) for match in question.understanding.requests]
 
     async def _act(self, question: Question, match: IntentMatch, context: SkillContext) -> SkillReply:
         try:

@@ -17,7 +17,8 @@ from assistant.audio.format import Chunk
 from assistant.dialog.listen import SUPERSEDED, Listening
 from assistant.dialog.ports import AudioSource, EndOfTurn, Player, Preroll, VoiceActivity, WakeDetector
 from assistant.dialog.speculate import Guesser, Speculation
-from assistant.dialog.turn import TurnRequest, TurnRunner
+from assistant.dialog.turn import TurnRunner
+from assistant.dialog.turn_state import TurnRequest
 from assistant.events import Event, Failed
 from assistant.streams import closing
 from assistant.values import Outcome, State, TurnRecord, WakeDetection, new_id

@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -25,13 +24,13 @@ from assistant.audio.format import Chunk
 from assistant.dialog import phrases
 from assistant.dialog.answer import Answer, Answerer, Question
 from assistant.dialog.context import Context
-from assistant.dialog.end_of_turn import Guess
 from assistant.dialog.followup import Before
 from assistant.dialog.guess import GuessMaker
-from assistant.dialog.listen import AMEND_S, SUPERSEDED, Listening
+from assistant.dialog.listen import AMEND_S, SUPERSEDED
 from assistant.dialog.ports import Transcriber, TurnStore
-from assistant.dialog.router import Decision, RouterPolicy, route
+from assistant.dialog.router import RouterPolicy, route
 from assistant.dialog.speak import Speaker, Spoken
+from assistant.dialog.turn_state import Done, Turn, TurnRequest, Withdrawn
 from assistant.errors import EdgewiseError, StoreError
 from assistant.events import (
     Event,
@@ -55,66 +54,12 @@ from assistant.values import (
     State,
     Transcription,
     TurnRecord,
-    WakeDetection,
-    new_id,
 )
 
 log = structlog.get_logger(__name__)
 
 PENDING_S = 30.0
 """An unanswered question of ours is forgotten after this long, and so is what might be corrected."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TurnRequest:
-    """What a turn begins with: text, finished audio, or a listening under way."""
-
-    source: str
-    """`voice` `wav` `text`."""
-    text: str = ""
-    audio: Chunk | None = None
-    listening: Listening | None = None
-    wake: WakeDetection | None = None
-    aloud: bool = False
-    """Whether the reply is spoken through the speaker."""
-    on_audio: Callable[[Chunk], None] | None = None
-    """Gets the reply's sound as well, as it is made."""
-    id: str = field(default_factory=new_id)
-
-
-@dataclass(slots=True)
-class _Turn:
-    """What a turn has found out so far."""
-
-    request: TurnRequest
-    conversation_id: str
-    started_wall_s: float
-    spoken: Spoken
-    text: str = ""
-    guess: Guess | None = None
-    decision: Decision | None = None
-    answer: Answer = field(default_factory=Answer)
-    stages: list[StageTime] = field(default_factory=list)
-    withdrawn: _Withdrawn | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Withdrawn:
-    """What was understood, done and said before the user went on speaking, until it is known whether that stands."""
-
-    text: str
-    decision: Decision | None
-    answer: Answer
-    spoken: Spoken
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """What a skill did, until the user can't be about to correct it any more."""
-
-    match: IntentMatch
-    undo: Callable[[], Awaitable[None]]
-    ended_s: float
 
 
 class TurnRunner:
@@ -148,7 +93,7 @@ class TurnRunner:
         self._publish = publish
         self._set_state = set_state
         self._pending: tuple[IntentMatch, float] | None = None
-        self._done: _Done | None = None
+        self._done: Done | None = None
         self.guess = GuessMaker(
             transcriber=transcriber,
             finished=finished,
@@ -166,7 +111,7 @@ class TurnRunner:
         """Run one turn to its end and return what is remembered of it."""
         now_s = self._clock.wall_s()
         conversation_id = self._context.conversation_id(now_s)
-        turn = _Turn(request, conversation_id, now_s, Spoken(request.id))
+        turn = Turn(request, conversation_id, now_s, Spoken(request.id))
         self._publish(TurnStarted(turn_id=request.id, conversation_id=conversation_id, source=request.source))
         try:
             try:
@@ -195,13 +140,13 @@ class TurnRunner:
             done=self._done.match if self._done and done else None,
         )
 
-    async def _converse_on(self, turn: _Turn) -> None:
+    async def _converse_on(self, turn: Turn) -> None:
         """Converse, and again whenever the user goes on speaking right behind the end of their turn."""
         waiting, done = self._pending, self._done
         while await self._is_resumed(turn):
             self._pending, self._done = waiting, done
 
-    async def _is_resumed(self, turn: _Turn) -> bool:
+    async def _is_resumed(self, turn: Turn) -> bool:
         """Converse. True when that was cut short since the user went on; what was done is then `withdrawn`."""
         listening = turn.request.listening
         if listening is None:
@@ -224,19 +169,19 @@ class TurnRunner:
         return True
 
     @staticmethod
-    async def _withdraw(turn: _Turn, conversing: asyncio.Task[None]) -> None:
+    async def _withdraw(turn: Turn, conversing: asyncio.Task[None]) -> None:
         """Fall silent and begin anew; an action under way comes to its end first."""
         turn.spoken.stop("amended")
         conversing.cancel()
         await asyncio.wait({conversing})
         if turn.answer.action:
             await asyncio.wait({turn.answer.action})
-        turn.withdrawn = turn.withdrawn or _Withdrawn(turn.text, turn.decision, turn.answer, turn.spoken)
+        turn.withdrawn = turn.withdrawn or Withdrawn(turn.text, turn.decision, turn.answer, turn.spoken)
         turn.text, turn.guess, turn.decision = "", None, None
         turn.answer, turn.spoken = Answer(news=turn.answer.news), Spoken(turn.request.id)
         turn.stages.clear()
 
-    async def _settle_withdrawn(self, turn: _Turn) -> None:
+    async def _settle_withdrawn(self, turn: Turn) -> None:
         """What was done before the user went on stands if the whole means the same, else it is taken back."""
         before, turn.withdrawn = turn.withdrawn, None
         if before is None:
@@ -247,14 +192,14 @@ class TurnRunner:
         elif before.answer.undo:
             await self._take_back(turn, before.answer.undo)
 
-    async def _take_back(self, turn: _Turn, undo: Callable[[], Awaitable[None]]) -> None:
+    async def _take_back(self, turn: Turn, undo: Callable[[], Awaitable[None]]) -> None:
         try:
             await undo()
         except EdgewiseError as exc:
             log.warning("not taken back", turn_id=turn.request.id, code=exc.code)
             self._publish_failure(exc, turn.request.id)
 
-    def _let_stand(self, turn: _Turn) -> None:
+    def _let_stand(self, turn: Turn) -> None:
         """What the user went on with was another request: what was done stands, what was being said is over."""
         before, turn.withdrawn = turn.withdrawn, None
         if before is None:
@@ -264,7 +209,7 @@ class TurnRunner:
         turn.answer.outcome = Outcome.INTERRUPTED
         self._publish_reply(turn)
 
-    async def _converse(self, turn: _Turn) -> None:
+    async def _converse(self, turn: Turn) -> None:
         started_s = self._now()
         try:
             turn.text = await self._hear(turn)
@@ -297,7 +242,7 @@ class TurnRunner:
         await self._reply(turn, question)
         self._stage(turn, "total", started_s)
 
-    async def _hear(self, turn: _Turn) -> str:
+    async def _hear(self, turn: Turn) -> str:
         request = turn.request
         if request.wake and not turn.withdrawn:
             wake = request.wake
@@ -321,7 +266,7 @@ class TurnRunner:
         started_s = self._now()
         return self._transcribed(turn, await self._transcriber.transcribe(audio), started_s)
 
-    def _transcribed(self, turn: _Turn, transcription: Transcription, started_s: float) -> str:
+    def _transcribed(self, turn: Turn, transcription: Transcription, started_s: float) -> str:
         self._stage(turn, "stt", started_s)
         self._publish(
             Transcript(
@@ -333,7 +278,7 @@ class TurnRunner:
         )
         return transcription.text
 
-    async def _make_sense(self, turn: _Turn) -> Understanding:
+    async def _make_sense(self, turn: Turn) -> Understanding:
         started_s = self._now()
         before = self._before()
         self._pending = self._done = None
@@ -349,7 +294,7 @@ class TurnRunner:
             self._publish(NotRecognized(turn_id=turn.request.id, open_question=understanding.open_question))
         return understanding
 
-    async def _reply(self, turn: _Turn, question: Question) -> None:
+    async def _reply(self, turn: Turn, question: Question) -> None:
         request = turn.request
         started_s = self._now()
         timing = asyncio.create_task(self._time_first_audio(turn, started_s))
@@ -365,17 +310,16 @@ class TurnRunner:
             if request.aloud:
                 self.aloud.remove(turn.spoken)
         self._stage(turn, "reply", started_s)
+        one = not question.understanding.also  # which of several a correction means nobody knows
         if turn.answer.pending:
             self._pending = (turn.answer.pending, self._now())
-        elif question.understanding.also:
-            pass  # which of them a correction means nobody knows
-        elif turn.answer.intent and turn.answer.undo and turn.answer.outcome is Outcome.ANSWERED:
-            self._done = _Done(turn.answer.intent, turn.answer.undo, self._now())
+        elif turn.answer.intent and turn.answer.undo and turn.answer.outcome is Outcome.ANSWERED and one:
+            self._done = Done(turn.answer.intent, turn.answer.undo, self._now())
         if turn.spoken.interrupted_by:
             turn.answer.outcome = Outcome.INTERRUPTED
         self._publish_reply(turn)
 
-    def _publish_reply(self, turn: _Turn) -> None:
+    def _publish_reply(self, turn: Turn) -> None:
         decision = turn.decision
         self._publish(
             Reply(
@@ -387,11 +331,11 @@ class TurnRunner:
             )
         )
 
-    async def _time_first_audio(self, turn: _Turn, started_s: float) -> None:
+    async def _time_first_audio(self, turn: Turn, started_s: float) -> None:
         await turn.spoken.first_audio.wait()
         self._stage(turn, "first-audio", started_s)
 
-    async def _apologise(self, turn: _Turn, error: EdgewiseError) -> None:
+    async def _apologise(self, turn: Turn, error: EdgewiseError) -> None:
         """Say that something failed; when even that fails, the event has told."""
         turn.answer.outcome = Outcome.FAILED
         log.warning("turn failed", turn_id=turn.request.id, code=error.code, stage=error.stage)
@@ -429,7 +373,7 @@ class TurnRunner:
             )
         )
 
-    def _record(self, turn: _Turn) -> TurnRecord:
+    def _record(self, turn: Turn) -> TurnRecord:
         decision = turn.decision
         intent = turn.answer.intent
         return TurnRecord(
@@ -448,11 +392,11 @@ class TurnRunner:
             stages=tuple(turn.stages),
         )
 
-    def _show(self, turn: _Turn, state: State) -> None:
+    def _show(self, turn: Turn, state: State) -> None:
         if turn.request.aloud:
             self._set_state(state)
 
-    def _stage(self, turn: _Turn, stage: str, started_s: float) -> None:
+    def _stage(self, turn: Turn, stage: str, started_s: float) -> None:
         turn.stages.append(StageTime(stage, round((self._now() - started_s) * 1000.0, 2)))
 
     def _now(self) -> float:

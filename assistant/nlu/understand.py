@@ -88,20 +88,19 @@ class Understander:
         if len(text) <= MAX_CHARS and len(whole.split()) <= MAX_WORDS:
             known = self._known()
             match = self._match(whole, core, now, known)
-            if match is None and (several := self._match_several(text, now, known)):
-                match, *also = several
-            match = match or self._match_clauses(text, now, known)
+            if match is None and (found := self._match_parts(text, now, known)):
+                match, *also = found
         reading = (
             self._model.read(words) if self._model and (words := self._wrappers.without_name(whole).split()) else None
         )
         if reading and not also:
             match = self._weighed(match, whole, reading, now)
-        missing = self.missing(match) if match else ()
+        missing = self.missing(match) if match and not also else ()
         is_open = match is None and (
             self._questions.is_open(core, asked=text.rstrip().endswith("?"))
             or bool(reading and reading.task in OPEN_TASKS and reading.task_probability > _OPEN)
         )
-        exact = match is not None and match.source == _GRAMMAR and not missing
+        exact = match is not None and match.source == _GRAMMAR and not any(map(self.missing, (match, *also)))
         unfinished = self._questions.is_unfinished(whole, claimed=exact)
         return Understanding(core, match, missing, is_open, unfinished, _task(match, reading), tuple(also))
 
@@ -179,32 +178,42 @@ class Understander:
         slots = self._spans.slots(claim[0], text, reading.spans, now)
         return IntentMatch(claim[0], slots, claim[1], SOURCE)
 
-    def _match_several(self, text: str, now: datetime, known: Sequence[str]) -> tuple[IntentMatch, ...]:
+    def _match_parts(self, text: str, now: datetime, known: Sequence[str]) -> tuple[IntentMatch, ...]:
+        """What an utterance of several parts asks for: all its requests, or the one among other sentences."""
+
+        @functools.cache
+        def read(part: str) -> IntentMatch | None:
+            return self._match(part, self._wrappers.core(part), now, known)
+
+        if several := self._several(text, read):
+            return several
+        one = self._one_of(text, read)
+        return (one,) if one else ()
+
+    def _several(self, text: str, read: Callable[[str], IntentMatch | None]) -> tuple[IntentMatch, ...]:
         """The requests of an utterance that is made of nothing else; each once."""
 
-        def read(part: str) -> IntentMatch | None:
-            match = self._match(part, self._wrappers.core(part), now, known)
-            if match is None or match.confidence < _PATCHED or match.intent in _ALONE:
-                return None
-            return None if self.missing(match) else match
+        def request(part: str) -> IntentMatch | None:
+            match = read(part)
+            return match if match and match.confidence >= _PATCHED and match.intent not in _ALONE else None
 
-        found = requests(parted(text, self._language), read)
+        found = requests(parted(text, self._language), request)
         wanted = {(match.intent, *sorted(match.slots.items())): match for match in found}
         asked = tuple(match for match in wanted.values() if match.intent not in _SMALLTALK)
         return asked if len(asked) != 1 else (replace(asked[0], confidence=min(asked[0].confidence, _PATCHED)),)
 
-    def _match_clauses(self, text: str, now: datetime, known: Sequence[str]) -> IntentMatch | None:
+    def _one_of(self, text: str, read: Callable[[str], IntentMatch | None]) -> IntentMatch | None:
         """The one request among several sentences."""
         parts = clauses(text, self._language)
         if not 2 <= len(parts) <= _MAX_CLAUSES:
             return None
-        matches = [self._match(part, self._wrappers.core(part), now, known) for part in parts]
-        requests = [match for match in matches if match and match.intent not in _SMALLTALK]
-        if not requests or (None in matches and requests[0].intent in _ALONE):
+        matches = [read(part) for part in parts]
+        asked = [match for match in matches if match and match.intent not in _SMALLTALK]
+        if not asked or (None in matches and asked[0].intent in _ALONE):
             return None
-        agree = all(match.intent == requests[0].intent and match.slots == requests[0].slots for match in requests)
+        agree = all(match.intent == asked[0].intent and match.slots == asked[0].slots for match in asked)
         confidence = _PATCHED if None not in matches and agree else _DOUBTFUL
-        return replace(requests[0], confidence=min(requests[0].confidence, confidence))
+        return replace(asked[0], confidence=min(asked[0].confidence, confidence))
 
     def _read(self, text: str, now: datetime, known: Sequence[str]) -> IntentMatch | None:
         """The best reading of exactly this text."""

@@ -14,13 +14,14 @@ class Understanding:
     match: IntentMatch | None
     """The best reading; None when no local intent claims the utterance."""
     missing: tuple[str, ...]
-    """Required slots nobody gave: `duration` (any of hours, minutes, seconds) or `expression`."""
+    """Required slots nobody gave: `duration` (any of hours, minutes, seconds) or `expression`. Of several requests,
+    those that lack something ask for it when the others are done: then it is empty."""
     open_question: bool
     """No intent claims it and it reads as a question, or as a request for an answer or a text."""
     unfinished: bool
     """It ends in a word that wants more ("set a timer for"), or in a number that no sentence ends with."""
     task: str = ""
-    """What kind of work it is, one of the model's task types; empty when no model has read it."""
+    """What kind of work it is, one of the model's task types; empty when nobody knows."""
     also: tuple[IntentMatch, ...] = ()
     """Further requests in the same utterance, in order."""
     corrects: bool = False

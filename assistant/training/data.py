@@ -244,7 +244,7 @@ def _task(intents: Sequence[str], tagged: bool) -> str:
     """The task type of a row; empty where its intents leave it open."""
     if intents == (OUT_OF_SCOPE,):
         return "rag_retrieval"
-    return task_of(intents[0], has_values=tagged) if intents and OUT_OF_SCOPE not in intents else ""
+    return task_of(intents[0], has_values=tagged) if intents else ""
 
 
 def _questions(data: Path, language: Language) -> Iterator[Example]:
