@@ -142,6 +142,8 @@ class IntentMatch:
     """Probability that this is what the user meant, 0..1."""
     source: str
     """Which reader: `grammar`, `classifier`."""
+    confirmed: bool = False
+    """The user was asked whether this is meant, and said yes."""
 
 
 OUT_OF_SCOPE = "out_of_scope"

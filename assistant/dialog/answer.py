@@ -146,7 +146,7 @@ class Answerer:
         answer.expects_answer = last.expects_answer
         if last.expects_answer:
             answer.outcome = Outcome.ASKED_BACK
-            answer.pending = match
+            answer.pending = dataclasses.replace(match, confidence=1.0) if last.confirms else match
         elif not all(reply.ok for _, reply in replies):
             answer.outcome = Outcome.FAILED
         return " ".join(reply.text for _, reply in replies)

@@ -38,7 +38,7 @@ def understand_turn(understander: Understander, text: str, before: Before, *, no
         return understanding
     match = understanding.match
     if match and match.intent == "Affirm" and waiting.confidence >= 1.0:
-        return dataclasses.replace(understanding, match=waiting, missing=())
+        return dataclasses.replace(understanding, match=dataclasses.replace(waiting, confirmed=True), missing=())
     if match and match.source != SOURCE:
         return understanding
     return understander.complete(waiting, text, now=now) or understanding

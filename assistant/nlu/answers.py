@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
 from assistant.nlu.durations import Duration
 from assistant.nlu.entities import Entities
 from assistant.nlu.slots import SlotReader
@@ -24,17 +27,20 @@ class Answers:
     def __init__(self, entities: Entities, slots: SlotReader) -> None:
         self._entities = entities
         self._slots = slots
+        self._readers: Mapping[str, Callable[[str, datetime], Slots | None]] = {
+            "duration": self._duration,
+            "expression": self._expression,
+        }
+        """For each of `language.ASKED`."""
 
-    def slots(self, pending: IntentMatch, text: str, missing: tuple[str, ...]) -> Slots | None:
-        """What the answer adds to `pending`; None when it is no answer."""
+    def slots(self, pending: IntentMatch, text: str, missing: tuple[str, ...], now: datetime) -> Slots | None:
+        """What the answer to the question for the first that is `missing`, or for which one is meant, adds to
+        `pending`; None when it is no answer.
+        """
         if not text or len(text.split()) > _MAX_WORDS:
             return None
-        if "duration" in missing:
-            duration = self._entities.duration(text) or self._minutes(text)
-            return duration.slots() if duration else None
-        if "expression" in missing:
-            expression = self._entities.expression(text)
-            return {"expression": expression} if expression else None
+        if missing:
+            return self._readers[missing[0]](text, now)
         return self._choice(text) if pending.intent in _CHOOSING else None
 
     def correction(self, done: IntentMatch, text: str) -> Slots | None:
@@ -51,6 +57,14 @@ class Answers:
         elif done.intent in _CHOOSING and text.endswith((" one", " timer")) and (chosen := self._choice(text)):
             changed = {**parts, **chosen}
         return None if changed == done.slots else changed
+
+    def _duration(self, text: str, now: datetime) -> Slots | None:  # noqa: ARG002 - all are called alike
+        duration = self._entities.duration(text) or self._minutes(text)
+        return duration.slots() if duration else None
+
+    def _expression(self, text: str, now: datetime) -> Slots | None:  # noqa: ARG002 - all are called alike
+        expression = self._entities.expression(text)
+        return {"expression": expression} if expression else None
 
     def _in_unit(self, text: str, parts: Slots) -> Duration | None:
         """A bare number is of the unit said before; of several, minutes."""

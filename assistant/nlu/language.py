@@ -33,6 +33,8 @@ _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",
     "arithmetic", "day_parts", "clock", "recurrences", "periods", "period_steps", "amounts",
 }  # fmt: skip
+ASKED = frozenset({"duration", "expression"})
+"""The slots that can be asked for: `answers` reads what is answered."""
 _STRINGS = {"joiner", "date_before", "of"}
 _CLOCK = {"half_days", "past", "to", "minutes", "whole", "minute_words"}
 _ARITHMETIC = {
@@ -115,8 +117,8 @@ def read_language(code: str, folder: Traversable) -> Language:
 def _check_intent(intent: str, facts: Any) -> None:
     if not isinstance(facts, dict) or set(facts) != {"required", "example"}:
         raise _invalid("intents.yaml", f"{intent} needs `required` and `example`")
-    if not isinstance(facts["required"], list) or not set(map(str, facts["required"])) <= {"duration", "expression"}:
-        raise _invalid("intents.yaml", f"{intent} may require duration and expression only")
+    if not isinstance(facts["required"], list) or not set(map(str, facts["required"])) <= ASKED:
+        raise _invalid("intents.yaml", f"{intent} may require {', '.join(sorted(ASKED))} only")
 
 
 def read_text(file: Traversable, kind: str) -> str:

@@ -104,13 +104,13 @@ class Understander:
         unfinished = self._questions.is_unfinished(whole, claimed=exact)
         return Understanding(core, match, missing, is_open, unfinished, _task(match, reading), tuple(also))
 
-    def complete(self, pending: IntentMatch, text: str, *, now: datetime) -> Understanding | None:  # noqa: ARG002 - called like understand
+    def complete(self, pending: IntentMatch, text: str, *, now: datetime) -> Understanding | None:
         """`pending` with what an answer to our question adds to it ("ten minutes", "the pasta one").
 
         None when the text isn't such an answer. Ask `understand` first: a new request goes before an old question.
         """
         core = self._wrappers.core(plain(text, self._language))
-        added = self._answers.slots(pending, core, self.missing(pending))
+        added = self._answers.slots(pending, core, self.missing(pending), now)
         if added is None:
             return None
         match = replace(pending, slots={**pending.slots, **added}, confidence=_EXACT)

@@ -19,6 +19,8 @@ class SkillReply:
     """What is spoken."""
     expects_answer: bool = False
     """It is a question: the microphone opens again, and the answer belongs to this request."""
+    confirms: bool = False
+    """It asks whether to do it: a yes does, with `IntentMatch.confirmed`."""
     ok: bool = True
     """False when what was asked could not be done."""
 
