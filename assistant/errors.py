@@ -9,6 +9,7 @@
     ├── SkillError           skills: an action failed
     ├── CloudError           cloud: unreachable, refused, timed out, cut off
     ├── LlmError             llm: local model
+    ├── HomeError            home: unreachable, refused
     ├── StoreError           store: database corrupt, full disk, newer schema
     ├── ControlError         control: socket, request
     ├── GatewayError         gateway: upstream, configuration
@@ -80,6 +81,10 @@ class CloudError(EdgewiseError):
 
 class LlmError(EdgewiseError):
     stage = "llm"
+
+
+class HomeError(EdgewiseError):
+    stage = "home"
 
 
 class StoreError(EdgewiseError):

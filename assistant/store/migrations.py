@@ -49,5 +49,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX due_open ON due (due_ms) WHERE state NOT IN ('done', 'cancelled')",
     ),
+    (
+        """
+        CREATE TABLE home_devices (
+            id TEXT PRIMARY KEY,
+            state TEXT NOT NULL,
+            attributes TEXT NOT NULL
+        ) STRICT
+        """,
+    ),
 )
 """Each step's statements, run in one transaction."""

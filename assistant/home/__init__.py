@@ -1,0 +1,1 @@
+"""Homes that can be reached: one built in, and Home Assistant."""

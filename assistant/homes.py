@@ -1,0 +1,189 @@
+"""What is in a home, and which of it a request means. Facts and pure decisions; the rooms that reach a home are in
+`home`.
+
+Domains, services, states and attributes are Home Assistant's (`light`, `light.turn_on`, `on`), with shares in percent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+from assistant.names import closest
+from assistant.values import Slots
+
+UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A room, or any other part of a home."""
+
+    id: str
+    name: str
+    aliases: tuple[str, ...] = ()
+    floor: str = ""
+    """The floor's name; empty for none."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name, *self.aliases)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One thing that can be asked or told something: a light, a lock, a thermostat."""
+
+    id: str
+    """`domain.name`, as Home Assistant writes entity ids."""
+    name: str
+    area: str = ""
+    """An area's id; empty for none."""
+    aliases: tuple[str, ...] = ()
+    device_class: str = ""
+    """`garage`, `blind`, `outlet`, `temperature` ...; empty for none."""
+    state: str = UNAVAILABLE
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """`brightness`, `position`, `percentage`: 0 to 100; `color`: red, green, blue, 0 to 255 each; `kelvin`;
+    `temperature`: wanted, `current_temperature`: measured, in the home's unit."""
+
+    @property
+    def domain(self) -> str:
+        return self.id.partition(".")[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name, *self.aliases)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCall:
+    """One thing done to some devices."""
+
+    service: str
+    """`domain.service`."""
+    devices: tuple[str, ...]
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Home:
+    """A home at one moment. `area` is where the assistant itself stands (an area's id; empty when nobody said)."""
+
+    areas: tuple[Area, ...] = ()
+    devices: tuple[Device, ...] = ()
+    area: str = ""
+
+    @cached_property
+    def area_by_id(self) -> Mapping[str, Area]:
+        return {area.id: area for area in self.areas}
+
+    @cached_property
+    def device_by_id(self) -> Mapping[str, Device]:
+        return {device.id: device for device in self.devices}
+
+    @cached_property
+    def floors(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(area.floor for area in self.areas if area.floor))
+
+    def area_called(self, name: str) -> Area | None:
+        """The area with that name, or one that sounds like it."""
+        return called(name, self.areas)
+
+    def area_of(self, device: Device) -> Area | None:
+        return self.area_by_id.get(device.area)
+
+
+class HomePort(Protocol):
+    """A home that can be reached: the built-in one or Home Assistant."""
+
+    @property
+    def home(self) -> Home:
+        """How things stand. Another object once anything has changed, so it may be kept as a key."""
+
+    async def call(self, call: ServiceCall) -> None:
+        """Have it done; returns when it is.
+
+        Raises:
+            HomeError: `home-offline`, `home-timeout` (both retryable), `home-refused`.
+        """
+
+
+def called(name: str, things: Iterable[Any]) -> Any:
+    """The one of the things (with `names`) that is called so, or nearly; None for none."""
+    by_name = {each.casefold(): thing for thing in things for each in thing.names}
+    found = name.casefold()
+    return by_name.get(found) or by_name.get(closest(found, by_name) or "")
+
+
+def chosen(home: Home, slots: Slots) -> list[Device]:
+    """The devices that a request's `name`, `area`, `floor` and `domain` mean; of those that are near, where it matters.
+
+    A name is a device's whole one, else words of it ("lamp"), else sounds like it. What has only a kind ("the lights")
+    means those of the assistant's own room, if that has any.
+    """
+    devices: Sequence[Device] = home.devices
+    if domain := str(slots.get("domain", "")):
+        devices = [device for device in devices if device.domain == domain]
+    if kind := str(slots.get("device_class", "")):
+        devices = [device for device in devices if device.device_class == kind]
+    if floor := str(slots.get("floor", "")):
+        areas = {area.id for area in home.areas if area.floor.casefold() == floor.casefold()}
+        devices = [device for device in devices if device.area in areas]
+    if name := str(slots.get("area", "")):
+        area = home.area_called(name)
+        devices = [device for device in devices if area and device.area == area.id]
+    if name := str(slots.get("name", "")):
+        devices = named(name, devices, home)
+    if not {"area", "floor"} & set(slots) and home.area:
+        devices = [device for device in devices if device.area == home.area] or devices
+    return list(devices)
+
+
+def named(name: str, devices: Sequence[Device], home: Home) -> list[Device]:
+    """Those of the devices that a name means: by the whole name, else by words of name and area, else by sound."""
+    wanted = name.casefold()
+    whole = [device for device in devices if wanted in map(str.casefold, device.names)]
+    if whole:
+        return whole
+    words = set(wanted.split())
+    parts = [device for device in devices if any(words <= each for each in _words(device, home))]
+    if parts:
+        return parts
+    alike = called(wanted, devices)
+    return [alike] if alike else []
+
+
+def inverse(device: Device) -> ServiceCall | None:
+    """What brings a device back to how it stands now; None where nothing can."""
+    kept = {
+        "light": {"brightness": "brightness_pct", "color": "rgb_color", "kelvin": "color_temp_kelvin"},
+        "fan": {"percentage": "percentage"},
+    }
+    attributes, targets = device.attributes, (device.id,)
+    match device.domain:
+        case "light" | "switch" | "fan" | "media_player" | "input_boolean" | "humidifier" as domain:
+            if device.state == "off":
+                return ServiceCall(f"{domain}.turn_off", targets)
+            data = {to: attributes[at] for at, to in kept.get(domain, {}).items() if at in attributes}
+            return ServiceCall(f"{domain}.turn_on", targets, data)
+        case "cover" if "position" in attributes:
+            return ServiceCall("cover.set_cover_position", targets, {"position": attributes["position"]})
+        case "cover":
+            return ServiceCall(f"cover.{'open' if device.state == 'open' else 'close'}_cover", targets)
+        case "climate" if "temperature" in attributes:
+            return ServiceCall("climate.set_temperature", targets, {"temperature": attributes["temperature"]})
+        case "lock" if device.state == "unlocked":
+            return ServiceCall("lock.unlock", targets)
+        case "vacuum":
+            return ServiceCall("vacuum.start" if device.state == "cleaning" else "vacuum.return_to_base", targets)
+    return None
+
+
+def _words(device: Device, home: Home) -> list[set[str]]:
+    """The words of each name, with those of the area."""
+    area = home.area_of(device)
+    around = set(area.name.casefold().split()) if area else set()
+    return [set(name.casefold().split()) | around for name in device.names]
