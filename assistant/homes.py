@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from assistant.names import closest
 from assistant.values import Slots
@@ -111,7 +111,15 @@ class HomePort(Protocol):
         """
 
 
-def called(name: str, things: Iterable[Any]) -> Any:
+class Named(Protocol):
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+
+NamedT = TypeVar("NamedT", bound=Named)
+
+
+def called(name: str, things: Iterable[NamedT]) -> NamedT | None:
     """The one of the things (with `names`) that is called so, or nearly; None for none."""
     by_name = {each.casefold(): thing for thing in things for each in thing.names}
     found = name.casefold()
@@ -156,29 +164,33 @@ def named(name: str, devices: Sequence[Device], home: Home) -> list[Device]:
     return [alike] if alike else []
 
 
+_SWITCHED = {"light", "switch", "fan", "media_player", "input_boolean", "humidifier"}
+_KEPT: Mapping[str, Mapping[str, str]] = {
+    "light": {"brightness": "brightness_pct", "color": "rgb_color", "kelvin": "color_temp_kelvin"},
+    "fan": {"percentage": "percentage"},
+}
+_BACK = {
+    ("lock", "unlocked"): "lock.unlock",
+    ("vacuum", "cleaning"): "vacuum.start",
+    ("vacuum", "docked"): "vacuum.return_to_base",
+    ("cover", "open"): "cover.open_cover",
+    ("cover", "closed"): "cover.close_cover",
+    **{(domain, "off"): f"{domain}.turn_off" for domain in _SWITCHED},
+}
+
+
 def inverse(device: Device) -> ServiceCall | None:
     """What brings a device back to how it stands now; None where nothing can."""
-    kept = {
-        "light": {"brightness": "brightness_pct", "color": "rgb_color", "kelvin": "color_temp_kelvin"},
-        "fan": {"percentage": "percentage"},
-    }
-    attributes, targets = device.attributes, (device.id,)
-    match device.domain:
-        case "light" | "switch" | "fan" | "media_player" | "input_boolean" | "humidifier" as domain:
-            if device.state == "off":
-                return ServiceCall(f"{domain}.turn_off", targets)
-            data = {to: attributes[at] for at, to in kept.get(domain, {}).items() if at in attributes}
-            return ServiceCall(f"{domain}.turn_on", targets, data)
-        case "cover" if "position" in attributes:
-            return ServiceCall("cover.set_cover_position", targets, {"position": attributes["position"]})
-        case "cover":
-            return ServiceCall(f"cover.{'open' if device.state == 'open' else 'close'}_cover", targets)
-        case "climate" if "temperature" in attributes:
-            return ServiceCall("climate.set_temperature", targets, {"temperature": attributes["temperature"]})
-        case "lock" if device.state == "unlocked":
-            return ServiceCall("lock.unlock", targets)
-        case "vacuum":
-            return ServiceCall("vacuum.start" if device.state == "cleaning" else "vacuum.return_to_base", targets)
+    attributes, targets, domain = device.attributes, (device.id,), device.domain
+    if domain == "cover" and "position" in attributes:
+        return ServiceCall("cover.set_cover_position", targets, {"position": attributes["position"]})
+    if domain == "climate" and "temperature" in attributes:
+        return ServiceCall("climate.set_temperature", targets, {"temperature": attributes["temperature"]})
+    if service := _BACK.get((domain, device.state)):
+        return ServiceCall(service, targets)
+    if domain in _SWITCHED:
+        data = {to: attributes[at] for at, to in _KEPT.get(domain, {}).items() if at in attributes}
+        return ServiceCall(f"{domain}.turn_on", targets, data)
     return None
 
 
