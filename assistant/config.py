@@ -277,4 +277,6 @@ def _describe(error: Any, origins: Mapping[str, str]) -> str:
 def _masked(value: Any) -> Any:
     if isinstance(value, SecretStr):
         return "********" if value.get_secret_value() else ""
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [item.model_dump() if isinstance(item, Section) else item for item in value]
+    return value

@@ -225,6 +225,16 @@ class RingStopped(Event):
     """`user` `timeout` `shutdown`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeChanged(Event):
+    """A device stands otherwise than before."""
+
+    private: ClassVar[frozenset[str]] = frozenset({"device_id", "name"})
+    device_id: str
+    name: str
+    state: str
+
+
 def all_event_types() -> list[type[Event]]:
     """Every concrete event class, by name."""
 

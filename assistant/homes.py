@@ -15,6 +15,8 @@ from assistant.names import closest
 from assistant.values import Slots
 
 UNAVAILABLE = "unavailable"
+ALL = "all"
+"""The `name` of everything that can be switched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,15 @@ class Home:
         return {device.id: device for device in self.devices}
 
     @cached_property
+    def names(self) -> tuple[object, ...]:
+        """All that has a name: it changes only when something is called otherwise."""
+        return (
+            self.area,
+            self.areas,
+            tuple((device.id, device.name, device.aliases, device.area) for device in self.devices),
+        )
+
+    @cached_property
     def floors(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(area.floor for area in self.areas if area.floor))
 
@@ -144,8 +155,8 @@ def chosen(home: Home, slots: Slots) -> list[Device]:
         area = home.area_called(name)
         devices = [device for device in devices if area and device.area == area.id]
     if name := str(slots.get("name", "")):
-        devices = named(name, devices, home)
-    if not {"area", "floor"} & set(slots) and home.area:
+        devices = named(name, devices, home) or (devices if domain and name != ALL else [])
+    if not {"area", "floor", "every"} & set(slots) and home.area:
         devices = [device for device in devices if device.area == home.area] or devices
     return list(devices)
 

@@ -105,6 +105,24 @@ class LocaleConfig(Section):
         return value
 
 
+class DeviceConfig(Section):
+    """One device of the built-in home."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+    kind: Literal[
+        "light", "switch", "outlet", "fan", "media_player", "cover", "blind", "garage", "lock", "climate", "vacuum"
+    ]
+    area: str = ""
+    floor: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+class HomeConfig(Section):
+    area: str
+    confirm_over: Annotated[int, Field(ge=0)]
+    devices: tuple[DeviceConfig, ...]
+
+
 class SkillsConfig(Section):
     ring_timeout_s: Seconds
     timeout_s: Seconds
@@ -146,6 +164,7 @@ class Settings(Section):
     router: RouterConfig
     cloud: CloudConfig
     locale: LocaleConfig
+    home: HomeConfig
     skills: SkillsConfig
     control: ControlConfig
     gateway: GatewayConfig

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import json
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -32,6 +32,7 @@ from assistant.events import (
     TurnEnded,
     TurnStarted,
 )
+from assistant.home.virtual import State as DeviceState
 from assistant.models import Models
 from assistant.sentences import split_sentences
 from assistant.values import (
@@ -76,6 +77,19 @@ class FakeDueStore:
     def _check(self) -> None:
         if self.error:
             raise self.error
+
+
+class FakeHomeStore:
+    """home.virtual.HomeStore in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, DeviceState] = {}
+
+    async def save(self, states: Mapping[str, DeviceState]) -> None:
+        self.kept.update(states)
+
+    async def states(self) -> Mapping[str, DeviceState]:
+        return dict(self.kept)
 
 
 class FakeTurnStore:

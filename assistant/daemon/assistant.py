@@ -42,16 +42,21 @@ from assistant.dialog.turn_state import TurnRequest
 from assistant.due.journal import Journal
 from assistant.due.scheduler import Scheduler
 from assistant.errors import AudioError, BusyError, ControlError
-from assistant.events import AudioDeviceLost, Event, EventBus, Failed, StateChanged, TurnEvent, log_fields
+from assistant.events import AudioDeviceLost, Event, EventBus, Failed, HomeChanged, StateChanged, TurnEvent, log_fields
 from assistant.executor import BoundedExecutor
+from assistant.home.virtual import VirtualHome, built_in, furnished
+from assistant.homes import Device, HomePort
 from assistant.models import Models
+from assistant.nlu.understand import Known
 from assistant.nlu.understanding import Understanding
 from assistant.process import share_one_heap, single_instance, trim_memory
 from assistant.skills.base import SkillContext
 from assistant.skills.book import SkillBook
+from assistant.skills.home_journal import HomeJournal, UnmovedHome
 from assistant.speech.endpoint import make_endpoint
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
+from assistant.store.home import SqliteHomeStore
 from assistant.store.turns import SqliteTurnStore
 from assistant.streams import closing
 from assistant.values import Clock, DueItem, DueState, State, SystemClock, TurnRecord
@@ -123,6 +128,7 @@ class Assistant:
         turns = SqliteTurnStore(database)
         self._context.restore(await turns.recent(MAX_TURNS))
         await self._start_due(stack, SqliteDueStore(database), sound)
+        await self._start_home(SqliteHomeStore(database))
         self._start_cloud(stack)
         stack.push_async_callback(self._finish)
         self._runner = self._build_runner(turns)
@@ -148,6 +154,21 @@ class Assistant:
         self.due = Scheduler(store, self._clock, self.bus.publish, ring_timeout_s=self._settings.skills.ring_timeout_s)
         await self.due.start()
         stack.push_async_callback(self.due.stop)
+
+    async def _start_home(self, store: SqliteHomeStore) -> None:
+        settings = self._settings.home
+        if settings.devices:
+            areas, devices = furnished(
+                [(each.kind, each.name, each.area, each.floor, each.aliases) for each in settings.devices]
+            )
+        else:
+            areas, devices = built_in(self._settings.locale.language)
+        home = VirtualHome(areas, devices, store, self._home_changed, area=settings.area)
+        await home.start()
+        self.home: HomePort = home
+
+    def _home_changed(self, device: Device) -> None:
+        self.bus.publish(HomeChanged(device_id=device.id, name=device.name, state=device.state))
 
     def _start_cloud(self, stack: AsyncExitStack) -> None:
         cloud = self._settings.cloud
@@ -384,17 +405,25 @@ class Assistant:
             zone=self._zone,
             hour_format=self._settings.locale.hour_format,
             timers=Journal(self.due),
+            home=HomeJournal(self.home),
+            confirm_over=self._settings.home.confirm_over,
             last_reply=self._context.last_reply,
             hush=self.hush,
         )
 
     def _rehearsal(self) -> SkillContext:
         """A context on which a skill can be tried out: nothing that it does happens."""
-        return dataclasses.replace(self._skill_context(), timers=Journal(self.due.rehearsal()), hush=self._sounds)
+        return dataclasses.replace(
+            self._skill_context(),
+            timers=Journal(self.due.rehearsal()),
+            home=HomeJournal(UnmovedHome(self.home)),
+            hush=self._sounds,
+        )
 
     async def _understand(self, text: str, before: Before) -> Understanding:
         understander = await self.engines.nlu.get()
-        self.engines.timer_names = tuple(item.name for item in self.due.active() if item.name)
+        timers = tuple(item.name for item in self.due.active() if item.name)
+        self.engines.known = Known(timers, self.home.home)
         now = datetime.fromtimestamp(self._clock.wall_s(), self._zone)
         return await self._thinking.run(lambda: understand_turn(understander, text, before, now=now))
 

@@ -17,7 +17,7 @@ from assistant.errors import EdgewiseError, UnderstandError
 from assistant.executor import BoundedExecutor
 from assistant.models import Models, packaged_text_model
 from assistant.nlu.classifier import TextModel
-from assistant.nlu.understand import Understander
+from assistant.nlu.understand import Known, Understander
 from assistant.skills.book import SkillBook
 from assistant.speech.stt import WhisperTranscriber
 from assistant.speech.tts import PiperSynthesizer
@@ -141,8 +141,8 @@ class Engines:
         self._speech_cache = config.paths.speech_cache
         self._derived = config.paths.derived
         self._models = models
-        self.timer_names: tuple[str, ...] = ()
-        """Names of the timers that run, kept up by the assistant; "cancel pasta" is a request while one is there."""
+        self.known = Known()
+        """What has a name, kept up by the assistant: "cancel pasta" is a request while such a timer runs."""
         self._loading = BoundedExecutor("loading", workers=2, max_pending=8)
         self.nlu: Starting[Understander] = Starting("nlu", self._load_nlu)
         self.stt: Starting[Transcriber] = Starting("stt", self._load_stt)
@@ -196,7 +196,7 @@ class Engines:
         return await self._loading.run(
             lambda: Understander(
                 names=names,
-                timer_names=lambda: self.timer_names,
+                known=lambda: self.known,
                 model=_text_model(),
                 reject_threshold=self._settings.nlu.reject_threshold,
                 served=SkillBook.built_in().intents(),

@@ -1,5 +1,5 @@
 """Utterances that refer to what was just said: answers to a question of ours ("For how long?" - "ten minutes"), and
-corrections of what was just done ("no, fifteen").
+corrections of what was just done ("no, fifteen"), pronouns ("turn it off again"), the same for others ("and the hall").
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ class Before:
     """The request that waits for its answer."""
     done: IntentMatch | None = None
     """What was done last, and can be taken back."""
+    mentioned: IntentMatch | None = None
+    """The last request, to whose things a pronoun refers."""
 
 
 def understand_turn(understander: Understander, text: str, before: Before, *, now: datetime) -> Understanding:
@@ -32,13 +34,19 @@ def understand_turn(understander: Understander, text: str, before: Before, *, no
     """
     if before.done and (corrected := understander.corrected(before.done, text)):
         return corrected
-    understanding = understander.understand(text, now=now)
+    understanding = understander.resolved(understander.understand(text, now=now), before.mentioned)
     waiting = before.waiting
     if waiting is None:
-        return understanding
+        followed = before.mentioned and not _is_exact(understanding) and understander.continued(before.mentioned, text)
+        return followed or understanding
     match = understanding.match
     if match and match.intent == "Affirm" and waiting.confidence >= 1.0:
         return dataclasses.replace(understanding, match=dataclasses.replace(waiting, confirmed=True), missing=())
-    if match and match.source != SOURCE:
+    if _is_exact(understanding):
         return understanding
     return understander.complete(waiting, text, now=now) or understanding
+
+
+def _is_exact(understanding: Understanding) -> bool:
+    """Whether a sentence of the grammar's claims it."""
+    return understanding.match is not None and understanding.match.source != SOURCE

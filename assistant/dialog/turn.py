@@ -60,6 +60,8 @@ log = structlog.get_logger(__name__)
 
 PENDING_S = 30.0
 """An unanswered question of ours is forgotten after this long, and so is what might be corrected."""
+MENTIONED_S = 120.0
+"""A pronoun refers to what was talked about so long ago."""
 
 
 class TurnRunner:
@@ -94,6 +96,7 @@ class TurnRunner:
         self._set_state = set_state
         self._pending: tuple[IntentMatch, float] | None = None
         self._done: Done | None = None
+        self._mentioned: tuple[IntentMatch, float] | None = None
         self.guess = GuessMaker(
             transcriber=transcriber,
             finished=finished,
@@ -135,16 +138,18 @@ class TurnRunner:
         """What the user may refer to: what isn't forgotten yet."""
         waiting = self._pending and self._now() - self._pending[1] <= PENDING_S
         done = self._done and self._now() - self._done.ended_s <= PENDING_S
+        mentioned = self._mentioned and self._now() - self._mentioned[1] <= MENTIONED_S
         return Before(
             waiting=self._pending[0] if self._pending and waiting else None,
             done=self._done.match if self._done and done else None,
+            mentioned=self._mentioned[0] if self._mentioned and mentioned else None,
         )
 
     async def _converse_on(self, turn: Turn) -> None:
         """Converse, and again whenever the user goes on speaking right behind the end of their turn."""
-        waiting, done = self._pending, self._done
+        before = self._pending, self._done, self._mentioned
         while await self._is_resumed(turn):
-            self._pending, self._done = waiting, done
+            self._pending, self._done, self._mentioned = before
 
     async def _is_resumed(self, turn: Turn) -> bool:
         """Converse. True when that was cut short since the user went on; what was done is then `withdrawn`."""
@@ -315,6 +320,8 @@ class TurnRunner:
             self._pending = (turn.answer.pending, self._now())
         elif turn.answer.intent and turn.answer.undo and turn.answer.outcome is Outcome.ANSWERED and one:
             self._done = Done(turn.answer.intent, turn.answer.undo, self._now())
+        if turn.answer.intent:
+            self._mentioned = (question.understanding.requests[-1], self._now())
         if turn.spoken.interrupted_by:
             turn.answer.outcome = Outcome.INTERRUPTED
         self._publish_reply(turn)

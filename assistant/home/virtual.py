@@ -70,7 +70,9 @@ class VirtualHome:
         *,
         area: str = "",
     ) -> None:
-        self._home = Home(tuple(areas), tuple(devices), area)
+        home = Home(tuple(areas), tuple(devices))
+        own = home.area_called(area) if area else None
+        self._home = replace(home, area=own.id if own else "")
         self._store = store
         self._changed = changed
 
@@ -109,6 +111,20 @@ class VirtualHome:
                 devices.append(device)
         self._home = replace(self._home, devices=tuple(devices))
         return changed
+
+
+def furnished(devices: Sequence[tuple[str, str, str, str, Sequence[str]]]) -> tuple[list[Area], list[Device]]:
+    """A home of (kind, name, area, floor, aliases) each; things of the same name are told apart by their area."""
+    areas: dict[str, Area] = {}
+    found: dict[str, Device] = {}
+    for kind, name, area, floor, aliases in devices:
+        if area:
+            areas.setdefault(identifier(area), Area(identifier(area), area, floor=floor))
+        new = device(kind, name, identifier(area), aliases)
+        if new.id in found:
+            new = replace(new, id=f"{new.id}_{identifier(area) or len(found)}")
+        found[new.id] = new
+    return list(areas.values()), list(found.values())
 
 
 def built_in(language: str) -> tuple[list[Area], list[Device]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from assistant.nlu.durations import Duration
 from assistant.nlu.entities import Entities
-from assistant.nlu.slots import SlotReader
+from assistant.nlu.slots import SlotReader, amount_slots
+from assistant.nlu.targets import HomeNames, retargeted
 from assistant.values import IntentMatch, Slots
 
 _MAX_WORDS = 10
@@ -18,6 +20,14 @@ _CHOOSING = frozenset(
     }
 )  # fmt: skip
 """Intents for which we may ask which timer is meant."""
+_AMOUNTS = {
+    "HassLightSet": "brightness",
+    "HassClimateSetTemperature": "temperature",
+    "HassSetPosition": "position",
+    "HassFanSetSpeed": "percentage",
+}
+IN_HOME = frozenset({*_AMOUNTS, "HassTurnOn", "HassTurnOff", "HassGetState", "HassClimateGetTemperature"})
+"""Intents for which we may ask which device is meant."""
 _DURATION = ("hours", "minutes", "seconds")
 
 
@@ -30,20 +40,30 @@ class Answers:
         self._readers: Mapping[str, Callable[[str, datetime], Slots | None]] = {
             "duration": self._duration,
             "expression": self._expression,
+            **{slot: functools.partial(self._amount, slot) for slot in _AMOUNTS.values()},
         }
         """For each of `language.ASKED`."""
 
-    def slots(self, pending: IntentMatch, text: str, missing: tuple[str, ...], now: datetime) -> Slots | None:
+    def slots(
+        self, pending: IntentMatch, text: str, missing: tuple[str, ...], now: datetime, home: HomeNames | None
+    ) -> Slots | None:
         """What the answer to the question for the first that is `missing`, or for which one is meant, adds to
         `pending`; None when it is no answer.
         """
         if not text or len(text.split()) > _MAX_WORDS:
             return None
+        if missing and missing[0] == "target":
+            target = home.read(text) if home else None
+            return target.slots if target else None
         if missing:
             return self._readers[missing[0]](text, now)
+        if pending.intent in _AMOUNTS and (amount := self._entities.amount(text)):
+            return amount_slots(_AMOUNTS[pending.intent], amount)
+        if pending.intent in IN_HOME:
+            return home.answer(text) if home else None
         return self._choice(text) if pending.intent in _CHOOSING else None
 
-    def correction(self, done: IntentMatch, text: str) -> Slots | None:
+    def correction(self, done: IntentMatch, text: str, home: HomeNames | None) -> Slots | None:
         """The slots of what was done, with the value said instead; None when the text names none, or the same."""
         if not text or len(text.split()) > _MAX_WORDS:
             return None
@@ -54,6 +74,10 @@ class Answers:
             changed = {**others, **duration.slots()}
         elif "expression" in done.slots and (expression := self._entities.expression(text)):
             changed = {**done.slots, "expression": expression}
+        elif done.intent in _AMOUNTS and (amount := self._entities.amount(text)):
+            changed = {**done.slots, **amount_slots(_AMOUNTS[done.intent], amount)}
+        elif done.intent in IN_HOME and home and (target := home.answer(text)):
+            changed = retargeted(done.slots, target)
         elif done.intent in _CHOOSING and text.endswith((" one", " timer")) and (chosen := self._choice(text)):
             changed = {**parts, **chosen}
         return None if changed == done.slots else changed
@@ -61,6 +85,10 @@ class Answers:
     def _duration(self, text: str, now: datetime) -> Slots | None:  # noqa: ARG002 - all are called alike
         duration = self._entities.duration(text) or self._minutes(text)
         return duration.slots() if duration else None
+
+    def _amount(self, slot: str, text: str, now: datetime) -> Slots | None:  # noqa: ARG002 - all are called alike
+        amount = self._entities.amount(text)
+        return amount_slots(slot, amount) if amount else None
 
     def _expression(self, text: str, now: datetime) -> Slots | None:  # noqa: ARG002 - all are called alike
         expression = self._entities.expression(text)

@@ -31,6 +31,7 @@ _AMOUNTS: Mapping[str, str] = {
     "HassSetPosition": "position",
     "HassFanSetSpeed": "percentage",
 }
+_DIRECTED = frozenset({"HassLightSet", "HassClimateSetTemperature"})
 _NAMES = {"name": "name", "place": "name", "list": "name", "timer": "name"}
 _AS_SAID = frozenset({"area", "floor", "color", "item", "message", "query"})
 
@@ -47,10 +48,9 @@ class SpanReader:
 
     def __init__(self, language: Language, entities: Entities) -> None:
         self._entities = entities
-        self._numbers = Numbers(language)
-        self._times = Times(language, self._numbers)
+        self._times = Times(language, Numbers(language))
         self._to = language.set("amount_to")
-        self._amounts = Phrases(language.table("amounts"))
+        self._directions = {name: Phrases(words) for name, words in language.table("directions").items()}
         self._articles = language.set("name_articles")
 
     def slots(self, intent: str, text: str, spans: Sequence[tuple[str, str]], now: datetime) -> Slots:
@@ -63,6 +63,8 @@ class SpanReader:
         if "Timer" in intent or intent == "SnoozeAlarm":
             length = self._entities.duration_in(text)
             found |= length.slots("") if length else {}
+        if intent in _DIRECTED and not {"brightness", "color", "temperature"} & set(found):
+            found |= self._direction(text)
         if intent == "Calculate" and (expression := self._entities.expression_in(text)):
             found["expression"] = expression
         return found
@@ -83,14 +85,18 @@ class SpanReader:
         """How often, as `Times.recurrence` writes it."""
         return self._times.recurrence(words)
 
-    def amount(self, words: str) -> float | None:
+    def amount(self, words: str) -> int | float | None:
         """The first number among the words, or the share that they name: "half" is 50."""
-        tokens = tokenise(words)
-        for find in (self._numbers.at, self._amounts.at):
-            for at in range(len(tokens)):
-                if found := find(tokens, at):
-                    return float(found[0])
-        return None
+        amount = self._entities.amount_in(words)
+        return amount.number if amount else None
+
+    def _direction(self, text: str) -> Slots:
+        """Whether more or less of something is wanted."""
+        tokens = tokenise(text)
+        for direction, phrases in self._directions.items():
+            if any(phrases.at(tokens, at) for at in range(len(tokens))):
+                return {"direction": direction}
+        return {}
 
     def without_article(self, words: str) -> str:
         """Without articles in front."""

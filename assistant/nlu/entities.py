@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from assistant.nlu.arithmetic import Arithmetic
 from assistant.nlu.dates import Dates, Day
@@ -18,13 +19,29 @@ from assistant.nlu.durations import Duration, Durations
 from assistant.nlu.language import Language
 from assistant.nlu.numbers import Numbers
 from assistant.nlu.periods import Periods
-from assistant.nlu.tokens import Token, tokenise
+from assistant.nlu.targets import HomeNames, Target
+from assistant.nlu.tokens import Phrases, Token, tokenise
 
 MARK = "ʘ"
 """A letter (for word boundaries) of no language spoken to us; marks are MARK + kind + number."""
 MAX_MARKS = 4
 
-Value = Duration | Day | str
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number with its unit: `percent`, `degrees`, `celsius`, `fahrenheit`, or empty for none."""
+
+    value: float
+    unit: str
+
+    @property
+    def number(self) -> int | float:
+        """As a slot has it: whole where it is."""
+        return int(self.value) if self.value.is_integer() else self.value
+
+
+Value = Duration | Day | Target | Amount | str
+_Counter = Callable[[tuple[Token, ...], int], tuple[Any, int] | None]
 _Finder = Callable[[tuple[Token, ...], int], tuple[Value, int] | None]
 
 
@@ -48,8 +65,10 @@ class Entities:
         self._dates = Dates(language, self._numbers)
         self._periods = Periods(language, self._dates)
         self._arithmetic = Arithmetic(language, self._numbers)
+        self._amounts = Phrases(language.table("amounts"))
+        self._amount_units = Phrases(language.table("amount_units"))
 
-    def views(self, text: str, today: date) -> list[View]:
+    def views(self, text: str, today: date, home: HomeNames | None = None) -> list[View]:
         """The readings of a plain text, each with its marks; the first marks durations (or nothing)."""
         text = self._turned(text)
         tokens = tokenise(text)
@@ -58,6 +77,8 @@ class Entities:
             self._marked(text, tokens, lambda items, index: self._dates.at(items, index, today), "t"),
             self._marked(text, tokens, self._arithmetic.at, "e"),
         ]
+        if home:
+            views.append(self._marked(text, tokens, lambda items, index: self._in_home(items, index, home), "h"))
         return views[:1] + [view for view in views[1:] if view.values]
 
     def duration(self, text: str) -> Duration | None:
@@ -90,6 +111,34 @@ class Entities:
         """Without marks, and "5 more minutes" as "5 minutes more"."""
         return self._more.sub(r"\2 \1", text.replace(MARK, ""))
 
+    def amount(self, text: str) -> Amount | None:
+        """The amount that a plain text is."""
+        tokens = tokenise(text)
+        found = self._amount(tokens, 0, self._count) if tokens else None
+        return found[0] if found and found[1] == len(tokens) else None
+
+    def amount_in(self, text: str) -> Amount | None:
+        """The first amount in a plain text: of those in numbers, else of those in words ("half")."""
+        tokens = tokenise(text)
+        for find in (self._numbers.at, self._amounts.at):
+            for index in range(len(tokens)):
+                if found := self._amount(tokens, index, find):
+                    return found[0]
+        return None
+
+    def _in_home(self, tokens: tuple[Token, ...], index: int, home: HomeNames) -> tuple[Value, int] | None:
+        return home.at(tokens, index) or self._amount(tokens, index, self._count)
+
+    def _amount(self, tokens: tuple[Token, ...], index: int, find: _Counter) -> tuple[Amount, int] | None:
+        found = find(tokens, index)
+        if found is None:
+            return None
+        unit = self._amount_units.at(tokens, found[1])
+        return Amount(float(found[0]), unit[0] if unit else ""), unit[1] if unit else found[1]
+
+    def _count(self, tokens: tuple[Token, ...], index: int) -> tuple[Any, int] | None:
+        return self._numbers.at(tokens, index) or self._amounts.at(tokens, index)
+
     def is_number(self, text: str) -> bool:
         tokens = tokenise(text)
         number = self._numbers.at(tokens, 0)
@@ -106,14 +155,24 @@ class Entities:
                 index += 1
                 continue
             value, end = found
-            mark = "r" if isinstance(value, Day) and value.relative else kind
+            mark = (
+                "r"
+                if isinstance(value, Day) and value.relative
+                else _amount_kind(value)
+                if isinstance(value, Amount)
+                else kind
+            )
             pieces += [text[done : tokens[index].start], f" {MARK}{mark}{len(values)} "]
             values.append(value)
             done, index = tokens[end - 1].end, end
         return View(" ".join("".join([*pieces, text[done:]]).split()), tuple(values))
 
 
-_MARKS = re.compile(rf"{MARK}([drte])(\d)")
+_MARKS = re.compile(rf"{MARK}([drtehnp])(\d)")
+
+
+def _amount_kind(amount: Amount) -> str:
+    return "p" if amount.unit else "n"
 
 
 def has_mark(text: str) -> bool:

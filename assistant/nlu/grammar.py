@@ -1,8 +1,8 @@
 """Sentence templates -> readings, by hassil. Two grammars: ours, over marked text, and Home Assistant's, over digits.
 
 A sentence file is hassil's YAML: `language`, `intents: NAME: data: - sentences: [...]`, `lists`, `expansion_rules`.
-Our templates may use these lists beside their own: {duration}, {date}, {day}, {expression} (marks, see `entities`) and
-{known}, the names of the timers that are running.
+Our templates may use these lists beside their own: {duration}, {date}, {day}, {expression}, {target}, {amount} (marks,
+see `entities`), {exact} (an amount with its unit), {color}, and {known}, the names of the timers that are running.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ MAX_NAME_WORDS = 4
 _KEYS = {"language", "intents", "lists", "expansion_rules"}
 _BLOCK_KEYS = {"sentences", "slots"}
 _HINT = "Mend that line; the packaged sentence files show the format."
-_PLACES = {"area", "floor", "conversation_command"}
-"""What Home Assistant's timer sentences may hold and a speaker of its own has no use for."""
+_PLACES = {"area", "floor", "domain", "conversation_command"}
+"""What Home Assistant's sentences hold that are for rooms and their devices, or hold other commands: those we read by
+sentences of our own, with all the names of the home in place (`targets`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Reading:
 
     intent: str
     values: Mapping[str, Any]
-    """Slot -> value; the number of the mark for `duration`, `start`, `date` and `expression`."""
+    """Slot -> value; the number of the mark where a mark stands for it."""
     wildcards: frozenset[str]
     """Slots whose words the template left open."""
     literal_chars: int
@@ -75,7 +76,9 @@ class Grammar:
         return frozenset(self._intents.intents)
 
     def read(self, text: str, known: Sequence[str] = ()) -> list[Reading]:
-        """The readings of the text, the most literal first. One that leaves no words open ends the search."""
+        """The readings of the text, the most literal first. One that leaves nothing open ends the search: neither words
+        nor whether its verb is for what it is about.
+        """
         hopeful = self._hopeful(text, known)
         if not hopeful.intents:
             return []
@@ -92,7 +95,7 @@ class Grammar:
                     result.text_chunks_matched,
                 )
             )
-            if not readings[-1].wildcards:
+            if not readings[-1].wildcards and "target" not in readings[-1].values:
                 return readings[-1:]
         return sorted(readings, key=lambda reading: (len(reading.wildcards), -reading.literal_chars))
 
@@ -130,18 +133,21 @@ class Grammar:
                     yield name, text
 
 
-def load_grammar(sources: Iterable[Traversable], required: Iterable[str]) -> Grammar:
-    """Our sentence files, merged. `required` names the intents that may occur.
+def load_grammar(
+    sources: Iterable[Traversable], required: Iterable[str], words: Mapping[str, Sequence[str]] | None = None
+) -> Grammar:
+    """Our sentence files, merged. `required` names the intents that may occur, `words` are further lists.
 
     Raises:
         UnderstandError: `sentences-unreadable`, `sentences-syntax` or `sentences-invalid`, with file and line.
     """
-    merged: dict[str, Any] = {"language": "en", "intents": {}, "lists": _mark_lists(), "expansion_rules": {}}
+    lists = _mark_lists() | {name: {"values": list(values)} for name, values in (words or {}).items()}
+    merged: dict[str, Any] = {"language": "en", "intents": {}, "lists": dict(lists), "expansion_rules": {}}
     known = frozenset(required)
     for source in sources:
         checker = _Checker(source.name)
         content = checker.read(read_text(source, "sentences"))
-        checker.check(content, known)
+        checker.check(content, known, lists)
         for intent, body in content["intents"].items():
             merged["intents"].setdefault(intent, {"data": []})["data"] += body["data"]
         for kind in ("lists", "expansion_rules"):
@@ -265,6 +271,9 @@ def _mark_lists() -> dict[str, Any]:
         "date": marks("t", "r"),
         "day": marks("r"),
         "expression": marks("e"),
+        "target": marks("h"),
+        "amount": marks("n", "p"),
+        "exact": marks("p"),
         "known": {"values": []},
     }
 
@@ -286,13 +295,13 @@ class _Checker:
             raise self.invalid("the file must be a mapping with `intents`", ())
         return content
 
-    def check(self, content: dict[str, Any], known: frozenset[str]) -> None:
+    def check(self, content: dict[str, Any], known: frozenset[str], given: Iterable[str]) -> None:
         for key in content:
             if key not in _KEYS:
                 raise self.invalid(f"unknown key {key!r}", (key,))
         rules = self._mapping(content.get("expansion_rules", {}), ("expansion_rules",))
         parsed = {str(name): self._sentence(body, ("expansion_rules", name)) for name, body in rules.items()}
-        lists = {*_mark_lists(), *self._lists(content)}
+        lists = {*given, *self._lists(content)}
         for name, sentence in parsed.items():
             self._references(sentence.expression, lists, parsed, ("expansion_rules", name))
         self._no_cycles(parsed)

@@ -27,15 +27,17 @@ _LISTS = {
     "names", "calls", "leading", "trailing", "fillers", "articles", "point", "more", "clock_marks", "date_after",
     "weekdays", "next", "last", "months", "ordinal_endings", "name_articles", "place_articles", "name_trailing",
     "name_stopwords", "place_stopwords", "open_start", "open_inside", "open_never",
-    "unfinished", "every", "word_endings", "amount_to", "corrections", "joints",
+    "unfinished", "every", "word_endings", "amount_to", "corrections", "continuing", "joints", "colors",
 }  # fmt: skip
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",
-    "arithmetic", "day_parts", "clock", "recurrences", "periods", "period_steps", "amounts",
+    "arithmetic", "day_parts", "clock", "recurrences", "periods", "period_steps", "amounts", "amount_units",
+    "home", "directions",
 }  # fmt: skip
-ASKED = frozenset({"duration", "expression"})
+ASKED = frozenset({"duration", "expression", "target", "temperature", "position", "percentage"})
 """The slots that can be asked for: `answers` reads what is answered."""
 _STRINGS = {"joiner", "date_before", "of"}
+_HOME = {"kinds", "every", "everything", "in", "pronouns", "here", "everywhere", "ones", "verbs"}
 _CLOCK = {"half_days", "past", "to", "minutes", "whole", "minute_words"}
 _ARITHMETIC = {
     "infix", "postfix", "prefix", "reversed", "of", "off", "power", "constants", "phrases", "noise", "never",
@@ -171,6 +173,8 @@ def _check_words(words: dict[str, Any], name: str) -> dict[str, Any]:
             raise _invalid(name, f"every entry of {key} must be text")
     if set(words["arithmetic"]) != _ARITHMETIC:
         raise _invalid(name, f"arithmetic must hold {', '.join(sorted(_ARITHMETIC))}")
+    if set(words["home"]) != _HOME:
+        raise _invalid(name, f"home must hold {', '.join(sorted(_HOME))}")
     if set(words["clock"]) != _CLOCK:
         raise _invalid(name, f"clock must hold {', '.join(sorted(_CLOCK))}")
     for key in ("numbers", "multipliers", "units", "dates", "ordinals", "date_units"):

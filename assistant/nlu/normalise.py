@@ -53,6 +53,7 @@ class Wrappers:
         self._leading = re.compile(rf"{_either(language.list('leading'), escape=True)} (?=.)")
         self._trailing = re.compile(rf"(?<=.) {_either(language.list('trailing'), escape=True)}$")
         self._corrections = re.compile(rf"{_either(language.list('corrections'), escape=True)} (?=.)")
+        self._continuing = re.compile(rf"{_either(language.list('continuing'), escape=True)} (?=.)")
         self._fillers = re.compile(rf"\b{_either(language.list('fillers'), escape=True)}\b ?")
 
     def without_name(self, text: str) -> str:
@@ -78,6 +79,12 @@ class Wrappers:
         while match := self._corrections.match(rest):
             rest, corrects = rest[match.end() :], True
         return self._trailing.sub("", rest) if corrects else ""
+
+    def continuation(self, text: str) -> str:
+        """What is added: the text behind "and", "what about" and the like; empty when it doesn't begin so."""
+        rest = self._trailing_name.sub("", self.without_name(text))
+        match = self._continuing.match(rest)
+        return self._trailing.sub("", rest[match.end() :]) if match else ""
 
     def without_fillers(self, text: str) -> str:
         """Without filler words anywhere."""

@@ -31,20 +31,24 @@ def parted(text: str, language: Language) -> list[Part]:
     return parts if 2 <= len(parts) <= _MOST_PARTS else []
 
 
-def requests(parts: Sequence[Part], read: Callable[[str], IntentMatch | None]) -> tuple[IntentMatch, ...]:
+Read = Callable[[str, IntentMatch | None], IntentMatch | None]
+"""What a stretch asks for, given the request before it."""
+
+
+def requests(parts: Sequence[Part], read: Read) -> tuple[IntentMatch, ...]:
     """The requests that the parts are made of, in order, two or more; empty when a stretch is none."""
-    return _from(parts, read, most=len(parts) - 1)
+    return _from(parts, read, None, most=len(parts) - 1)
 
 
-def _from(parts: Sequence[Part], read: Callable[[str], IntentMatch | None], most: int) -> tuple[IntentMatch, ...]:
+def _from(parts: Sequence[Part], read: Read, before: IntentMatch | None, most: int) -> tuple[IntentMatch, ...]:
     for count in range(most, 0, -1):
-        match = read(_joined(parts[:count]))
+        match = read(_joined(parts[:count]), before)
         if match is None:
             continue
         rest = parts[count:]
         if not rest:
             return (match,)
-        if following := _from(rest, read, len(rest)):
+        if following := _from(rest, read, match, len(rest)):
             return (match, *following)
     return ()
 

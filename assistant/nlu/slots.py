@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from assistant.homes import ALL
 from assistant.nlu.dates import Day
 from assistant.nlu.durations import Duration
-from assistant.nlu.entities import Entities, View, has_mark
+from assistant.nlu.entities import Amount, Entities, View, has_mark
 from assistant.nlu.grammar import MAX_NAME_WORDS, Reading
 from assistant.nlu.language import Language
+from assistant.nlu.targets import REFERENCE, Target
 from assistant.values import Slots, SlotValue
 
 _PREFIXES = {"duration": "", "start": "start_"}
+_AMOUNTS = {"brightness", "temperature", "position", "percentage", "step"}
+_MARKED = _PREFIXES.keys() | {"date", "day", "expression"}
+_SCALES = {"celsius", "fahrenheit"}
+_NO_PLACE = ("name", "domain", REFERENCE)
 
 
 class SlotReader:
@@ -27,14 +34,32 @@ class SlotReader:
     def read(self, reading: Reading, view: View) -> Slots | None:
         """The slots of a reading; None when it can't be meant."""
         slots: dict[str, SlotValue] = {}
-        for slot, value in reading.values.items():
+        values = dict(reading.values)
+        kind, only = (str(values.pop(name, "")) for name in ("kind", "only"))
+        values.pop("it", None)  # "how warm is it" is about nothing
+        if "target" in values:
+            target = self._target(values.pop("target"), kind, only.split(), view)
+            if target is None:
+                return None
+            slots.update(target)
+        if "where" in values:
+            place = self._target(values.pop("where"), "place", (), view)
+            if place is None:
+                return None
+            slots = _put(slots, place)
+        for slot, value in values.items():
             if slot in {"name", "place"}:
                 name = self.name(str(value), place=slot == "place")
                 if name is None:
                     return None
                 if name:
                     slots["name"] = name
-            elif slot in _PREFIXES | {"date": "", "day": "", "expression": ""}:
+            elif slot in _AMOUNTS:
+                amount = _value(value, view)
+                if not isinstance(amount, Amount):
+                    return None
+                slots.update(amount_slots(slot, amount))
+            elif slot in _MARKED:
                 found = self._marked(slot, value, view)
                 if found is None:
                     return None
@@ -59,12 +84,41 @@ class SlotReader:
         return "" if self._entities.is_number(" ".join(parts)) else " ".join(parts)
 
     @staticmethod
-    def _marked(slot: str, index: Any, view: View) -> dict[str, SlotValue] | None:
-        if not isinstance(index, int) or index >= len(view.values):
+    def _target(index: Any, kind: str, only: Sequence[str], view: View) -> Slots | None:
+        """The slots of a target of a verb for devices of that kind, or only for named ones; None when it can't be."""
+        target = _value(index, view)
+        if not isinstance(target, Target):
             return None
-        value = view.values[index]
+        if kind == "place":
+            return None if any(slot in target.slots for slot in _NO_PLACE) else target.slots
+        if REFERENCE in target.slots or not (kind or only):
+            return target.slots
+        if target.domains or only:
+            return None if target.domains.isdisjoint(only or [kind]) else target.slots
+        return {**target.slots, "domain": kind}
+
+    @staticmethod
+    def _marked(slot: str, index: Any, view: View) -> dict[str, SlotValue] | None:
+        value = _value(index, view)
         if isinstance(value, Duration):
             return dict(value.slots(_PREFIXES.get(slot, "")))
         if isinstance(value, Day):
             return {"date": value.date.isoformat()}
-        return {"expression": value}
+        return {"expression": value} if isinstance(value, str) else None
+
+
+def _put(slots: Slots, place: Slots) -> dict[str, SlotValue]:
+    """A target, in a place that was named apart from it: "turn everything off upstairs"."""
+    kept = {slot: value for slot, value in slots.items() if not (slot == "name" and value == ALL)}
+    return {**kept, **place}
+
+
+def amount_slots(slot: str, amount: Amount) -> dict[str, SlotValue]:
+    """An amount as a slot, with the unit of a temperature where it was said."""
+    unit = amount.unit if slot == "temperature" and amount.unit in _SCALES else ""
+    return {slot: amount.number, "temperature_unit": unit} if unit else {slot: amount.number}
+
+
+def _value(index: Any, view: View) -> Any:
+    """What a mark stands for; None for a mark of another view."""
+    return view.values[index] if isinstance(index, int) and index < len(view.values) else None

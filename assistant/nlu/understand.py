@@ -13,20 +13,23 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
 
-from assistant.nlu.answers import Answers
+from assistant.homes import Home
+from assistant.nlu.answers import IN_HOME, Answers
 from assistant.nlu.classifier import SOURCE, SpanReader, TextModel, agreed, claimed
 from assistant.nlu.entities import Entities, View, spelled
 from assistant.nlu.grammar import Grammar, Reading, home_assistant_grammar, load_grammar
 from assistant.nlu.language import load_language
 from assistant.nlu.normalise import MAX_CHARS, MAX_WORDS, Wrappers, clauses, plain
 from assistant.nlu.questions import Questions
+from assistant.nlu.references import resolved
 from assistant.nlu.several import parted, requests
 from assistant.nlu.slots import SlotReader
+from assistant.nlu.targets import TARGET_SLOTS, HomeNames, retargeted
 from assistant.nlu.tasks import OPEN_TASKS, task_of
 from assistant.nlu.understanding import Understanding
 from assistant.values import IntentMatch, Slots, TextReading
@@ -40,23 +43,34 @@ _ALONE = frozenset({"WhatCanYouDo", "WhoAreYou", "RepeatLast", "HassNevermind", 
 """Mean something else beside a sentence we don't understand ("I lost my card. Help me.")."""
 _MAX_CLAUSES = 4
 _GRAMMAR = "grammar"
+_ANY_OF = {"duration": {"hours", "minutes", "seconds"}, "target": TARGET_SLOTS}
+"""What gives a required slot that isn't one slot."""
 _OPEN = 0.5
 """How sure the model must be of a task type that needs an answer from somewhere else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What people may mean by a name just now."""
+
+    timer_names: tuple[str, ...] = ()
+    """Of the timers that are running."""
+    home: Home = field(default_factory=Home)
 
 
 class Understander:
     """Reads utterances. Pure CPU and thread-safe once built; building takes some hundred milliseconds.
 
-    `names` are what people call the assistant; `timer_names` gives the names of the timers that are running. Without a
-    `model` the grammar reads alone. What the model is less than `reject_threshold` sure of isn't claimed, nor are
-    intents that aren't `served` (None: all are).
+    `names` are what people call the assistant; `known` gives what has a name at the moment. Without a `model` the
+    grammar reads alone. What the model is less than `reject_threshold` sure of isn't claimed, nor are intents that
+    aren't `served` (None: all are).
     """
 
     def __init__(  # noqa: PLR0913 - settings, all by name
         self,
         *,
         names: Sequence[str] = (),
-        timer_names: Callable[[], Sequence[str]] | None = None,
+        known: Callable[[], Known] = Known,
         language: str = "en",
         model: TextModel | None = None,
         reject_threshold: float = 0.0,
@@ -73,7 +87,8 @@ class Understander:
         self._model = model
         self._reject_threshold = reject_threshold
         self._served = served
-        self._timer_names = timer_names
+        self._known = known
+        self._home: tuple[Home, HomeNames] | None = None
         self._own, self._home_assistant = _grammars(language)
         hours, minutes, seconds = (_plural(self._language.table("units"), unit_s) for unit_s in (3600, 60, 1))
         self._units = hours, minutes, seconds
@@ -86,9 +101,8 @@ class Understander:
         match: IntentMatch | None = None
         also: Sequence[IntentMatch] = ()
         if len(text) <= MAX_CHARS and len(whole.split()) <= MAX_WORDS:
-            known = self._known()
-            match = self._match(whole, core, now, known)
-            if match is None and (found := self._match_parts(text, now, known)):
+            match = self._match(whole, core, now)
+            if match is None and (found := self._match_parts(text, now)):
                 match, *also = found
         reading = (
             self._model.read(words) if self._model and (words := self._wrappers.without_name(whole).split()) else None
@@ -110,7 +124,7 @@ class Understander:
         None when the text isn't such an answer. Ask `understand` first: a new request goes before an old question.
         """
         core = self._wrappers.core(plain(text, self._language))
-        added = self._answers.slots(pending, core, self.missing(pending), now)
+        added = self._answers.slots(pending, core, self.missing(pending), now, self._home_names())
         if added is None:
             return None
         match = replace(pending, slots={**pending.slots, **added}, confidence=_EXACT)
@@ -119,11 +133,29 @@ class Understander:
     def corrected(self, done: IntentMatch, text: str) -> Understanding | None:
         """What was done, with another value ("no, fifteen", "i meant the pasta one"); None when the text isn't that."""
         core = plain(text, self._language)
-        changed = self._answers.correction(done, self._wrappers.correction(core))
+        changed = self._answers.correction(done, self._wrappers.correction(core), self._home_names())
         if changed is None:
             return None
         match = replace(done, slots=changed, confidence=_EXACT)
         return Understanding(core, match, (), open_question=False, unfinished=False, corrects=True)
+
+    def resolved(self, understanding: Understanding, mentioned: IntentMatch | None) -> Understanding:
+        """With what a pronoun stands for: what the request `mentioned` before was about; missing when that is none."""
+        found = tuple(resolved(match, mentioned) for match in understanding.requests)
+        if found == understanding.requests:
+            return understanding
+        match, *also = found
+        return replace(understanding, match=match, also=tuple(also), missing=() if also else self.missing(match))
+
+    def continued(self, mentioned: IntentMatch, text: str) -> Understanding | None:
+        """The request `mentioned` before, for something else ("and the bedroom"); None when the text isn't that."""
+        home = self._home_names()
+        core = self._wrappers.continuation(plain(text, self._language))
+        target = home.answer(core) if home and core and mentioned.intent in IN_HOME else None
+        if not target:
+            return None
+        match = replace(mentioned, slots=retargeted(mentioned.slots, target), confidence=_PATCHED, confirmed=False)
+        return Understanding(core, match, self.missing(match), open_question=False, unfinished=False)
 
     def missing(self, match: IntentMatch) -> tuple[str, ...]:
         """The required slots a match lacks."""
@@ -146,13 +178,24 @@ class Understander:
         moment = datetime(2025, 1, 1)  # noqa: DTZ001 - any will do
         self._home_assistant.read("set a timer for 5 minutes")
         for text in self._language.examples.values():
-            self._read(text, moment, ())
+            self._read(text, moment)
 
-    def _known(self) -> tuple[str, ...]:
-        names = self._timer_names() if self._timer_names else ()
-        return tuple(name for name in (plain(name, self._language) for name in names) if name)
+    def _timer_names(self) -> tuple[str, ...]:
+        names = (plain(name, self._language) for name in self._known().timer_names)
+        return tuple(name for name in names if name)
 
-    def _match(self, whole: str, core: str, now: datetime, known: Sequence[str]) -> IntentMatch | None:
+    def _home_names(self) -> HomeNames | None:
+        """The names of the home; None without one. They are read again when anything there is called otherwise."""
+        home = self._known().home
+        if not home.devices:
+            return None
+        kept = self._home
+        if kept is None or (kept[0] is not home and kept[0].names != home.names):
+            kept = home, HomeNames(self._language, home)
+        self._home = home, kept[1]
+        return kept[1]
+
+    def _match(self, whole: str, core: str, now: datetime) -> IntentMatch | None:
         """The best reading of one sentence: as it stands, without wrappers, without fillers."""
         tried: set[str] = {""}
         for text, confidence in (
@@ -163,7 +206,7 @@ class Understander:
             if text in tried:
                 continue
             tried.add(text)
-            match = self._read(text, now, known)
+            match = self._read(text, now)
             if match:
                 return replace(match, confidence=min(match.confidence, confidence))
         return None
@@ -176,14 +219,18 @@ class Understander:
         if claim is None or claim[1] < self._reject_threshold or not (self._served is None or claim[0] in self._served):
             return None
         slots = self._spans.slots(claim[0], text, reading.spans, now)
+        if home := self._home_names():
+            slots = home.meant(slots)
+            if claim[0] in IN_HOME and TARGET_SLOTS.isdisjoint(slots):
+                slots = {**home.named_in(text), **slots}
         return IntentMatch(claim[0], slots, claim[1], SOURCE)
 
-    def _match_parts(self, text: str, now: datetime, known: Sequence[str]) -> tuple[IntentMatch, ...]:
+    def _match_parts(self, text: str, now: datetime) -> tuple[IntentMatch, ...]:
         """What an utterance of several parts asks for: all its requests, or the one among other sentences."""
 
         @functools.cache
         def read(part: str) -> IntentMatch | None:
-            return self._match(part, self._wrappers.core(part), now, known)
+            return self._match(part, self._wrappers.core(part), now)
 
         if several := self._several(text, read):
             return several
@@ -193,14 +240,20 @@ class Understander:
     def _several(self, text: str, read: Callable[[str], IntentMatch | None]) -> tuple[IntentMatch, ...]:
         """The requests of an utterance that is made of nothing else; each once."""
 
-        def request(part: str) -> IntentMatch | None:
-            match = read(part)
+        def request(part: str, before: IntentMatch | None) -> IntentMatch | None:
+            match = read(part) or self._for_more(part, before)
             return match if match and match.confidence >= _PATCHED and match.intent not in _ALONE else None
 
         found = requests(parted(text, self._language), request)
         wanted = {(match.intent, *sorted(match.slots.items())): match for match in found}
         asked = tuple(match for match in wanted.values() if match.intent not in _SMALLTALK)
         return asked if len(asked) != 1 else (replace(asked[0], confidence=min(asked[0].confidence, _PATCHED)),)
+
+    def _for_more(self, part: str, before: IntentMatch | None) -> IntentMatch | None:
+        """The request before, for what this part names: "turn on the kitchen light and the fan"."""
+        home = self._home_names()
+        target = home.read(part) if home and before and before.intent in IN_HOME else None
+        return replace(before, slots=retargeted(before.slots, target.slots)) if before and target else None
 
     def _one_of(self, text: str, read: Callable[[str], IntentMatch | None]) -> IntentMatch | None:
         """The one request among several sentences."""
@@ -215,11 +268,12 @@ class Understander:
         confidence = _PATCHED if None not in matches and agree else _DOUBTFUL
         return replace(asked[0], confidence=min(asked[0].confidence, confidence))
 
-    def _read(self, text: str, now: datetime, known: Sequence[str]) -> IntentMatch | None:
+    def _read(self, text: str, now: datetime) -> IntentMatch | None:
         """The best reading of exactly this text."""
-        views = self._entities.views(text, now.date())
+        views = self._entities.views(text, now.date(), self._home_names())
+        timers = self._timer_names()
         for view in views:
-            match = self._best(self._own, view, view.text, known, _EXACT)
+            match = self._best(self._own, view, view.text, timers, _EXACT)
             if match:
                 return match
         digits = spelled(views[0], self._units, str(self._language.words["joiner"]))
@@ -246,7 +300,9 @@ class Understander:
 def _grammars(language: str) -> tuple[Grammar, Grammar]:
     """Ours and Home Assistant's. Packaged files don't change while the process runs, and compiling takes longest."""
     facts = load_language(language)
-    return load_grammar(facts.sentence_files, facts.required), home_assistant_grammar(language, facts.required)
+    return load_grammar(facts.sentence_files, facts.required, {"color": facts.list("colors")}), home_assistant_grammar(
+        language, facts.required
+    )
 
 
 def _task(match: IntentMatch | None, reading: TextReading | None) -> str:
@@ -261,7 +317,7 @@ def _rank(reading: Reading) -> tuple[int, int]:
 
 
 def _has(slots: Slots, slot: str) -> bool:
-    return any(name in slots for name in ("hours", "minutes", "seconds")) if slot == "duration" else slot in slots
+    return not _ANY_OF.get(slot, {slot}).isdisjoint(slots)
 
 
 def _plural(units: Mapping[str, int], unit_s: int) -> str:

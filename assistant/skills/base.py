@@ -9,6 +9,7 @@ from datetime import datetime, tzinfo
 from typing import ClassVar
 
 from assistant.due.journal import Journal
+from assistant.skills.home_journal import HomeJournal
 from assistant.skills.replies import Replies
 from assistant.values import Clock, IntentMatch
 
@@ -35,6 +36,10 @@ class SkillContext:
     """12 or 24."""
     timers: Journal
     """Notes what is changed, for `undo`."""
+    home: HomeJournal
+    """Notes what is changed, for `undo`."""
+    confirm_over: int
+    """A request for more devices than this is asked about first; 0 for none."""
     last_reply: str
     """What the assistant said last; empty when it said nothing yet."""
     hush: Callable[[], bool]
@@ -47,6 +52,7 @@ class SkillContext:
     async def undo(self) -> None:
         """Take back what was done with this context, where that can be. Raises StoreError."""
         await self.timers.undo()
+        await self.home.undo()
 
 
 class Skill(ABC):

@@ -13,6 +13,7 @@ from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.skills.calculator import Calculator
 from assistant.skills.clock import Date, Time
 from assistant.skills.control import Nevermind, Repeat, Stop
+from assistant.skills.home import Climate, FanSpeed, GetState, LightSet, SetPosition, Switch, Vacuum
 from assistant.skills.replies import Replies, load_replies
 from assistant.skills.smalltalk import Smalltalk
 from assistant.skills.timers import CancelAllTimers, CancelTimer, ChangeTimer, PauseTimer, StartTimer, TimerStatus
@@ -21,9 +22,14 @@ from assistant.values import IntentMatch
 _log = structlog.get_logger(__name__)
 _BUILT_IN: tuple[type[Skill], ...] = (
     Time, Date, StartTimer, CancelTimer, CancelAllTimers, ChangeTimer, PauseTimer, TimerStatus, Calculator,
+    Switch, LightSet, Climate, SetPosition, FanSpeed, Vacuum, GetState,
     Stop, Nevermind, Repeat, Smalltalk,
 )  # fmt: skip
-_DURATION = ("hours", "minutes", "seconds")
+_ANY_OF = {
+    "duration": ("hours", "minutes", "seconds"),
+    "target": ("name", "area", "floor", "domain", "device_class", "every"),
+}
+"""What gives a required slot that isn't one slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +104,4 @@ class SkillBook:
 
 
 def _has(match: IntentMatch, slot: str) -> bool:
-    return any(name in match.slots for name in (_DURATION if slot == "duration" else (slot,)))
+    return any(name in match.slots for name in _ANY_OF.get(slot, (slot,)))

@@ -134,7 +134,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, migrations: Migrations)
     connection.execute("PRAGMA foreign_keys = ON")
     _check(connection, path)
     for number in range(version + 1, len(migrations) + 1):
-        if number > 1:
+        if version:
             _back_up(connection, path.with_name(f"{path.name}.before-v{number}"))
         _migrate(connection, number, migrations[number - 1])
 

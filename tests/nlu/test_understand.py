@@ -13,14 +13,18 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assistant.home.virtual import built_in
+from assistant.homes import Home
 from assistant.nlu.language import Loader, load_language
 from assistant.nlu.normalise import MAX_WORDS
-from assistant.nlu.understand import Understander
+from assistant.nlu.understand import Known, Understander
 from assistant.nlu.understanding import Understanding
 from assistant.values import IntentMatch
 
 NOON = datetime(2025, 6, 15, 12, 0, tzinfo=UTC)
 NAMES = ("pasta", "green eggs")
+AREAS, DEVICES = built_in("en")
+HOME = Home(tuple(AREAS), tuple(DEVICES))
 _HERE = Path(__file__).parent
 
 
@@ -34,7 +38,7 @@ _UNCLAIMED = [(text, kind == "open") for kind, texts in _load("unclaimed.yaml").
 
 @pytest.fixture(scope="module")
 def understander() -> Understander:
-    return Understander(names=["Friday"], timer_names=lambda: NAMES)
+    return Understander(names=["Friday"], known=lambda: Known(NAMES, HOME))
 
 
 def _understand(understander: Understander, text: str) -> Understanding:
@@ -118,7 +122,7 @@ def test_names_of_running_timers_are_known_only_while_they_run(understander: Und
 
 def test_odd_timer_names_do_no_harm() -> None:
     names = ("", "(", "[x", "{duration}", "<set>", "a|b", "\n", "é" * 200, "😀")
-    understander = Understander(timer_names=lambda: names, names=names)
+    understander = Understander(known=lambda: Known(tuple(names)), names=names)
     assert _claimed(understander, "cancel the timer") == ("HassCancelTimer", {})
 
 
@@ -209,7 +213,7 @@ _SHARED: list[Understander] = []
 
 def _shared() -> Understander:
     if not _SHARED:
-        _SHARED.append(Understander(timer_names=lambda: NAMES))
+        _SHARED.append(Understander(known=lambda: Known(NAMES, HOME)))
     return _SHARED[0]
 
 

@@ -15,11 +15,13 @@ import pytest
 from assistant.due.journal import Journal
 from assistant.due.scheduler import MAX_ITEMS, Scheduler
 from assistant.errors import StoreError
+from assistant.home.virtual import VirtualHome
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.skills.book import SkillBook
+from assistant.skills.home_journal import HomeJournal
 from assistant.skills.replies import load_replies
 from assistant.values import DueState, IntentMatch
-from tests.fakes import FakeDueStore
+from tests.fakes import FakeDueStore, FakeHomeStore
 from tests.virtual_time import VirtualClock
 
 
@@ -30,6 +32,7 @@ class House:
     timers: Scheduler
     clock: VirtualClock
     store: FakeDueStore
+    home: VirtualHome = field(default_factory=lambda: VirtualHome([], [], FakeHomeStore(), lambda device: None))
     book: SkillBook = field(default_factory=SkillBook.built_in)
     zone: tzinfo = UTC
     hour_format: int = 12
@@ -47,6 +50,8 @@ class House:
             zone=self.zone,
             hour_format=self.hour_format,
             timers=Journal(self.timers),
+            home=HomeJournal(self.home),
+            confirm_over=10,
             last_reply=self.last_reply,
             hush=self.hush,
         )

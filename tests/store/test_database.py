@@ -25,6 +25,7 @@ from tests.contract.test_due_store import ITEM
 from tests.contract.test_turn_store import TURN
 from tests.store.kinds import open_database
 
+TABLES = {"migrations", "turns", "due", "home_devices"}
 SECOND = ("CREATE TABLE notes (id INTEGER PRIMARY KEY, words TEXT NOT NULL) STRICT",)
 THIRD = ("INSERT INTO notes (words) VALUES ('made by the third')",)
 
@@ -45,7 +46,7 @@ def pragma(name: str) -> Callable[[sqlite3.Connection], object]:
 async def test_begins_private_durable_and_migrated(path: Path) -> None:
     async with open_database(path) as database:
         assert database.set_aside is None
-        assert await database.read(tables) == {"migrations", "turns", "due"}
+        assert await database.read(tables) == TABLES
         assert await database.read(pragma("user_version")) == len(MIGRATIONS)
         assert await database.read(pragma("journal_mode")) == "wal"
         assert await database.read(pragma("synchronous")) == 2
@@ -135,10 +136,11 @@ async def test_migrations_run_in_order_each_behind_a_backup(path: Path) -> None:
         await SqliteDueStore(database).save(ITEM)
     database = await Database.open(path, migrations=(*MIGRATIONS, SECOND, THIRD))
     rows = await database.read(lambda c: c.execute("SELECT version, edgewise FROM migrations").fetchall())
-    assert rows == [(1, __version__), (2, __version__), (3, __version__)]
+    first, second = len(MIGRATIONS) + 1, len(MIGRATIONS) + 2
+    assert rows == [(number, __version__) for number in range(1, second + 1)]
     assert await SqliteDueStore(database).open_items() == [ITEM]
     await database.close()
-    for number, expected in ((2, {"migrations", "turns", "due"}), (3, {"migrations", "turns", "due", "notes"})):
+    for number, expected in ((first, TABLES), (second, {*TABLES, "notes"})):
         backup = path.with_name(f"edgewise.db.before-v{number}")
         assert stat.S_IMODE(backup.stat().st_mode) == 0o600
         with closing(sqlite3.connect(backup)) as connection:
@@ -164,7 +166,7 @@ async def test_a_failing_migration_leaves_the_old_schema_whole(path: Path) -> No
     assert caught.value.code == "store-failed"
     async with open_database(path) as database:
         assert database.set_aside is None
-        assert await database.read(tables) == {"migrations", "turns", "due"}
+        assert await database.read(tables) == TABLES
         assert await SqliteDueStore(database).open_items() == [ITEM]
 
 

@@ -1,0 +1,55 @@
+"""What one request does to the home, so that it can be taken back; and a home where nothing happens, to rehearse on."""
+
+from __future__ import annotations
+
+import structlog
+
+from assistant.errors import HomeError
+from assistant.homes import Device, Home, HomePort, ServiceCall, inverse
+
+_log = structlog.get_logger(__name__)
+
+
+class HomeJournal:
+    """homes.HomePort as one request sees it."""
+
+    def __init__(self, port: HomePort) -> None:
+        self._port = port
+        self._before: dict[str, Device] = {}
+        """How what was changed stood first."""
+
+    @property
+    def home(self) -> Home:
+        return self._port.home
+
+    async def call(self, call: ServiceCall) -> None:
+        known = self.home.device_by_id
+        for name in call.devices:
+            if name in known:
+                self._before.setdefault(name, known[name])
+        await self._port.call(call)
+
+    async def undo(self) -> None:
+        """Bring every device back to how it stood; what can't be brought back stays, and says so in the log."""
+        before, self._before = self._before, {}
+        for device in before.values():
+            back = inverse(device)
+            try:
+                if back:
+                    await self._port.call(back)
+            except HomeError as exc:
+                _log.warning("not taken back", code=exc.code)
+
+
+class UnmovedHome:
+    """homes.HomePort on which nothing that is called happens."""
+
+    def __init__(self, port: HomePort) -> None:
+        self._port = port
+
+    @property
+    def home(self) -> Home:
+        return self._port.home
+
+    async def call(self, call: ServiceCall) -> None:
+        """Nothing."""
