@@ -18,6 +18,8 @@ _PREFIXES = {"duration": "", "start": "start_"}
 _AMOUNTS = {"brightness", "temperature", "position", "percentage", "step"}
 _MARKED = _PREFIXES.keys() | {"date", "day", "expression"}
 _SCALES = {"celsius", "fahrenheit"}
+_PLACE = "place"
+"""The `kind` of a verb that is for rooms."""
 _NO_PLACE = ("name", "domain", REFERENCE)
 
 
@@ -33,40 +35,27 @@ class SlotReader:
 
     def read(self, reading: Reading, view: View) -> Slots | None:
         """The slots of a reading; None when it can't be meant."""
-        slots: dict[str, SlotValue] = {}
         values = dict(reading.values)
-        kind, only = (str(values.pop(name, "")) for name in ("kind", "only"))
-        values.pop("it", None)  # "how warm is it" is about nothing
-        if "target" in values:
-            target = self._target(values.pop("target"), kind, only.split(), view)
-            if target is None:
-                return None
-            slots.update(target)
-        if "where" in values:
-            place = self._target(values.pop("where"), "place", (), view)
-            if place is None:
-                return None
-            slots = _put(slots, place)
+        target = self._target(values, view)
+        if target is None:
+            return None
+        slots: dict[str, SlotValue] = dict(target)
         for slot, value in values.items():
-            if slot in {"name", "place"}:
-                name = self.name(str(value), place=slot == "place")
-                if name is None:
-                    return None
-                if name:
-                    slots["name"] = name
-            elif slot in _AMOUNTS:
-                amount = _value(value, view)
-                if not isinstance(amount, Amount):
-                    return None
-                slots.update(amount_slots(slot, amount))
-            elif slot in _MARKED:
-                found = self._marked(slot, value, view)
-                if found is None:
-                    return None
-                slots.update(found)
-            else:
-                slots[slot] = value
+            found = self._slot(slot, value, view)
+            if found is None:
+                return None
+            slots.update(found)
         return slots
+
+    def _slot(self, slot: str, value: Any, view: View) -> Slots | None:
+        """One slot, or the several that its value is made of; None when it can't be."""
+        if slot in {"name", "place"}:
+            name = self.name(str(value), place=slot == "place")
+            return None if name is None else {"name": name} if name else {}
+        if slot in _AMOUNTS:
+            amount = _value(value, view)
+            return amount_slots(slot, amount) if isinstance(amount, Amount) else None
+        return self._marked(slot, value, view) if slot in _MARKED else {slot: value}
 
     def name(self, words: str, *, place: bool = False) -> str | None:
         """What a timer or place is called, without article; empty for "ten" in "a timer for ten"; None for no name."""
@@ -84,18 +73,17 @@ class SlotReader:
         return "" if self._entities.is_number(" ".join(parts)) else " ".join(parts)
 
     @staticmethod
-    def _target(index: Any, kind: str, only: Sequence[str], view: View) -> Slots | None:
-        """The slots of a target of a verb for devices of that kind, or only for named ones; None when it can't be."""
-        target = _value(index, view)
-        if not isinstance(target, Target):
-            return None
-        if kind == "place":
-            return None if any(slot in target.slots for slot in _NO_PLACE) else target.slots
-        if REFERENCE in target.slots or not (kind or only):
-            return target.slots
-        if target.domains or only:
-            return None if target.domains.isdisjoint(only or [kind]) else target.slots
-        return {**target.slots, "domain": kind}
+    def _target(values: dict[str, Any], view: View) -> Slots | None:
+        """Takes from `values` what a request is about; None when its verb isn't for that."""
+        kind, only = (str(values.pop(name, "")) for name in ("kind", "only"))
+        values.pop("it", None)  # "how warm is it" is about nothing
+        if "target" not in values:
+            return {}
+        slots = _fit(_value(values.pop("target"), view), kind, only.split())
+        if slots is None or "where" not in values:
+            return slots
+        place = _fit(_value(values.pop("where"), view), _PLACE, ())
+        return None if place is None else _put(slots, place)
 
     @staticmethod
     def _marked(slot: str, index: Any, view: View) -> dict[str, SlotValue] | None:
@@ -105,6 +93,19 @@ class SlotReader:
         if isinstance(value, Day):
             return {"date": value.date.isoformat()}
         return {"expression": value} if isinstance(value, str) else None
+
+
+def _fit(target: Any, kind: str, only: Sequence[str]) -> Slots | None:
+    """The slots of a target of a verb for devices of that kind, or only for named ones; None when it can't be."""
+    if not isinstance(target, Target):
+        return None
+    if kind == _PLACE:
+        return None if any(slot in target.slots for slot in _NO_PLACE) else target.slots
+    if REFERENCE in target.slots or not (kind or only):
+        return target.slots
+    if target.domains or only:
+        return None if target.domains.isdisjoint(only or [kind]) else target.slots
+    return {**target.slots, "domain": kind}
 
 
 def _put(slots: Slots, place: Slots) -> dict[str, SlotValue]:
