@@ -19,6 +19,10 @@ ALL = "all"
 """The `name` of everything that can be switched."""
 
 
+DOORS = frozenset({"garage", "door", "gate"})
+"""Classes of covers that people come in by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Area:
     """A room, or any other part of a home."""
@@ -154,6 +158,8 @@ def chosen(home: Home, slots: Slots) -> list[Device]:
     if name := str(slots.get("area", "")):
         area = home.area_called(name)
         devices = [device for device in devices if area and device.area == area.id]
+    if domain == "cover" and not {"name", "device_class"} & set(slots):  # nobody means the gate by all the blinds
+        devices = [device for device in devices if device.device_class not in DOORS] or devices
     if name := str(slots.get("name", "")):
         devices = named(name, devices, home) or (devices if domain and name != ALL else [])
     if not {"area", "floor", "every"} & set(slots) and home.area:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import yaml
 
 from assistant.errors import HomeError
-from assistant.homes import ALL, UNAVAILABLE, Device, Home, ServiceCall, chosen
+from assistant.homes import ALL, DOORS, UNAVAILABLE, Device, Home, ServiceCall, chosen
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.values import IntentMatch, Slots
 
@@ -38,8 +38,6 @@ _IS_ON = frozenset({"on", "open", "opening", "locked", "cleaning"})
 _IS_OFF = frozenset({"off", "closed", "closing", "unlocked", "docked", "returning"})
 _BRIGHTNESS_STEP, _TEMPERATURE_STEP = 20, 1
 _COLDEST_C, _WARMEST_C = 5, 35
-_DOORS = frozenset({"garage", "door", "gate"})
-"""Classes of covers that people come in by."""
 
 
 class _Answered(Exception):  # noqa: N818 - carries the reply that says so
@@ -375,7 +373,7 @@ def _moved(device: Device, step: float) -> int:
 
 def _lets_in(device: Device, on: bool) -> bool:
     """Whether it lets people in: unlocking, opening a garage."""
-    return (device.domain == "lock" and not on) or (on and device.device_class in _DOORS)
+    return (device.domain == "lock" and not on) or (on and device.device_class in DOORS)
 
 
 def _sign(slots: Slots) -> int:

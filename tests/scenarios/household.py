@@ -1,0 +1,131 @@
+"""Plays a household scenario: text in, replies and states out, on a whole assistant in virtual time.
+
+A scenario file is a YAML list; each scenario has a `name`, perhaps `set` (settings, as for `--set`) and `steps`:
+
+    say: turn on the lamp             what is said; then any of
+      reply: Which one, ...?          the reply, whole; or `like`: a part of it; or `not_like`
+      intent: HassTurnOn              the intent that was acted on
+      outcome: answered               how the turn ended
+      route: offline                  the reason the router gave
+      state: {light.hall_lamp: "on"}  how devices stand; `light.x.brightness` is an attribute
+      timers: [pasta, ""]             names of the timers that run
+    wait: 600                         seconds go by; then `rings: 1` (rings begun meanwhile), `state`, `timers`
+    fail: home-offline                what the home answers to calls from here on; empty: it works again
+    restart: true                     the assistant is stopped and started
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from assistant.config import Config, load_config
+from assistant.daemon import Assistant, open_assistant
+from assistant.errors import HomeError
+from assistant.events import Event, RingStarted
+from assistant.homes import Home, HomePort, ServiceCall
+from assistant.models import Models
+from assistant.nlu.language import Loader
+from assistant.values import Clock
+from tests.fakes import FakeEngines
+from tests.virtual_time import VirtualClock
+
+FOLDER = Path(__file__).parent
+_EXPECTED = {"reply", "like", "not_like", "intent", "outcome", "route", "state", "timers", "rings"}
+
+
+def scenarios() -> list[dict[str, Any]]:
+    """Every scenario of every file here."""
+    return [
+        scenario
+        for file in sorted(FOLDER.glob("*.yaml"))
+        for scenario in yaml.load(file.read_text("utf-8"), Loader)
+    ]
+
+
+class _Failing:
+    """homes.HomePort that can be made to fail."""
+
+    def __init__(self, port: HomePort) -> None:
+        self._port = port
+        self.code = ""
+
+    @property
+    def home(self) -> Home:
+        return self._port.home
+
+    async def call(self, call: ServiceCall) -> None:
+        if self.code:
+            raise HomeError(self.code, "made to fail", retryable=self.code != "home-refused")
+        await self._port.call(call)
+
+
+class Household:
+    """One running scenario."""
+
+    def __init__(self, config: Config, scenario: dict[str, Any]) -> None:
+        self._config = load_config(config.paths, scenario.get("set", ()))
+        self._scenario = scenario
+        self._clock: Clock = VirtualClock()
+        self._rings = 0
+
+    async def play(self) -> None:
+        """All steps; AssertionError names the step that went otherwise."""
+        async with AsyncExitStack() as stack:
+            assistant = await stack.enter_async_context(self._assistant())
+            for number, step in enumerate(self._scenario["steps"], 1):
+                if step.get("restart"):
+                    await stack.aclose()
+                    assistant = await stack.enter_async_context(self._assistant())
+                await self._step(assistant, step, f"step {number}, {step}")
+
+    @contextlib.asynccontextmanager
+    async def _assistant(self) -> AsyncIterator[Assistant]:
+        engines = FakeEngines(self._config, Models(self._config.paths.models_dir))
+        async with open_assistant(self._config, clock=self._clock, engines=engines) as assistant:
+            assistant.home = _Failing(assistant.home)
+            with assistant.bus.watch(self._count):
+                yield assistant
+
+    def _count(self, event: Event) -> None:
+        self._rings += isinstance(event, RingStarted)
+
+    async def _step(self, assistant: Assistant, step: dict[str, Any], where: str) -> None:
+        unknown = step.keys() - _EXPECTED - {"say", "wait", "fail", "restart"}
+        assert not unknown, f"{where}: unknown {unknown}"
+        if "fail" in step and isinstance(assistant.home, _Failing):
+            assistant.home.code = step["fail"] or ""
+        self._rings = 0
+        found: dict[str, Any] = {}
+        if "say" in step:
+            record = await assistant.ask(
+                text=step["say"], audio=None, source="text", speak=False, on_audio=None, on_event=None
+            )
+            found = {"intent": record.intent, "outcome": str(record.outcome), "route": record.reason}
+            found |= {"reply": record.reply, "like": record.reply, "not_like": record.reply}
+        if "wait" in step:
+            await asyncio.sleep(step["wait"])
+        found |= {"rings": self._rings, "timers": [item.name for item, _ in assistant.timers()]}
+        for name in _EXPECTED & step.keys():
+            if name == "state":
+                states = {device: _state(assistant.home.home, device) for device in step["state"]}
+                assert states == step["state"], where
+            elif name == "like":
+                assert str(step[name]).casefold() in found[name].casefold(), f"{where}: {found[name]!r}"
+            elif name == "not_like":
+                assert str(step[name]).casefold() not in found[name].casefold(), f"{where}: {found[name]!r}"
+            else:
+                assert found[name] == step[name], where
+
+
+def _state(home: Home, path: str) -> Any:
+    """`domain.device` or `domain.device.attribute`."""
+    domain, name, *attribute = path.split(".")
+    device = home.device_by_id[f"{domain}.{name}"]
+    return device.attributes.get(attribute[0]) if attribute else device.state
