@@ -33,7 +33,7 @@ import yaml
 from hassil import Intents
 
 from assistant.evaluate.annotations import pieces
-from assistant.nlu.language import Language, load_language
+from assistant.nlu.language import Language, Loader, load_language
 from assistant.nlu.normalise import plain
 from assistant.nlu.tasks import SMALLTALK, TASKS, task_of
 from assistant.training.templates import Sampler, Tagged
@@ -116,7 +116,13 @@ _LIST_TAGS = {
     "todo_list_item": "item",
     **{tag: tag for tag in TAGS},
 }
-_OURS = {"known": "timer", "name": "timer"}
+_OURS = {"known": "timer", "timer": "timer", "exact": "amount"}
+_MARKED = {
+    "{target:it}": "it",
+    "{target:where}": "[the] {area}",
+    "{target}": "([the|my] {name}|[the] {area} lights|[the] lights in [the] {area}|[the] {area} {name})",
+}
+"""What stands in our templates for things of a home, and what one would find there."""
 _DROPPED_INTENTS = frozenset({"HassRespond"})
 _DEVELOPMENT = (
     "nlu/hwu64_test.jsonl",
@@ -270,7 +276,7 @@ def _from_templates(language: Language, pick: random.Random) -> Iterator[Example
             texts = [text for block in body["data"] for text in block["sentences"]]
             made.append((intent, replace(sampler, tags=tags), texts, _HA_EACH))
     for source in language.sentence_files:
-        ours: dict[str, Any] = yaml.safe_load(source.read_text("utf-8"))
+        ours: dict[str, Any] = yaml.load(_furnished(source.read_text("utf-8")), Loader)
         own = Intents.from_dict({"language": "en", **ours})
         numbers = {**words, "date": words["date"], "day": words["date"], "start": words["duration"]}
         for intent, body in ours["intents"].items():
@@ -289,6 +295,13 @@ def _from_templates(language: Language, pick: random.Random) -> Iterator[Example
             for sentence in sampler.sentences(text, _TASKS_EACH):
                 found, _ = _tagged_words(sentence, language)
                 yield Example(found, (OUT_OF_SCOPE,), None, task, f"cloud/{task}", "tasks")
+
+
+def _furnished(text: str) -> str:
+    """A sentence file with the names of things where the home's own are marked."""
+    for mark, things in _MARKED.items():
+        text = text.replace(mark, things)
+    return text
 
 
 def _timer_lists(intent: str) -> dict[str, str]:

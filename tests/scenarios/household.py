@@ -43,9 +43,7 @@ _EXPECTED = {"reply", "like", "not_like", "intent", "outcome", "route", "state",
 def scenarios() -> list[dict[str, Any]]:
     """Every scenario of every file here."""
     return [
-        scenario
-        for file in sorted(FOLDER.glob("*.yaml"))
-        for scenario in yaml.load(file.read_text("utf-8"), Loader)
+        scenario for file in sorted(FOLDER.glob("*.yaml")) for scenario in yaml.load(file.read_text("utf-8"), Loader)
     ]
 
 
