@@ -125,6 +125,7 @@ class HomeConfig(Section):
 
 class SkillsConfig(Section):
     ring_timeout_s: Seconds
+    brief: bool
     timeout_s: Seconds
 
 

@@ -456,3 +456,15 @@ async def test_a_correction_counts_only_right_behind(config: Config) -> None:
     script.says(24.0, "no, fifteen")
     played = await script.play(config, until_s=36)
     assert [item.duration_s for item in played.timers] == [600]
+
+
+async def test_in_brief_mode_a_sound_says_that_it_is_done_and_words_say_the_rest(config: Config) -> None:
+    brief = load_config(config.paths, ["skills.brief=true"])
+    script = Script()
+    script.says(1.0, "turn on the hall lamp")
+    script.says(8.0, "is the hall lamp on")
+    played = await script.play(brief, until_s=15)
+    assert played.replies == ["Hall lamp on.", "Yes, the hall lamp is on."]
+    lengths_s = [event.played_s for event in played.of(PlaybackFinished) if isinstance(event, PlaybackFinished)]
+    assert lengths_s[0] == pytest.approx(0.18, abs=0.05)
+    assert lengths_s[1] > 0.5

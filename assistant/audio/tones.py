@@ -30,6 +30,11 @@ def chime(rate_hz: int = TONE_RATE_HZ) -> Chunk:
     return _render(0.22, [_Note(880.0, 0.0, 0.12, 0.28, 0.06), _Note(1318.5, 0.08, 0.14, 0.28, 0.06)], rate_hz)
 
 
+def done(rate_hz: int = TONE_RATE_HZ) -> Chunk:
+    """What was asked is done: one short note and its fifth, 0.18 s."""
+    return _render(0.18, [_Note(659.3, 0.0, 0.1, 0.26, 0.05), _Note(987.8, 0.06, 0.12, 0.26, 0.05)], rate_hz)
+
+
 def error_tone(rate_hz: int = TONE_RATE_HZ) -> Chunk:
     """Something went wrong and can't be said: two falling notes, 0.5 s."""
     return _render(0.5, [_Note(440.0, 0.0, 0.24, 0.3, 0.14), _Note(311.1, 0.2, 0.3, 0.3, 0.16)], rate_hz)

@@ -186,7 +186,8 @@ class Assistant:
         settings = self._settings
         self._skills = SkillBook.built_in()
         self._voice = LazySynthesizer(self.engines.tts)
-        self._speaker = Speaker(self._voice, self._sound.mixer, self.bus.publish)
+        earcon = tones.done() if settings.skills.brief else None
+        self._speaker = Speaker(self._voice, self._sound.mixer, self.bus.publish, earcon=earcon)
         answerer = Answerer(
             skills=self._skills,
             skill_context=self._skill_context,

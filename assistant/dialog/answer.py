@@ -54,6 +54,8 @@ class Answer:
     intent: IntentMatch | None = None
     pending: IntentMatch | None = None
     """A request that waits for the user's answer to be complete."""
+    acknowledges: bool = False
+    """All that is said is that what was asked is done."""
     cut: bool = False
     """The stream broke: an unfinished sentence must not be spoken."""
     news: str = ""
@@ -149,6 +151,7 @@ class Answerer:
             answer.pending = dataclasses.replace(match, confidence=1.0) if last.confirms else match
         elif not all(reply.ok for _, reply in replies):
             answer.outcome = Outcome.FAILED
+        answer.acknowledges = all(reply.acknowledges for _, reply in replies)
         return " ".join(reply.text for _, reply in replies)
 
     async def _act_on_all(self, question: Question, context: SkillContext) -> list[SkillReply]:

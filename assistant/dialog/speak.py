@@ -54,12 +54,23 @@ class Spoken:
 
 
 class Speaker:
-    """Says replies through the player, a callback, both or neither. Aloud, one at a time."""
+    """Says replies through the player, a callback, both or neither. Aloud, one at a time.
 
-    def __init__(self, synthesizer: Synthesizer, player: Player | None, publish: Callable[[Event], None]) -> None:
+    With an `earcon` that sounds in place of a reply that only acknowledges.
+    """
+
+    def __init__(
+        self,
+        synthesizer: Synthesizer,
+        player: Player | None,
+        publish: Callable[[Event], None],
+        *,
+        earcon: Chunk | None = None,
+    ) -> None:
         self._synthesizer = synthesizer
         self._player = player
         self._publish = publish
+        self._earcon = earcon
         self._floor = asyncio.Lock()
         self._prepared: _Prepared | None = None
 
@@ -88,9 +99,9 @@ class Speaker:
         try:
             if aloud and self._player:
                 async with self._floor:
-                    await self._play(self._player, self._voice(sentences, spoken, on_audio), spoken)
+                    await self._play(self._player, self._voice(sentences, spoken, answer, on_audio), spoken)
             elif on_audio:
-                async for _ in self._voice(sentences, spoken, on_audio):
+                async for _ in self._voice(sentences, spoken, answer, on_audio):
                     pass
             else:
                 while await sentences.get() is not None:
@@ -172,9 +183,20 @@ class Speaker:
             raise
 
     async def _voice(
-        self, sentences: asyncio.Queue[str | None], spoken: Spoken, on_audio: Callable[[Chunk], None] | None
+        self,
+        sentences: asyncio.Queue[str | None],
+        spoken: Spoken,
+        answer: Answer,
+        on_audio: Callable[[Chunk], None] | None,
     ) -> AsyncIterator[Chunk]:
+        sounded = False
         while not spoken.last_sentence and (sentence := await sentences.get()) is not None:
+            if self._earcon and answer.acknowledges:
+                if not sounded:
+                    spoken.first_audio.set()
+                    yield _heard(self._earcon, on_audio)
+                sounded = True
+                continue
             begun = False
             async with closing(self._sound_of(sentence)) as chunks:
                 async for chunk in chunks:

@@ -22,6 +22,8 @@ class SkillReply:
     """It is a question: the microphone opens again, and the answer belongs to this request."""
     confirms: bool = False
     """It asks whether to do it: a yes does, with `IntentMatch.confirmed`."""
+    acknowledges: bool = False
+    """It only says that what was asked is done: in brief mode a short sound says it."""
     ok: bool = True
     """False when what was asked could not be done."""
 

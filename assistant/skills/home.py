@@ -110,6 +110,9 @@ class _HomeSkill(Skill):
         return self._say("the", name=what) if len(devices) == 1 else what
 
     def done(self, intent: str, reply: str, what: str, **values: object) -> SkillReply:
+        return SkillReply(self._replies.say(intent, reply, what=what, **values), acknowledges=True)
+
+    def told(self, intent: str, reply: str, what: str, **values: object) -> SkillReply:
         return SkillReply(self._replies.say(intent, reply, what=what, **values))
 
     def _meant(self, slots: Slots, home: Home) -> list[Device]:
@@ -219,7 +222,7 @@ class Climate(_HomeSkill):
         home = context.home.home
         devices = self.devices(match, home)
         if match.intent == "HassClimateGetTemperature":
-            return self._told(match, devices, home)
+            return self._measured(match, devices, home)
         slots = match.slots
         if "temperature" not in slots and "direction" not in slots:
             return SkillReply(self._replies.say(match.intent, "how_warm"), expects_answer=True)
@@ -240,7 +243,7 @@ class Climate(_HomeSkill):
         await _call(context, calls)
         return self.done(match.intent, "done", self.called(devices, slots, home), degrees=_number(degrees))
 
-    def _told(self, match: IntentMatch, devices: Sequence[Device], home: Home) -> SkillReply:
+    def _measured(self, match: IntentMatch, devices: Sequence[Device], home: Home) -> SkillReply:
         known = [(device, device.attributes.get("current_temperature")) for device in devices]
         told = []
         for device, degrees in known[:_LISTED]:
@@ -316,17 +319,17 @@ class GetState(_HomeSkill):
         fits = [device for device in devices if device.state == asked]
         what = self.called(devices, match.slots, home)
         if not fits:
-            return self.done(match.intent, "none_of", what, state=self._state(asked))
+            return self.told(match.intent, "none_of", what, state=self._state(asked))
         if len(fits) == len(devices):
-            return self.done(match.intent, "all_of", what, state=self._state(asked))
+            return self.told(match.intent, "all_of", what, state=self._state(asked))
         if len(fits) > _LISTED:
-            return self.done(match.intent, "some_many", what, count=len(fits), state=self._state(asked))
+            return self.told(match.intent, "some_many", what, count=len(fits), state=self._state(asked))
         names = self._replies.all_of([device.name.lower() for device in fits])
-        return self.done(match.intent, "some_of" if len(fits) > 1 else "only", names, state=self._state(asked))
+        return self.told(match.intent, "some_of" if len(fits) > 1 else "only", names, state=self._state(asked))
 
     def _one(self, intent: str, device: Device, asked: str) -> SkillReply:
         reply = ("yes" if device.state == asked else "no") if asked else "is"
-        return self.done(intent, reply, device.name.lower(), state=self._state(device.state))
+        return self.told(intent, reply, device.name.lower(), state=self._state(device.state))
 
     def _state(self, state: str) -> str:
         return self._replies.intents["Home"].get(f"state_{state}", state.replace("_", " "))
