@@ -95,6 +95,9 @@ class LocaleConfig(Section):
     language: Literal["en"]
     time_zone: str
     hour_format: Literal[12, 24]
+    units: Literal["metric", "imperial"]
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
 
     @field_validator("time_zone")
     @classmethod
@@ -120,6 +123,7 @@ class DeviceConfig(Section):
 class HomeConfig(Section):
     area: str
     confirm_over: Annotated[int, Field(ge=0)]
+    weather_url: Annotated[str, StringConstraints(pattern=r"^$|^https?://\S+$")]
     devices: tuple[DeviceConfig, ...]
 
 

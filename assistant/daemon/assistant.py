@@ -42,8 +42,19 @@ from assistant.dialog.turn_state import TurnRequest
 from assistant.due.journal import Journal
 from assistant.due.scheduler import Scheduler
 from assistant.errors import AudioError, BusyError, ControlError
-from assistant.events import AudioDeviceLost, Event, EventBus, Failed, HomeChanged, StateChanged, TurnEvent, log_fields
+from assistant.events import (
+    AudioDeviceLost,
+    DataLeft,
+    Event,
+    EventBus,
+    Failed,
+    HomeChanged,
+    StateChanged,
+    TurnEvent,
+    log_fields,
+)
 from assistant.executor import BoundedExecutor
+from assistant.home.open_meteo import NoWeather, OpenMeteo
 from assistant.home.virtual import VirtualHome, built_in, furnished
 from assistant.homes import Device, HomePort
 from assistant.models import Models
@@ -60,6 +71,7 @@ from assistant.store.home import SqliteHomeStore
 from assistant.store.turns import SqliteTurnStore
 from assistant.streams import closing
 from assistant.values import Clock, DueItem, DueState, State, SystemClock, TurnRecord
+from assistant.weather import WeatherPort
 
 log = structlog.get_logger(__name__)
 
@@ -166,6 +178,18 @@ class Assistant:
         home = VirtualHome(areas, devices, store, self._home_changed, area=settings.area)
         await home.start()
         self.home: HomePort = home
+        self._weather = self._weather_source()
+
+    def _weather_source(self) -> WeatherPort:
+        url, locale = self._settings.home.weather_url, self._settings.locale
+        if not url or not (locale.latitude or locale.longitude):
+            return NoWeather()
+
+        def left(to: str, size: int) -> None:
+            self.bus.publish(DataLeft(turn_id="", to=to, bytes=size, why="weather"))
+
+        imperial = locale.units == "imperial"
+        return OpenMeteo(url, (locale.latitude, locale.longitude), imperial=imperial, left=left)
 
     def _home_changed(self, device: Device) -> None:
         self.bus.publish(HomeChanged(device_id=device.id, name=device.name, state=device.state))
@@ -408,6 +432,7 @@ class Assistant:
             timers=Journal(self.due),
             home=HomeJournal(self.home),
             confirm_over=self._settings.home.confirm_over,
+            weather=self._weather,
             last_reply=self._context.last_reply,
             hush=self.hush,
         )

@@ -12,6 +12,7 @@ from assistant.due.journal import Journal
 from assistant.skills.home_journal import HomeJournal
 from assistant.skills.replies import Replies
 from assistant.values import Clock, IntentMatch
+from assistant.weather import WeatherPort
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class SkillContext:
     """Notes what is changed, for `undo`."""
     confirm_over: int
     """A request for more devices than this is asked about first; 0 for none."""
+    weather: WeatherPort
     last_reply: str
     """What the assistant said last; empty when it said nothing yet."""
     hush: Callable[[], bool]

@@ -17,13 +17,14 @@ from assistant.skills.home import Climate, FanSpeed, GetState, LightSet, SetPosi
 from assistant.skills.replies import Replies, load_replies
 from assistant.skills.smalltalk import Smalltalk
 from assistant.skills.timers import CancelAllTimers, CancelTimer, ChangeTimer, PauseTimer, StartTimer, TimerStatus
+from assistant.skills.weather import GetWeather
 from assistant.values import IntentMatch
 
 _log = structlog.get_logger(__name__)
 _BUILT_IN: tuple[type[Skill], ...] = (
     Time, Date, StartTimer, CancelTimer, CancelAllTimers, ChangeTimer, PauseTimer, TimerStatus, Calculator,
     Switch, LightSet, Climate, SetPosition, FanSpeed, Vacuum, GetState,
-    Stop, Nevermind, Repeat, Smalltalk,
+    GetWeather, Stop, Nevermind, Repeat, Smalltalk,
 )  # fmt: skip
 _ANY_OF = {
     "duration": ("hours", "minutes", "seconds"),

@@ -15,6 +15,7 @@ import pytest
 from assistant.due.journal import Journal
 from assistant.due.scheduler import MAX_ITEMS, Scheduler
 from assistant.errors import StoreError
+from assistant.home.open_meteo import NoWeather
 from assistant.home.virtual import VirtualHome
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.skills.book import SkillBook
@@ -52,6 +53,7 @@ class House:
             timers=Journal(self.timers),
             home=HomeJournal(self.home),
             confirm_over=10,
+            weather=NoWeather(),
             last_reply=self.last_reply,
             hush=self.hush,
         )
