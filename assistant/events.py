@@ -226,6 +226,11 @@ class RingStopped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrivateModeChanged(Event):
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HomeChanged(Event):
     """A device stands otherwise than before."""
 

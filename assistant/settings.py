@@ -91,6 +91,11 @@ class CloudConfig(Section):
     context_turns: Annotated[int, Field(ge=0, le=32)]
 
 
+class PrivacyConfig(Section):
+    private: bool
+    schedule: tuple[Annotated[str, StringConstraints(pattern=r"^[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d$")], ...]
+
+
 class LocaleConfig(Section):
     language: Literal["en"]
     time_zone: str
@@ -168,6 +173,7 @@ class Settings(Section):
     nlu: NluConfig
     router: RouterConfig
     cloud: CloudConfig
+    privacy: PrivacyConfig
     locale: LocaleConfig
     home: HomeConfig
     skills: SkillsConfig

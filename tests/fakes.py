@@ -92,6 +92,16 @@ class FakeHomeStore:
         return dict(self.kept)
 
 
+class FakeSwitch:
+    """skills.ports.Switch."""
+
+    def __init__(self) -> None:
+        self.on = False
+
+    async def turn(self, *, on: bool) -> None:
+        self.on = on
+
+
 class FakeTurnStore:
     """dialog.ports.TurnStore in memory."""
 

@@ -103,6 +103,23 @@ def nlu(
 
 
 @app.command()
+def route(
+    manifest: Manifest,
+    *,
+    json_out: JsonOut = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+) -> None:
+    """Who would answer, edge or cloud, and why."""
+    from assistant.evaluate.route import run_route  # noqa: PLC0415 - heavy
+
+    options = read_options(manifest, limit, seed, config, overrides)
+    finish(run_route(options, now=datetime.now()), json_out)  # noqa: DTZ005 - local time, as a turn has it
+
+
+@app.command()
 def endpoint(
     manifest: Manifest,
     *,

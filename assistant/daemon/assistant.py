@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -28,7 +28,7 @@ from assistant.daemon.devices import device_sound
 from assistant.daemon.engines import Engines, LazySynthesizer, LazyTranscriber
 from assistant.daemon.ringer import ring_on_events
 from assistant.daemon.sound import Sound, SoundMaker
-from assistant.dialog import phrases
+from assistant.dialog import phrases, privacy
 from assistant.dialog.answer import Answerer
 from assistant.dialog.attend import Attention
 from assistant.dialog.context import MAX_TURNS, Context
@@ -68,6 +68,7 @@ from assistant.speech.endpoint import make_endpoint
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
 from assistant.store.home import SqliteHomeStore
+from assistant.store.settings import SqliteSettings
 from assistant.store.turns import SqliteTurnStore
 from assistant.streams import closing
 from assistant.values import Clock, DueItem, DueState, State, SystemClock, TurnRecord
@@ -141,6 +142,8 @@ class Assistant:
         self._context.restore(await turns.recent(MAX_TURNS))
         await self._start_due(stack, SqliteDueStore(database), sound)
         await self._start_home(SqliteHomeStore(database))
+        store = SqliteSettings(database)
+        self._privacy = self._private_mode((await store.all()).get(privacy.SETTING), store.put)
         self._start_cloud(stack)
         stack.push_async_callback(self._finish)
         self._runner = self._build_runner(turns)
@@ -180,6 +183,18 @@ class Assistant:
         self.home: HomePort = home
         self._weather = self._weather_source()
 
+    def _private_mode(self, kept: Any, save: Callable[[str, Any], Awaitable[None]]) -> privacy.Privacy:
+        settings = self._settings.privacy
+        return privacy.Privacy(
+            configured=settings.private,
+            schedule=privacy.read_schedule(settings.schedule),
+            clock=self._clock,
+            zone=self._zone,
+            kept=kept,
+            save=save,
+            publish=self.bus.publish,
+        )
+
     def _weather_source(self) -> WeatherPort:
         url, locale = self._settings.home.weather_url, self._settings.locale
         if not url or not (locale.latitude or locale.longitude):
@@ -217,6 +232,7 @@ class Assistant:
             skill_context=self._skill_context,
             rehearsal=self._rehearsal,
             news=self._news,
+            private=self._privacy,
             cloud=self._cloud,
             publish=self.bus.publish,
             locale=settings.locale.language,
@@ -433,7 +449,9 @@ class Assistant:
             home=HomeJournal(self.home),
             confirm_over=self._settings.home.confirm_over,
             weather=self._weather,
+            private=self._privacy,
             last_reply=self._context.last_reply,
+            last_turn=self._context.last_turn,
             hush=self.hush,
         )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from assistant.dialog import phrases
-from assistant.dialog.ports import CloudAgent
+from assistant.dialog.ports import CloudAgent, PrivateMode
 from assistant.dialog.router import Action, Decision
 from assistant.errors import CloudError, EdgewiseError, SkillError
 from assistant.events import DataLeft, Event, Failed
@@ -76,6 +76,7 @@ class Answerer:
         skill_context: Callable[[], SkillContext],
         rehearsal: Callable[[], SkillContext],
         news: Callable[[], str],
+        private: PrivateMode,
         cloud: CloudAgent,
         publish: Callable[[Event], None],
         locale: str,
@@ -87,6 +88,7 @@ class Answerer:
         self._skill_context = skill_context
         self._rehearsal = rehearsal
         self._news = news
+        self._private = private
         self._cloud = cloud
         self._publish = publish
         self._locale = locale
@@ -94,6 +96,11 @@ class Answerer:
         self._answer_timeout_s = answer_timeout_s
         self._cloud_configured = cloud_configured
         self._said_offline = False
+
+    @property
+    def private(self) -> bool:
+        """Whether nothing may leave the device."""
+        return self._private.on
 
     @property
     def link_up(self) -> bool:
@@ -125,6 +132,12 @@ class Answerer:
             case Action.CLARIFY:
                 answer.outcome = Outcome.NOT_UNDERSTOOD
                 yield phrases.CLARIFY
+            case Action.UNABLE:
+                answer.outcome = Outcome.NOT_UNDERSTOOD
+                yield phrases.UNABLE
+            case Action.PRIVATE_MESSAGE:
+                answer.outcome = Outcome.NOT_UNDERSTOOD
+                yield phrases.private(len(question.context) // 2, self._cloud.address if self._cloud_configured else "")
             case Action.OFFLINE_MESSAGE:
                 yield self._offline(answer)
             case Action.CLOUD:

@@ -59,3 +59,8 @@ class Context:
     def last_reply(self) -> str:
         """What was said last; empty when nothing was."""
         return next((turn.reply for turn in reversed(self._turns) if turn.reply), "")
+
+    @property
+    def last_turn(self) -> TurnRecord | None:
+        """The last exchange with words on both sides."""
+        return next((turn for turn in reversed(self._turns) if turn.text and turn.reply), None)

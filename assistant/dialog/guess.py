@@ -72,6 +72,6 @@ class GuessMaker:
         return Guess(transcription, understanding, await hint if hint else None)
 
     async def _prepare_reply(self, understanding: Understanding) -> None:
-        decision = route(understanding, self._policy, link_up=self._answerer.link_up)
+        decision = route(understanding, self._policy, link_up=self._answerer.link_up, private=self._answerer.private)
         if text := await self._answerer.foresee(understanding, decision):
             self._speaker.prepare(text)

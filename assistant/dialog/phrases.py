@@ -15,6 +15,7 @@ NOT_CONFIGURED = (
 CUT_OFF = "Sorry, the connection broke off, so that answer stops here."
 TRUNCATED = "There would be more to say, but I stop here."
 CLARIFY = "Sorry, I didn't understand that. You can ask what I can do."
+UNABLE = "I can't answer that by myself."
 SKILL_FAILED = "Sorry, that didn't work."
 FAILED = "Sorry, something went wrong."
 CLOUD_BUSY = "The cloud model is busy. Please ask again in a moment."
@@ -32,3 +33,11 @@ def missed(names: Sequence[str]) -> str:
     if len(names) > 1:
         return f"You missed {len(names)} timers."
     return f"You missed your {names[0]} timer." if names[0] else "You missed a timer."
+
+
+def private(exchanges: int, address: str) -> str:
+    """Private mode, and what it kept here: the question, and so many earlier exchanges."""
+    if not address:
+        return "Private mode is on, and I don't know that by myself."
+    more = {0: "", 1: " and one earlier exchange"}.get(exchanges, f" and {exchanges} earlier exchanges")
+    return f"Private mode is on, so that stays here. Otherwise your question{more} would have gone to the cloud."

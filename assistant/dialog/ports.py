@@ -78,6 +78,13 @@ class EndOfTurn(Protocol):
         """A new utterance begins."""
 
 
+class PrivateMode(Protocol):
+    """Whether nothing may leave the device."""
+
+    @property
+    def on(self) -> bool: ...
+
+
 class TurnEnd(Protocol):
     async def complete_probability(self, audio: Chunk) -> float:
         """How likely it is, 0..1, that who spoke in `audio` (16 kHz; its newest 8 s count) has finished: a hint.

@@ -230,7 +230,9 @@ class TurnRunner:
         understanding = await self._make_sense(turn)
         if understanding.corrects and done:
             await self._take_back(turn, done.undo)
-        turn.decision = route(understanding, self._policy, link_up=self._answerer.link_up)
+        turn.decision = route(
+            understanding, self._policy, link_up=self._answerer.link_up, private=self._answerer.private
+        )
         decision = turn.decision
         self._publish(
             Routed(turn_id=turn.request.id, layer=decision.layer, reason=decision.reason, sentence=decision.sentence)
@@ -238,7 +240,7 @@ class TurnRunner:
         question = Question(
             turn_id=turn.request.id,
             conversation_id=turn.conversation_id,
-            text=turn.text,
+            text=understanding.text if understanding.layer else turn.text,
             understanding=understanding,
             decision=decision,
             amendable=turn.request.listening is not None,

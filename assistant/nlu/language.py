@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from assistant.errors import UnderstandError
+from assistant.values import Layer
 
 try:
     from yaml import CSafeLoader as _SafeLoader  # ten times as fast
@@ -32,7 +33,7 @@ _LISTS = {
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",
     "arithmetic", "day_parts", "clock", "recurrences", "periods", "period_steps", "amounts", "amount_units",
-    "home", "directions",
+    "home", "directions", "answer_by",
 }  # fmt: skip
 ASKED = frozenset({"duration", "expression", "target", "temperature", "position", "percentage"})
 """The slots that can be asked for: `answers` reads what is answered."""
@@ -173,6 +174,8 @@ def _check_words(words: dict[str, Any], name: str) -> dict[str, Any]:
             raise _invalid(name, f"every entry of {key} must be text")
     if set(words["arithmetic"]) != _ARITHMETIC:
         raise _invalid(name, f"arithmetic must hold {', '.join(sorted(_ARITHMETIC))}")
+    if not all(set(words["answer_by"].get(layer, ())) == {"before", "behind"} for layer in Layer):
+        raise _invalid(name, "answer_by must hold what is said before and behind for edge and cloud")
     if set(words["home"]) != _HOME:
         raise _invalid(name, f"home must hold {', '.join(sorted(_HOME))}")
     if set(words["clock"]) != _CLOCK:

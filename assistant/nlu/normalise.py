@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from assistant.nlu.language import Language
+from assistant.values import Layer
 
 MAX_CHARS = 600
 """Longer utterances are no commands: only their beginning is looked at."""
@@ -53,6 +54,14 @@ class Wrappers:
         self._leading = re.compile(rf"{_either(language.list('leading'), escape=True)} (?=.)")
         self._trailing = re.compile(rf"(?<=.) {_either(language.list('trailing'), escape=True)}$")
         self._corrections = re.compile(rf"{_either(language.list('corrections'), escape=True)} (?=.)")
+        table = language.table("answer_by")
+        self._layers = {
+            layer: (
+                re.compile(rf"{_either(table[layer]['before'], escape=True)} (?=.)"),
+                re.compile(rf"(?<=.) {_either(table[layer]['behind'], escape=True)}$"),
+            )
+            for layer in Layer
+        }
         self._continuing = re.compile(rf"{_either(language.list('continuing'), escape=True)} (?=.)")
         self._fillers = re.compile(rf"\b{_either(language.list('fillers'), escape=True)}\b ?")
 
@@ -85,6 +94,14 @@ class Wrappers:
         rest = self._trailing_name.sub("", self.without_name(text))
         match = self._continuing.match(rest)
         return self._trailing.sub("", rest[match.end() :]) if match else ""
+
+    def addressed(self, text: str) -> tuple[Layer | None, str]:
+        """Who is asked to answer, and what: "ask the cloud who wrote hamlet"."""
+        for layer, (before, behind) in self._layers.items():
+            for match in (before.match(text), behind.search(text)):
+                if match:
+                    return layer, self.core(text[: match.start()] + text[match.end() :])
+        return None, text
 
     def without_fillers(self, text: str) -> str:
         """Without filler words anywhere."""

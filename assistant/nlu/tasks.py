@@ -49,6 +49,7 @@ _QUERIES = frozenset(
         "WhatCanYouDo",
         "WhoAreYou",
         "TellJoke",
+        "ExplainLast",
         "FlipCoin",
         "RollDice",
         "RandomNumber",

@@ -32,7 +32,7 @@ from assistant.nlu.slots import SlotReader
 from assistant.nlu.targets import TARGET_SLOTS, HomeNames, retargeted
 from assistant.nlu.tasks import OPEN_TASKS, task_of
 from assistant.nlu.understanding import Understanding
-from assistant.values import IntentMatch, Slots, TextReading
+from assistant.values import IntentMatch, Layer, Slots, TextReading
 
 _log = structlog.get_logger(__name__)
 
@@ -98,6 +98,11 @@ class Understander:
         """The best reading of an utterance at the user's local time `now`. Total over `str`; some milliseconds."""
         whole = plain(text, self._language)
         core = self._wrappers.core(whole)
+        layer, asked = self._wrappers.addressed(core)
+        if layer is Layer.CLOUD:  # whatever it is: it was said who is to answer
+            return Understanding(asked, None, (), open_question=True, unfinished=False, layer=layer)
+        if layer:
+            return replace(self.understand(asked, now=now), layer=layer)
         match: IntentMatch | None = None
         also: Sequence[IntentMatch] = ()
         if len(text) <= MAX_CHARS and len(whole.split()) <= MAX_WORDS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assistant.values import IntentMatch
+from assistant.values import IntentMatch, Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Understanding:
     """What kind of work it is, one of the model's task types; empty when nobody knows."""
     also: tuple[IntentMatch, ...] = ()
     """Further requests in the same utterance, in order."""
+    layer: Layer | None = None
+    """Who is to answer, in the user's own words ("ask the cloud ..."); None when they don't say."""
     corrects: bool = False
     """It is what was done last, otherwise: that is to be taken back first."""
 

@@ -10,8 +10,9 @@ from typing import ClassVar
 
 from assistant.due.journal import Journal
 from assistant.skills.home_journal import HomeJournal
+from assistant.skills.ports import Switch
 from assistant.skills.replies import Replies
-from assistant.values import Clock, IntentMatch
+from assistant.values import Clock, IntentMatch, TurnRecord
 from assistant.weather import WeatherPort
 
 
@@ -44,8 +45,12 @@ class SkillContext:
     confirm_over: int
     """A request for more devices than this is asked about first; 0 for none."""
     weather: WeatherPort
+    private: Switch
+    """Private mode."""
     last_reply: str
     """What the assistant said last; empty when it said nothing yet."""
+    last_turn: TurnRecord | None
+    """The whole exchange before this one."""
     hush: Callable[[], bool]
     """Stops ringing and playback; True when something was stopped."""
 

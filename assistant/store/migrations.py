@@ -57,6 +57,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             attributes TEXT NOT NULL
         ) STRICT
         """,
+        "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
     ),
 )
 """Each step's statements, run in one transaction."""

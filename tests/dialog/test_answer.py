@@ -21,7 +21,7 @@ from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.skills.book import SkillBook
 from assistant.skills.replies import load_replies
 from assistant.values import IntentMatch, Layer, Outcome
-from tests.fakes import FakeCloud, FakeSynthesizer
+from tests.fakes import FakeCloud, FakeSwitch, FakeSynthesizer
 
 OPEN = Question(
     turn_id="turn",
@@ -44,6 +44,7 @@ def answerer(cloud: FakeCloud, published: list[Event], *, news: str = "", skills
         skill_context=_no_context if skills is None else lambda: cast("SkillContext", Mock()),
         rehearsal=_no_context,
         news=lambda: news,
+        private=FakeSwitch(),
         cloud=cloud,
         publish=published.append,
         locale="en",

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.dialog.router import LONG_WORDS, Action, RouterPolicy, route
+from assistant.nlu.tasks import TASKS
 from assistant.nlu.understanding import Understanding
 from assistant.values import IntentMatch, Layer
 
@@ -14,11 +15,23 @@ POLICY = RouterPolicy(threshold=0.85, reject_threshold=0.3)
 
 
 def read_as(
-    confidence: float | None, *, missing: tuple[str, ...] = (), open_question: bool = False, words: int = 4
+    confidence: float | None,
+    *,
+    missing: tuple[str, ...] = (),
+    open_question: bool = False,
+    words: int = 4,
+    task: str = "",
+    layer: Layer | None = None,
 ) -> Understanding:
     match = None if confidence is None else IntentMatch("HassStartTimer", {}, confidence, "grammar")
     return Understanding(
-        text="word " * words, match=match, missing=missing, open_question=open_question, unfinished=False
+        text="word " * words,
+        match=match,
+        missing=missing,
+        open_question=open_question,
+        unfinished=False,
+        task=task,
+        layer=layer,
     )
 
 
@@ -45,6 +58,66 @@ def test_table(understanding: Understanding, link_up: bool, layer: Layer, reason
     decision = route(understanding, POLICY, link_up=link_up)
     assert (decision.layer, decision.reason, decision.action) == (layer, reason, action)
     assert decision.sentence
+
+
+OPEN = read_as(None, open_question=True)
+REASONING = read_as(None, open_question=True, task="multi_step_reasoning")
+FOR_CLOUD = read_as(None, open_question=True, layer=Layer.CLOUD)
+FOR_EDGE = read_as(None, open_question=True, layer=Layer.EDGE)
+
+
+@pytest.mark.parametrize(
+    ("understanding", "private", "link_up", "layer", "reason", "action"),
+    [
+        (read_as(0.98), True, True, Layer.EDGE, "skill", Action.SKILL),
+        (OPEN, True, True, Layer.EDGE, "private", Action.PRIVATE_MESSAGE),
+        (OPEN, True, False, Layer.EDGE, "private", Action.PRIVATE_MESSAGE),
+        (FOR_CLOUD, True, True, Layer.EDGE, "private", Action.PRIVATE_MESSAGE),
+        (read_as(None, words=LONG_WORDS + 1), True, True, Layer.EDGE, "private", Action.PRIVATE_MESSAGE),
+        (read_as(None), True, True, Layer.EDGE, "private", Action.CLARIFY),
+        (FOR_CLOUD, False, True, Layer.CLOUD, "user", Action.CLOUD),
+        (FOR_CLOUD, False, False, Layer.EDGE, "offline", Action.OFFLINE_MESSAGE),
+        (FOR_EDGE, False, True, Layer.EDGE, "user", Action.UNABLE),
+        (FOR_EDGE, False, False, Layer.EDGE, "user", Action.UNABLE),
+        (REASONING, False, True, Layer.CLOUD, "task-type", Action.CLOUD),
+        (REASONING, False, False, Layer.EDGE, "offline", Action.OFFLINE_MESSAGE),
+        (read_as(None, task="multi_step_reasoning"), False, True, Layer.EDGE, "default", Action.CLARIFY),
+    ],
+)
+def test_who_was_asked_for_and_what_may_leave(  # noqa: PLR0917 - a row
+    understanding: Understanding, private: bool, link_up: bool, layer: Layer, reason: str, action: Action
+) -> None:
+    decision = route(understanding, POLICY, link_up=link_up, private=private)
+    assert (decision.layer, decision.reason, decision.action) == (layer, reason, action)
+    assert decision.sentence
+
+
+@given(
+    confidence=st.none() | st.floats(0, 1),
+    missing=st.sampled_from([(), ("duration",)]),
+    open_question=st.booleans(),
+    words=st.integers(1, 120),
+    task=st.sampled_from(["", *TASKS]),
+    layer=st.none() | st.sampled_from(Layer),
+    link_up=st.booleans(),
+)
+def test_private_never_leaves_and_the_same_is_decided_the_same(  # noqa: PLR0917 - all that it looks at
+    confidence: float | None,
+    missing: tuple[str, ...],
+    open_question: bool,
+    words: int,
+    task: str,
+    layer: Layer | None,
+    link_up: bool,
+) -> None:
+    understanding = read_as(
+        confidence, missing=missing, open_question=open_question, words=words, task=task, layer=layer
+    )
+    decision = route(understanding, POLICY, link_up=link_up, private=True)
+    assert decision.layer is Layer.EDGE
+    assert decision.action is not Action.CLOUD
+    assert decision == route(understanding, POLICY, link_up=link_up, private=True)
+    assert "word" not in decision.sentence.split("over")[0]
 
 
 @given(

@@ -22,7 +22,7 @@ from assistant.skills.book import SkillBook
 from assistant.skills.home_journal import HomeJournal
 from assistant.skills.replies import load_replies
 from assistant.values import DueState, IntentMatch
-from tests.fakes import FakeDueStore, FakeHomeStore
+from tests.fakes import FakeDueStore, FakeHomeStore, FakeSwitch
 from tests.virtual_time import VirtualClock
 
 
@@ -34,6 +34,7 @@ class House:
     clock: VirtualClock
     store: FakeDueStore
     home: VirtualHome = field(default_factory=lambda: VirtualHome([], [], FakeHomeStore(), lambda device: None))
+    private: FakeSwitch = field(default_factory=FakeSwitch)
     book: SkillBook = field(default_factory=SkillBook.built_in)
     zone: tzinfo = UTC
     hour_format: int = 12
@@ -54,6 +55,8 @@ class House:
             home=HomeJournal(self.home),
             confirm_over=10,
             weather=NoWeather(),
+            private=self.private,
+            last_turn=None,
             last_reply=self.last_reply,
             hush=self.hush,
         )
