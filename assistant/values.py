@@ -163,6 +163,14 @@ class TextReading:
     """Tagged words: (tag, the words)."""
 
 
+@dataclass(frozen=True, slots=True)
+class ListItem:
+    """One thing on a list."""
+
+    text: str
+    done: bool = False
+
+
 class DueState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"

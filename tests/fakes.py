@@ -40,6 +40,7 @@ from assistant.values import (
     DueItem,
     DueState,
     Layer,
+    ListItem,
     Outcome,
     Slots,
     StageTime,
@@ -89,6 +90,22 @@ class FakeHomeStore:
         self.kept.update(states)
 
     async def states(self) -> Mapping[str, DeviceState]:
+        return dict(self.kept)
+
+
+class FakeListStore:
+    """skills.list_book.ListStore in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[ListItem, ...]] = {}
+
+    async def put(self, name: str, items: tuple[ListItem, ...] | None) -> None:
+        if items is None:
+            self.kept.pop(name, None)
+        else:
+            self.kept[name] = items
+
+    async def all(self) -> Mapping[str, tuple[ListItem, ...]]:
         return dict(self.kept)
 
 

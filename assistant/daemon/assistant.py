@@ -64,10 +64,12 @@ from assistant.process import share_one_heap, single_instance, trim_memory
 from assistant.skills.base import SkillContext
 from assistant.skills.book import SkillBook
 from assistant.skills.home_journal import HomeJournal, UnmovedHome
+from assistant.skills.list_book import ListJournal, Lists
 from assistant.speech.endpoint import make_endpoint
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
 from assistant.store.home import SqliteHomeStore
+from assistant.store.lists import SqliteLists
 from assistant.store.settings import SqliteSettings
 from assistant.store.turns import SqliteTurnStore
 from assistant.streams import closing
@@ -142,6 +144,8 @@ class Assistant:
         self._context.restore(await turns.recent(MAX_TURNS))
         await self._start_due(stack, SqliteDueStore(database), sound)
         await self._start_home(SqliteHomeStore(database))
+        self._lists = Lists(SqliteLists(database))
+        await self._lists.start()
         store = SqliteSettings(database)
         self._privacy = self._private_mode((await store.all()).get(privacy.SETTING), store.put)
         self._start_cloud(stack)
@@ -447,6 +451,7 @@ class Assistant:
             hour_format=self._settings.locale.hour_format,
             timers=Journal(self.due),
             home=HomeJournal(self.home),
+            lists=ListJournal(self._lists),
             confirm_over=self._settings.home.confirm_over,
             weather=self._weather,
             private=self._privacy,
@@ -461,6 +466,7 @@ class Assistant:
             self._skill_context(),
             timers=Journal(self.due.rehearsal()),
             home=HomeJournal(UnmovedHome(self.home)),
+            lists=ListJournal(self._lists.rehearsal()),
             hush=self._sounds,
         )
 

@@ -26,6 +26,7 @@ _AMOUNTS = {
     "HassSetPosition": "position",
     "HassFanSetSpeed": "percentage",
 }
+_ITEMS = frozenset({"HassListAddItem", "HassShoppingListAddItem", "HassListCompleteItem"})
 IN_HOME = frozenset({*_AMOUNTS, "HassTurnOn", "HassTurnOff", "HassGetState", "HassClimateGetTemperature"})
 """Intents for which we may ask which device is meant."""
 _DURATION = ("hours", "minutes", "seconds")
@@ -55,10 +56,14 @@ class Answers:
         if missing and missing[0] == "target":
             target = home.read(text) if home else None
             return target.slots if target else None
-        if missing:
-            return self._readers[missing[0]](text, now)
+        return self._readers[missing[0]](text, now) if missing else self._other(pending, text, home)
+
+    def _other(self, pending: IntentMatch, text: str, home: HomeNames | None) -> Slots | None:
+        """What the answer to a question of the skill's own adds."""
         if pending.intent in _AMOUNTS and (amount := self._entities.amount(text)):
             return amount_slots(_AMOUNTS[pending.intent], amount)
+        if pending.intent in _ITEMS and "item" not in pending.slots:
+            return {"item": text}
         if pending.intent in IN_HOME:
             return home.answer(text) if home else None
         return self._choice(text) if pending.intent in _CHOOSING else None

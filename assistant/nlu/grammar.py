@@ -30,6 +30,9 @@ _MAX_READINGS = 24
 """Readings of one text that are compared; more only come from templates that overlap a lot."""
 MAX_NAME_WORDS = 4
 """Longest name of a timer or place."""
+_LONG_WORDS = 24
+"""Longest text that a template leaves open as one of _LONG: what is to be put on a list, what to remind of."""
+_LONG = frozenset({"item", "message", "query"})
 _KEYS = {"language", "intents", "lists", "expansion_rules"}
 _BLOCK_KEYS = {"sentences", "slots"}
 _HINT = "Mend that line; the packaged sentence files show the format."
@@ -63,10 +66,11 @@ class Grammar:
         """By the number of a sentence."""
         self._spelling: dict[str, int] = {}
         """Word -> the sentences that spell it out, a bit each."""
-        self._open = 0
-        """The sentences that leave words open."""
+        self._open, self._long = 0, 0
+        """The sentences that leave words open, and those that leave many open."""
         for number, (_, sentence) in enumerate(sentences):
             self._open |= spelled.leaves_open(sentence.expression) << number
+            self._long |= _leaves_much(sentence.expression) << number
             for word in spelled.by([sentence.expression]):
                 self._spelling[word] = self._spelling.get(word, 0) | 1 << number
         self.read("x")  # hassil builds what it filters by on first use
@@ -114,6 +118,7 @@ class Grammar:
         hopeful = up_to[-1]
         for begin, before in enumerate(up_to):
             hopeful |= before & behind[min(begin + MAX_NAME_WORDS, len(spelling))] & self._open
+            hopeful |= before & behind[min(begin + _LONG_WORDS, len(spelling))] & self._long
         blocks: set[int] = set()
         while hopeful:
             blocks.add(self._block_of[(hopeful & -hopeful).bit_length() - 1])
@@ -188,6 +193,13 @@ def _needs_home(block: Mapping[str, Any]) -> bool:
     return bool(needs) or any(
         f"{{{name}" in text or f":{name}}}" in text for text in block["sentences"] for name in _PLACES
     )
+
+
+def _leaves_much(expression: Expression) -> bool:
+    """Whether a template leaves a text of many words open."""
+    if isinstance(expression, ListReference):
+        return expression.slot_name in _LONG
+    return isinstance(expression, Group) and any(map(_leaves_much, expression.items))
 
 
 def _glued(first: Expression, second: Expression) -> bool:

@@ -19,6 +19,7 @@ _DROPPED = re.compile(r"[^\w\s'.,:;?!%+*/^()=×÷-]|_")
 _STRAY = re.compile(r"(?<!\w)'|'(?!\w)")
 _STOPS = re.compile(r"(?<!\d)[.,:](?!\d)|(?<=\d)[.,:](?!\d)|(?<!\d)[,:](?=\d)|[;?]|(?<=\s)\.(?=\s|$)|(?<!\d)!")
 _CLAUSE_ENDS = re.compile(r"[.?!;]+(?:\s+|$)")
+_COMMA = "ʘcomma"
 _COMMAS = re.compile(r"(?<!\d),|,(?!\d)|;")
 
 
@@ -40,6 +41,27 @@ def clauses(text: str, language: Language) -> list[str]:
     if sum(map(bool, parts)) < 2:
         parts = [plain(part, language) for part in _COMMAS.split(text)]
     return [part for part in parts if part]
+
+
+def with_commas(words: str, text: str, language: Language) -> str:
+    """Some of the plain words of a text, with the commas that stood between them there: "milk, eggs and bread"."""
+    wanted, found = words.split(), plain(_COMMAS.sub(f" {_COMMA} ", text[: MAX_CHARS * 2].translate(_QUOTES)), language)
+    tokens = found.split()
+    for start in range(len(tokens)):
+        taken: list[str] = []
+        rest = iter(wanted)
+        word = next(rest, None)
+        for token in tokens[start:]:
+            if token == _COMMA:
+                taken += [","] if taken else []
+            elif token == word:
+                taken.append(token)
+                word = next(rest, None)
+            else:
+                break
+            if word is None:
+                return " ".join(taken).replace(" ,", ",")
+    return words
 
 
 class Wrappers:

@@ -17,6 +17,9 @@ from assistant.values import Slots, SlotValue
 _PREFIXES = {"duration": "", "start": "start_"}
 _AMOUNTS = {"brightness", "temperature", "position", "percentage", "step"}
 _MARKED = _PREFIXES.keys() | {"date", "day", "expression"}
+_READ = _AMOUNTS | _MARKED
+"""Slots whose values are marks."""
+_TEXTS = {"item", "message"}
 _SCALES = {"celsius", "fahrenheit"}
 _PLACE = "place"
 """The `kind` of a verb that is for rooms."""
@@ -31,6 +34,8 @@ class SlotReader:
         self._articles = language.set("name_articles"), language.set("place_articles")
         fillers = language.set("fillers")
         self._stopwords = language.set("name_stopwords") | fillers, language.set("place_stopwords") | fillers
+        self._other_requests = language.set("item_stopwords")
+        self._unsaid = language.set("item_unsaid")
         self._trailing = sorted(language.list("name_trailing"), key=len, reverse=True)
 
     def read(self, reading: Reading, view: View) -> Slots | None:
@@ -41,7 +46,7 @@ class SlotReader:
             return None
         slots: dict[str, SlotValue] = dict(target)
         for slot, value in values.items():
-            found = self._slot(slot, value, view)
+            found = self._slot(slot, value, view) if slot in reading.wildcards or slot in _READ else {slot: value}
             if found is None:
                 return None
             slots.update(found)
@@ -52,10 +57,19 @@ class SlotReader:
         if slot in {"name", "place"}:
             name = self.name(str(value), place=slot == "place")
             return None if name is None else {"name": name} if name else {}
+        if slot in _TEXTS:
+            return self._text(slot, str(value))
         if slot in _AMOUNTS:
             amount = _value(value, view)
             return amount_slots(slot, amount) if isinstance(amount, Amount) else None
         return self._marked(slot, value, view) if slot in _MARKED else {slot: value}
+
+    def _text(self, slot: str, words: str) -> Slots | None:
+        """What is to be put on a list and the like; None when another request is within."""
+        text = words.strip()
+        if not text or has_mark(text) or self._other_requests.intersection(text.split()):
+            return None
+        return {} if text in self._unsaid else {slot: text}
 
     def name(self, words: str, *, place: bool = False) -> str | None:
         """What a timer or place is called, without article; empty for "ten" in "a timer for ten"; None for no name."""

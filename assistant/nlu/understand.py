@@ -24,7 +24,7 @@ from assistant.nlu.classifier import SOURCE, SpanReader, TextModel, agreed, clai
 from assistant.nlu.entities import Entities, View, spelled
 from assistant.nlu.grammar import Grammar, Reading, home_assistant_grammar, load_grammar
 from assistant.nlu.language import load_language
-from assistant.nlu.normalise import MAX_CHARS, MAX_WORDS, Wrappers, clauses, plain
+from assistant.nlu.normalise import MAX_CHARS, MAX_WORDS, Wrappers, clauses, plain, with_commas
 from assistant.nlu.questions import Questions
 from assistant.nlu.references import resolved
 from assistant.nlu.several import parted, requests
@@ -114,6 +114,9 @@ class Understander:
         )
         if reading and not also:
             match = self._weighed(match, whole, reading, now)
+        if match and "item" in match.slots:
+            item = with_commas(str(match.slots["item"]), text, self._language)
+            match = replace(match, slots={**match.slots, "item": item})
         missing = self.missing(match) if match and not also else ()
         is_open = match is None and (
             self._questions.is_open(core, asked=text.rstrip().endswith("?"))

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from assistant.due.journal import Journal
 from assistant.skills.home_journal import HomeJournal
+from assistant.skills.list_book import ListJournal
 from assistant.skills.ports import Switch
 from assistant.skills.replies import Replies
 from assistant.values import Clock, IntentMatch, TurnRecord
@@ -42,6 +43,8 @@ class SkillContext:
     """Notes what is changed, for `undo`."""
     home: HomeJournal
     """Notes what is changed, for `undo`."""
+    lists: ListJournal
+    """Notes what is changed, for `undo`."""
     confirm_over: int
     """A request for more devices than this is asked about first; 0 for none."""
     weather: WeatherPort
@@ -62,6 +65,7 @@ class SkillContext:
         """Take back what was done with this context, where that can be. Raises StoreError."""
         await self.timers.undo()
         await self.home.undo()
+        await self.lists.undo()
 
 
 class Skill(ABC):

@@ -14,6 +14,7 @@ from assistant.skills.calculator import Calculator
 from assistant.skills.clock import Date, Time
 from assistant.skills.control import Nevermind, Repeat, Stop
 from assistant.skills.home import Climate, FanSpeed, GetState, LightSet, SetPosition, Switch, Vacuum
+from assistant.skills.lists import AddItem, CompleteItem, ReadList, RemoveItem
 from assistant.skills.privacy import ExplainLast, SetPrivateMode
 from assistant.skills.replies import Replies, load_replies
 from assistant.skills.smalltalk import Smalltalk
@@ -25,6 +26,7 @@ _log = structlog.get_logger(__name__)
 _BUILT_IN: tuple[type[Skill], ...] = (
     Time, Date, StartTimer, CancelTimer, CancelAllTimers, ChangeTimer, PauseTimer, TimerStatus, Calculator,
     Switch, LightSet, Climate, SetPosition, FanSpeed, Vacuum, GetState,
+    AddItem, RemoveItem, CompleteItem, ReadList,
     GetWeather, SetPrivateMode, ExplainLast, Stop, Nevermind, Repeat, Smalltalk,
 )  # fmt: skip
 _ANY_OF = {

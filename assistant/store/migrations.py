@@ -57,6 +57,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             attributes TEXT NOT NULL
         ) STRICT
         """,
+        "CREATE TABLE lists (seq INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT",
+        """
+        CREATE TABLE list_items (
+            list TEXT NOT NULL REFERENCES lists (name),
+            place INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            done INTEGER NOT NULL,
+            PRIMARY KEY (list, place)
+        ) STRICT
+        """,
         "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
     ),
 )

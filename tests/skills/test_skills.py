@@ -20,9 +20,10 @@ from assistant.home.virtual import VirtualHome
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.skills.book import SkillBook
 from assistant.skills.home_journal import HomeJournal
+from assistant.skills.list_book import ListJournal, Lists
 from assistant.skills.replies import load_replies
 from assistant.values import DueState, IntentMatch
-from tests.fakes import FakeDueStore, FakeHomeStore, FakeSwitch
+from tests.fakes import FakeDueStore, FakeHomeStore, FakeListStore, FakeSwitch
 from tests.virtual_time import VirtualClock
 
 
@@ -34,6 +35,7 @@ class House:
     clock: VirtualClock
     store: FakeDueStore
     home: VirtualHome = field(default_factory=lambda: VirtualHome([], [], FakeHomeStore(), lambda device: None))
+    lists: Lists = field(default_factory=lambda: Lists(FakeListStore()))
     private: FakeSwitch = field(default_factory=FakeSwitch)
     book: SkillBook = field(default_factory=SkillBook.built_in)
     zone: tzinfo = UTC
@@ -53,6 +55,7 @@ class House:
             hour_format=self.hour_format,
             timers=Journal(self.timers),
             home=HomeJournal(self.home),
+            lists=ListJournal(self.lists),
             confirm_over=10,
             weather=NoWeather(),
             private=self.private,
