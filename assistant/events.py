@@ -231,6 +231,12 @@ class PrivateModeChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeChanged(Event):
+    volume: int
+    """0 to 100."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HomeChanged(Event):
     """A device stands otherwise than before."""
 

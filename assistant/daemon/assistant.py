@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, tzinfo
@@ -51,6 +52,7 @@ from assistant.events import (
     HomeChanged,
     StateChanged,
     TurnEvent,
+    VolumeChanged,
     log_fields,
 )
 from assistant.executor import BoundedExecutor
@@ -61,10 +63,12 @@ from assistant.models import Models
 from assistant.nlu.understand import Known
 from assistant.nlu.understanding import Understanding
 from assistant.process import share_one_heap, single_instance, trim_memory
+from assistant.skills import loudness
 from assistant.skills.base import SkillContext
 from assistant.skills.book import SkillBook
 from assistant.skills.home_journal import HomeJournal, UnmovedHome
 from assistant.skills.list_book import ListJournal, Lists
+from assistant.skills.loudness import Volume, VolumeJournal
 from assistant.speech.endpoint import make_endpoint
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
@@ -77,6 +81,7 @@ from assistant.values import Clock, DueItem, DueState, State, SystemClock, TurnR
 from assistant.weather import WeatherPort
 
 log = structlog.get_logger(__name__)
+_RANDOM = random.SystemRandom()
 
 MAX_ASKS = 16
 """Turns under way at once; more are refused."""
@@ -124,6 +129,7 @@ class Assistant:
         self._sound = Sound()
         self._problems: list[str] = []
         self._asks = 0
+        self._memory: dict[str, Any] = {}
         self._thinking = BoundedExecutor("understanding", max_pending=MAX_ASKS)
         self._unfinished: set[asyncio.Task[Any]] = set()
         self.bus = EventBus()
@@ -147,7 +153,10 @@ class Assistant:
         self._lists = Lists(SqliteLists(database))
         await self._lists.start()
         store = SqliteSettings(database)
-        self._privacy = self._private_mode((await store.all()).get(privacy.SETTING), store.put)
+        kept = await store.all()
+        self._privacy = self._private_mode(kept.get(privacy.SETTING), store.put)
+        volume = self._settings.audio.volume
+        self._volume = Volume(volume, self._set_volume, store.put, kept.get(loudness.SETTING))
         self._start_cloud(stack)
         stack.push_async_callback(self._finish)
         self._runner = self._build_runner(turns)
@@ -186,6 +195,11 @@ class Assistant:
         await home.start()
         self.home: HomePort = home
         self._weather = self._weather_source()
+
+    def _set_volume(self, level: int) -> None:
+        if self._sound.mixer:
+            self._sound.mixer.volume = level
+        self.bus.publish(VolumeChanged(volume=level))
 
     def _private_mode(self, kept: Any, save: Callable[[str, Any], Awaitable[None]]) -> privacy.Privacy:
         settings = self._settings.privacy
@@ -452,6 +466,10 @@ class Assistant:
             timers=Journal(self.due),
             home=HomeJournal(self.home),
             lists=ListJournal(self._lists),
+            volume=VolumeJournal(self._volume),
+            work=self._thinking.run,
+            random=_RANDOM,
+            memory=self._memory,
             confirm_over=self._settings.home.confirm_over,
             weather=self._weather,
             private=self._privacy,
@@ -467,6 +485,8 @@ class Assistant:
             timers=Journal(self.due.rehearsal()),
             home=HomeJournal(UnmovedHome(self.home)),
             lists=ListJournal(self._lists.rehearsal()),
+            volume=VolumeJournal(self._volume.rehearsal()),
+            memory={},
             hush=self._sounds,
         )
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from assistant.nlu.durations import Duration
 from assistant.nlu.entities import Entities
+from assistant.nlu.language import Language
 from assistant.nlu.slots import SlotReader, amount_slots
 from assistant.nlu.targets import HomeNames, retargeted
 from assistant.values import IntentMatch, Slots
@@ -25,9 +26,12 @@ _AMOUNTS = {
     "HassClimateSetTemperature": "temperature",
     "HassSetPosition": "position",
     "HassFanSetSpeed": "percentage",
+    "HassSetVolume": "volume_level",
 }
 _ITEMS = frozenset({"HassListAddItem", "HassShoppingListAddItem", "HassListCompleteItem"})
-IN_HOME = frozenset({*_AMOUNTS, "HassTurnOn", "HassTurnOff", "HassGetState", "HassClimateGetTemperature"})
+IN_HOME = frozenset(
+    {*_AMOUNTS.keys() - {"HassSetVolume"}, "HassTurnOn", "HassTurnOff", "HassGetState", "HassClimateGetTemperature"}
+)
 """Intents for which we may ask which device is meant."""
 _DURATION = ("hours", "minutes", "seconds")
 
@@ -35,7 +39,8 @@ _DURATION = ("hours", "minutes", "seconds")
 class Answers:
     """Reads short answers in one language."""
 
-    def __init__(self, entities: Entities, slots: SlotReader) -> None:
+    def __init__(self, language: Language, entities: Entities, slots: SlotReader) -> None:
+        self._units = language.table("unit_names")
         self._entities = entities
         self._slots = slots
         self._readers: Mapping[str, Callable[[str, datetime], Slots | None]] = {
@@ -62,6 +67,8 @@ class Answers:
         """What the answer to a question of the skill's own adds."""
         if pending.intent in _AMOUNTS and (amount := self._entities.amount(text)):
             return amount_slots(_AMOUNTS[pending.intent], amount)
+        if pending.intent == "ConvertUnit" and (unit := self._units.get(text)):
+            return {"to_unit": str(unit)}
         if pending.intent in _ITEMS and "item" not in pending.slots:
             return {"item": text}
         if pending.intent in IN_HOME:

@@ -31,7 +31,7 @@ _AMOUNTS: Mapping[str, str] = {
     "HassSetPosition": "position",
     "HassFanSetSpeed": "percentage",
 }
-_DIRECTED = frozenset({"HassLightSet", "HassClimateSetTemperature"})
+_DIRECTED = frozenset({"HassLightSet", "HassClimateSetTemperature", "HassSetVolumeRelative"})
 _NAMES = {"name": "name", "place": "name", "list": "name", "timer": "name"}
 _AS_SAID = frozenset({"area", "floor", "color", "item", "message", "query"})
 
@@ -50,6 +50,7 @@ class SpanReader:
         self._entities = entities
         self._times = Times(language, Numbers(language))
         self._to = language.set("amount_to")
+        self._units = Phrases(language.table("unit_names"))
         self._directions = {name: Phrases(words) for name, words in language.table("directions").items()}
         self._articles = language.set("name_articles")
 
@@ -63,8 +64,10 @@ class SpanReader:
         if "Timer" in intent or intent == "SnoozeAlarm":
             length = self._entities.duration_in(text)
             found |= length.slots("") if length else {}
-        if intent in _DIRECTED and not {"brightness", "color", "temperature"} & set(found):
+        if intent in _DIRECTED and not {"brightness", "color", "temperature", "volume_level"} & set(found):
             found |= self._direction(text)
+        if intent == "ConvertUnit":
+            found |= self._conversion(text)
         if intent == "Calculate" and (expression := self._entities.expression_in(text)):
             found["expression"] = expression
         return found
@@ -89,6 +92,23 @@ class SpanReader:
         """The first number among the words, or the share that they name: "half" is 50."""
         amount = self._entities.amount_in(words)
         return amount.number if amount else None
+
+    def _conversion(self, text: str) -> Slots:
+        """What is to be converted: the unit that an amount stands before, and the other one."""
+        tokens = tokenise(text)
+        units, at = list[tuple[int, str]](), 0
+        while at < len(tokens):
+            unit = self._units.at(tokens, at)
+            units += [(at, str(unit[0]))] if unit else []
+            at = unit[1] if unit else at + 1
+        counted = [place for place, (at, _) in enumerate(units) if at and self._entities.is_number(tokens[at - 1].text)]
+        if not units:
+            return {}
+        source = counted[0] if counted else len(units) - 1
+        slots: dict[str, SlotValue] = {"from_unit": units[source][1], "quantity": self.amount(text) or 1}
+        if others := [unit for place, (_, unit) in enumerate(units) if place != source]:
+            slots["to_unit"] = others[0]
+        return slots
 
     def _direction(self, text: str) -> Slots:
         """Whether more or less of something is wanted."""

@@ -66,6 +66,7 @@ class Entities:
         self._periods = Periods(language, self._dates)
         self._arithmetic = Arithmetic(language, self._numbers)
         self._amounts = Phrases(language.table("amounts"))
+        self._negative = Phrases(language.list("negative"))
         self._amount_units = Phrases(language.table("amount_units"))
 
     def views(self, text: str, today: date, home: HomeNames | None = None) -> list[View]:
@@ -77,9 +78,9 @@ class Entities:
             self._marked(text, tokens, lambda items, index: self._dates.at(items, index, today), "t"),
             self._marked(text, tokens, self._arithmetic.at, "e"),
         ]
-        if home:
-            views.append(self._marked(text, tokens, lambda items, index: self._in_home(items, index, home), "h"))
-        return views[:1] + [view for view in views[1:] if view.values]
+        views.append(self._marked(text, tokens, lambda items, index: self._in_home(items, index, home), "h"))
+        views = views[:1] + [view for view in views[1:] if view.values]
+        return [*views, View(text, ())] if views[0].values else views  # "how many seconds are in a day"
 
     def duration(self, text: str) -> Duration | None:
         """The only duration in a plain text."""
@@ -126,8 +127,8 @@ class Entities:
                     return found[0]
         return None
 
-    def _in_home(self, tokens: tuple[Token, ...], index: int, home: HomeNames) -> tuple[Value, int] | None:
-        return home.at(tokens, index) or self._amount(tokens, index, self._count)
+    def _in_home(self, tokens: tuple[Token, ...], index: int, home: HomeNames | None) -> tuple[Value, int] | None:
+        return (home.at(tokens, index) if home else None) or self._amount(tokens, index, self._count)
 
     def _amount(self, tokens: tuple[Token, ...], index: int, find: _Counter) -> tuple[Amount, int] | None:
         found = find(tokens, index)
@@ -137,6 +138,9 @@ class Entities:
         return Amount(float(found[0]), unit[0] if unit else ""), unit[1] if unit else found[1]
 
     def _count(self, tokens: tuple[Token, ...], index: int) -> tuple[Any, int] | None:
+        if below := self._negative.at(tokens, index):
+            number = self._numbers.at(tokens, below[1])
+            return (-number[0], number[1]) if number else None
         return self._numbers.at(tokens, index) or self._amounts.at(tokens, index)
 
     def is_number(self, text: str) -> bool:

@@ -2,7 +2,7 @@
 
 A sentence file is hassil's YAML: `language`, `intents: NAME: data: - sentences: [...]`, `lists`, `expansion_rules`.
 Our templates may use these lists beside their own: {duration}, {date}, {day}, {expression}, {target}, {amount} (marks,
-see `entities`), {exact} (an amount with its unit), {color}, and {known}, the names of the timers that are running.
+see `entities`), {exact} (an amount with its unit), {color}, {unit}, and {known}, the names of the timers that run.
 """
 
 from __future__ import annotations
@@ -139,9 +139,10 @@ class Grammar:
 
 
 def load_grammar(
-    sources: Iterable[Traversable], required: Iterable[str], words: Mapping[str, Sequence[str]] | None = None
+    sources: Iterable[Traversable], required: Iterable[str], words: Mapping[str, Iterable[Any]] | None = None
 ) -> Grammar:
-    """Our sentence files, merged. `required` names the intents that may occur, `words` are further lists.
+    """Our sentence files, merged. `required` names the intents that may occur, `words` are further lists, of
+    words or of what is said (`in`) and meant (`out`).
 
     Raises:
         UnderstandError: `sentences-unreadable`, `sentences-syntax` or `sentences-invalid`, with file and line.

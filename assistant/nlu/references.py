@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from assistant.nlu.targets import REFERENCE, TARGET_SLOTS
-from assistant.values import IntentMatch
+from assistant.values import IntentMatch, Slots
 
 _OF_TIMERS = {"HassTurnOff": "HassCancelTimer", "HassTurnOn": "HassUnpauseTimer", "HassGetState": "HassTimerStatus"}
 """What is asked of a device is something else of a timer."""
@@ -16,7 +16,7 @@ _AMOUNTS = {
     "fan": ("HassFanSetSpeed", "percentage"),
 }
 """What changing an amount is called, and the amount, by domain."""
-_SURE = 0.9
+_AMOUNT_OF = dict(_AMOUNTS.values())
 _PLACES = frozenset({"area", "floor"})
 _TIMER_SLOTS = frozenset({"name", "start_hours", "start_minutes", "start_seconds"})
 
@@ -26,17 +26,26 @@ def resolved(match: IntentMatch, mentioned: IntentMatch | None) -> IntentMatch:
     if REFERENCE not in match.slots:
         return match
     rest = {slot: value for slot, value in match.slots.items() if slot != REFERENCE}
-    if mentioned is None:
-        return replace(match, slots=rest)
-    if mentioned.intent.endswith("Timer") and match.intent in _OF_TIMERS:
-        about = {slot: value for slot, value in mentioned.slots.items() if slot in _TIMER_SLOTS}
+    before: Slots = mentioned.slots if mentioned else {}
+    if mentioned and mentioned.intent.endswith("Timer") and match.intent in _OF_TIMERS:
+        about = {slot: value for slot, value in before.items() if slot in _TIMER_SLOTS}
         return replace(match, intent=_OF_TIMERS[match.intent], slots=about)
-    about = {slot: value for slot, value in mentioned.slots.items() if slot in TARGET_SLOTS}
-    names = dict(_AMOUNTS.values())
-    if match.intent in names and "domain" not in rest and about.get("domain") in _AMOUNTS:
-        intent, amount = _AMOUNTS[str(about["domain"])]
-        rest = {amount if slot == names[match.intent] else slot: value for slot, value in rest.items()}
-        return replace(match, intent=intent, slots={**about, **rest}, confidence=max(match.confidence, _SURE))
+    about = {slot: value for slot, value in before.items() if slot in TARGET_SLOTS}
+    if match.intent in _AMOUNT_OF and "domain" not in rest:
+        return _changed(match, rest, about)
     if "domain" in rest and about.get("domain", rest["domain"]) != rest["domain"]:
         about = {slot: value for slot, value in about.items() if slot in _PLACES}  # "dim it" is not for the heating
     return replace(match, slots={**about, **rest})
+
+
+def _changed(match: IntentMatch, rest: Slots, about: Slots) -> IntentMatch:
+    """More or less of what was mentioned, each kind of thing by an intent of its own; of nothing: louder or softer."""
+    if about.get("domain") in _AMOUNTS:
+        intent, amount = _AMOUNTS[str(about["domain"])]
+    elif "direction" in rest and not about:
+        intent, amount = "HassSetVolumeRelative", "volume_step"
+        rest = {amount if slot == "step" else slot: value for slot, value in rest.items()}
+    else:
+        return replace(match, slots={**about, **rest})
+    rest = {amount if slot == _AMOUNT_OF[match.intent] else slot: value for slot, value in rest.items()}
+    return replace(match, intent=intent, slots={**about, **rest})

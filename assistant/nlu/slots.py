@@ -15,12 +15,16 @@ from assistant.nlu.targets import REFERENCE, Target
 from assistant.values import Slots, SlotValue
 
 _PREFIXES = {"duration": "", "start": "start_"}
-_AMOUNTS = {"brightness", "temperature", "position", "percentage", "step"}
+_AMOUNTS = {
+    "brightness", "temperature", "position", "percentage", "step", "volume_level", "volume_step", "quantity", "count",
+    "sides", "low", "high", "degrees",
+}  # fmt: skip
 _MARKED = _PREFIXES.keys() | {"date", "day", "expression"}
 _READ = _AMOUNTS | _MARKED
 """Slots whose values are marks."""
 _TEXTS = {"item", "message"}
-_SCALES = {"celsius", "fahrenheit"}
+_SCALES = {"celsius": "degC", "fahrenheit": "degF"}
+"""Scales of temperature, and their units."""
 _PLACE = "place"
 """The `kind` of a verb that is for rooms."""
 _NO_PLACE = ("name", "domain", REFERENCE)
@@ -130,6 +134,8 @@ def _put(slots: Slots, place: Slots) -> dict[str, SlotValue]:
 
 def amount_slots(slot: str, amount: Amount) -> dict[str, SlotValue]:
     """An amount as a slot, with the unit of a temperature where it was said."""
+    if slot == "degrees":
+        return {"quantity": amount.number, "from_unit": _SCALES.get(amount.unit, "degree")}
     unit = amount.unit if slot == "temperature" and amount.unit in _SCALES else ""
     return {slot: amount.number, "temperature_unit": unit} if unit else {slot: amount.number}
 

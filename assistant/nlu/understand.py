@@ -29,7 +29,7 @@ from assistant.nlu.questions import Questions
 from assistant.nlu.references import resolved
 from assistant.nlu.several import parted, requests
 from assistant.nlu.slots import SlotReader
-from assistant.nlu.targets import TARGET_SLOTS, HomeNames, retargeted
+from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames, retargeted
 from assistant.nlu.tasks import OPEN_TASKS, task_of
 from assistant.nlu.understanding import Understanding
 from assistant.values import IntentMatch, Layer, Slots, TextReading
@@ -45,6 +45,8 @@ _MAX_CLAUSES = 4
 _GRAMMAR = "grammar"
 _ANY_OF = {"duration": {"hours", "minutes", "seconds"}, "target": TARGET_SLOTS}
 """What gives a required slot that isn't one slot."""
+_NO_VALUES = frozenset({"direction", "domain", "device_class", "every", "state", "whole", "condition", REFERENCE})
+"""Slots that say what is to be done, or with what kind of things."""
 _OPEN = 0.5
 """How sure the model must be of a task type that needs an answer from somewhere else."""
 
@@ -81,7 +83,7 @@ class Understander:
         self._wrappers = Wrappers(self._language, names)
         self._entities = Entities(self._language)
         self._slots = SlotReader(self._language, self._entities)
-        self._answers = Answers(self._entities, self._slots)
+        self._answers = Answers(self._language, self._entities, self._slots)
         self._questions = Questions(self._language)
         self._spans = SpanReader(self._language, self._entities)
         self._model = model
@@ -221,6 +223,8 @@ class Understander:
 
     def _weighed(self, match: IntentMatch | None, text: str, reading: TextReading, now: datetime) -> IntentMatch | None:
         """The grammar's match as sure as both readers make it; without one, the model's."""
+        if match and REFERENCE in match.slots:
+            return match  # what it is for depends on what was said before, and the model doesn't know that
         if match:
             return replace(match, confidence=agreed(match, reading))
         claim = claimed(reading)
@@ -298,7 +302,7 @@ class Understander:
             slots = self._slots.read(reading, view)
             if slots is None:
                 continue
-            if best and best[0].intent != reading.intent:
+            if best and best[0].intent != reading.intent and REFERENCE not in slots:
                 confidence = _DOUBTFUL
             best = best or (reading, slots)
         return IntentMatch(best[0].intent, best[1], confidence, _GRAMMAR) if best else None
@@ -308,15 +312,15 @@ class Understander:
 def _grammars(language: str) -> tuple[Grammar, Grammar]:
     """Ours and Home Assistant's. Packaged files don't change while the process runs, and compiling takes longest."""
     facts = load_language(language)
-    return load_grammar(facts.sentence_files, facts.required, {"color": facts.list("colors")}), home_assistant_grammar(
-        language, facts.required
-    )
+    units = [{"in": said, "out": unit} for said, unit in facts.table("unit_names").items()]
+    own = load_grammar(facts.sentence_files, facts.required, {"color": facts.list("colors"), "unit": units})
+    return own, home_assistant_grammar(language, facts.required)
 
 
 def _task(match: IntentMatch | None, reading: TextReading | None) -> str:
     """The task type: by rule of what is claimed, of the rest by the model; empty where nobody knows."""
     if match:
-        return task_of(match.intent, has_values=bool(match.slots))
+        return task_of(match.intent, has_values=not _NO_VALUES.issuperset(match.slots))
     return reading.task if reading and reading.task in OPEN_TASKS else ""
 
 

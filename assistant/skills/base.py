@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import ClassVar
+from random import Random
+from typing import Any, ClassVar
 
 from assistant.due.journal import Journal
 from assistant.skills.home_journal import HomeJournal
 from assistant.skills.list_book import ListJournal
+from assistant.skills.loudness import VolumeJournal
 from assistant.skills.ports import Switch
 from assistant.skills.replies import Replies
 from assistant.values import Clock, IntentMatch, TurnRecord
@@ -47,6 +49,13 @@ class SkillContext:
     """Notes what is changed, for `undo`."""
     confirm_over: int
     """A request for more devices than this is asked about first; 0 for none."""
+    volume: VolumeJournal
+    """The assistant's own; notes what is changed, for `undo`."""
+    work: Callable[[Callable[[], Any]], Awaitable[Any]]
+    """Runs what takes longer than a few milliseconds, away from the event loop."""
+    random: Random
+    memory: MutableMapping[str, Any]
+    """What skills remember while the assistant runs."""
     weather: WeatherPort
     private: Switch
     """Private mode."""
@@ -66,6 +75,7 @@ class SkillContext:
         await self.timers.undo()
         await self.home.undo()
         await self.lists.undo()
+        await self.volume.undo()
 
 
 class Skill(ABC):

@@ -11,6 +11,7 @@ import structlog
 from assistant.errors import EdgewiseError
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.skills.calculator import Calculator
+from assistant.skills.chance import FlipCoin, RandomNumber, RollDice, TellJoke
 from assistant.skills.clock import Date, Time
 from assistant.skills.control import Nevermind, Repeat, Stop
 from assistant.skills.home import Climate, FanSpeed, GetState, LightSet, SetPosition, Switch, Vacuum
@@ -19,15 +20,17 @@ from assistant.skills.privacy import ExplainLast, SetPrivateMode
 from assistant.skills.replies import Replies, load_replies
 from assistant.skills.smalltalk import Smalltalk
 from assistant.skills.timers import CancelAllTimers, CancelTimer, ChangeTimer, PauseTimer, StartTimer, TimerStatus
+from assistant.skills.units import ConvertUnit
+from assistant.skills.volume import SetVolume
 from assistant.skills.weather import GetWeather
 from assistant.values import IntentMatch
 
 _log = structlog.get_logger(__name__)
 _BUILT_IN: tuple[type[Skill], ...] = (
     Time, Date, StartTimer, CancelTimer, CancelAllTimers, ChangeTimer, PauseTimer, TimerStatus, Calculator,
-    Switch, LightSet, Climate, SetPosition, FanSpeed, Vacuum, GetState,
-    AddItem, RemoveItem, CompleteItem, ReadList,
-    GetWeather, SetPrivateMode, ExplainLast, Stop, Nevermind, Repeat, Smalltalk,
+    Switch, LightSet, Climate, SetPosition, FanSpeed, Vacuum, GetState, AddItem, RemoveItem, CompleteItem,
+    ReadList, FlipCoin, RollDice, RandomNumber, TellJoke, ConvertUnit, SetVolume, GetWeather, SetPrivateMode,
+    ExplainLast, Stop, Nevermind, Repeat, Smalltalk,
 )  # fmt: skip
 _ANY_OF = {
     "duration": ("hours", "minutes", "seconds"),

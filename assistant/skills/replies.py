@@ -14,7 +14,7 @@ import yaml
 
 from assistant.errors import SkillError
 
-_SECTIONS = {"speech", "general", "intents"}
+_SECTIONS = {"speech", "units", "general", "intents"}
 _SPEECH = {
     "units", "compound", "pair", "more", "choice", "about", "time_12", "time_12_full", "halves", "time_24", "date",
     "weekdays", "months", "days", "minus", "scientific", "signs",
@@ -32,6 +32,9 @@ class Replies:
     speech: Mapping[str, Any]
     general: Mapping[str, str]
     intents: Mapping[str, Mapping[str, str]]
+    units: Mapping[str, tuple[str, str]]
+    """Units as pint calls them -> one of it, several."""
+    language: str
 
     def say(self, intent: str, reply: str, **values: object) -> str:
         """The intent's reply with its words filled in; begins with a capital."""
@@ -133,7 +136,11 @@ def read_replies(file: Traversable) -> Replies:
         raise _invalid(file, "intents must be a mapping")
     for name, replies in {"general": general, **intents}.items():
         _check_texts(file, str(name), replies)
-    return Replies(speech, general, intents)
+    units = content["units"]
+    if not isinstance(units, dict) or not all(isinstance(names, list) and len(names) == 2 for names in units.values()):
+        raise _invalid(file, "units must hold one and several of each")
+    spoken = {str(unit): (str(one), str(many)) for unit, (one, many) in units.items()}
+    return Replies(speech, general, intents, spoken, file.name.removesuffix(".yaml"))
 
 
 def _check_texts(file: Traversable, name: str, replies: Any) -> None:

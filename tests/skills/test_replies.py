@@ -132,6 +132,6 @@ def test_every_reply_is_said_somewhere() -> None:
     states, built = {"running", "paused", "ringing"}, {"result_about", "short_about"}
     for intent, texts in REPLIES.intents.items():
         for reply in texts:
-            assert reply in words | states | built or reply.startswith(("ask_", "kind_", "state_", "sky_", "why_", "alias_")), (
-                f"{intent}.{reply}"
-            )
+            assert reply in words | states | built or reply.startswith(
+                ("ask_", "kind_", "state_", "sky_", "why_", "alias_")
+            ), f"{intent}.{reply}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from random import Random
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -21,10 +22,19 @@ from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.skills.book import SkillBook
 from assistant.skills.home_journal import HomeJournal
 from assistant.skills.list_book import ListJournal, Lists
+from assistant.skills.loudness import Volume, VolumeJournal
 from assistant.skills.replies import load_replies
 from assistant.values import DueState, IntentMatch
 from tests.fakes import FakeDueStore, FakeHomeStore, FakeListStore, FakeSwitch
 from tests.virtual_time import VirtualClock
+
+
+async def _unkept(name: str, value: Any) -> None:
+    """Keeps nothing."""
+
+
+async def _at_once(work: Callable[[], Any]) -> Any:
+    return work()
 
 
 @dataclass
@@ -35,6 +45,9 @@ class House:
     clock: VirtualClock
     store: FakeDueStore
     home: VirtualHome = field(default_factory=lambda: VirtualHome([], [], FakeHomeStore(), lambda device: None))
+    volume: Volume = field(default_factory=lambda: Volume(50, lambda level: None, _unkept))
+    random: Random = field(default_factory=lambda: Random(1))
+    memory: dict[str, Any] = field(default_factory=dict)
     lists: Lists = field(default_factory=lambda: Lists(FakeListStore()))
     private: FakeSwitch = field(default_factory=FakeSwitch)
     book: SkillBook = field(default_factory=SkillBook.built_in)
@@ -56,6 +69,10 @@ class House:
             timers=Journal(self.timers),
             home=HomeJournal(self.home),
             lists=ListJournal(self.lists),
+            volume=VolumeJournal(self.volume),
+            work=_at_once,
+            random=self.random,
+            memory=self.memory,
             confirm_over=10,
             weather=NoWeather(),
             private=self.private,
