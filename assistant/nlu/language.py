@@ -29,7 +29,7 @@ _LISTS = {
     "weekdays", "next", "last", "months", "ordinal_endings", "name_articles", "place_articles", "name_trailing",
     "name_stopwords", "place_stopwords", "open_start", "open_inside", "open_never",
     "unfinished", "every", "word_endings", "amount_to", "corrections", "continuing", "joints", "colors",
-    "item_stopwords", "negative", "item_unsaid",
+    "item_stopwords", "list_stopwords", "negative", "item_unsaid",
 }  # fmt: skip
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",

@@ -39,6 +39,7 @@ class SlotReader:
         fillers = language.set("fillers")
         self._stopwords = language.set("name_stopwords") | fillers, language.set("place_stopwords") | fillers
         self._other_requests = language.set("item_stopwords")
+        self._no_list = language.set("list_stopwords")
         self._unsaid = language.set("item_unsaid")
         self._trailing = sorted(language.list("name_trailing"), key=len, reverse=True)
 
@@ -61,6 +62,9 @@ class SlotReader:
         if slot in {"name", "place"}:
             name = self.name(str(value), place=slot == "place")
             return None if name is None else {"name": name} if name else {}
+        if slot == "list":
+            called = self._text("name", str(value))
+            return called if called and not self._no_list.intersection(str(value).split()) else None
         if slot in _TEXTS:
             return self._text(slot, str(value))
         if slot in _AMOUNTS:
