@@ -183,13 +183,17 @@ class DueState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DueItem:
-    """A timer (alarms and reminders will be the same row with another kind)."""
+    """A timer, an alarm or a reminder.
+
+    A timer lasts a length of time, whatever the clocks do. Alarms and reminders are for a local time, whatever that is
+    in seconds.
+    """
 
     id: str
     kind: str
-    """`timer`."""
+    """`timer`, `alarm` or `reminder`."""
     name: str
-    """What the user called it; empty for none."""
+    """What the user called it, or is to be reminded of; empty for nothing."""
     state: DueState
     duration_s: float
     """The whole length, as last set (increases included)."""
@@ -201,6 +205,10 @@ class DueItem:
     remaining_s: float
     """Only meaningful while paused: what is left."""
     created_wall_s: float
+    local: str = ""
+    """The local time it is for, ISO 8601 without zone; empty for a timer."""
+    recurrence: str = ""
+    """How often, as `due.calendar` knows it; empty for once."""
 
 
 @dataclass(frozen=True, slots=True)

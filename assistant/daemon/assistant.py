@@ -24,6 +24,7 @@ from assistant.cloud.client import GrpcCloud
 from assistant.cloud.health import HealthMonitor, Link, LinkState
 from assistant.config import Config, read_secret
 from assistant.control.ports import StatusReport
+from assistant.daemon.announcer import announce_reminders
 from assistant.daemon.background import Background
 from assistant.daemon.devices import device_sound
 from assistant.daemon.engines import Engines, LazySynthesizer, LazyTranscriber
@@ -179,7 +180,15 @@ class Assistant:
                 self._background.run("speaker", self._sound.pump)
             events = stack.enter_context(self.bus.subscribe(1024))
             self._background.run("ringer", lambda: ring_on_events(events, mixer, tones.ring()))
-        self.due = Scheduler(store, self._clock, self.bus.publish, ring_timeout_s=self._settings.skills.ring_timeout_s)
+        self.due = Scheduler(
+            store,
+            self._clock,
+            self.bus.publish,
+            ring_timeout_s=self._settings.skills.ring_timeout_s,
+            zone=self._zone,
+        )
+        reminders = stack.enter_context(self.bus.subscribe(1024))
+        self._background.run("reminders", lambda: announce_reminders(reminders, self.due, self.say, phrases.reminder))
         await self.due.start()
         stack.push_async_callback(self.due.stop)
 
@@ -326,7 +335,7 @@ class Assistant:
             return
         missed = self.due.missed()
         if missed and not self._no_speaker():
-            await self.say(phrases.missed([item.name for item in missed]))
+            await self.say(phrases.missed([(item.kind, item.name) for item in missed]))
             await self.due.told([item.id for item in missed])
         for phrase in phrases.FREQUENT:
             await self._until_idle()  # a reply's sentences come first
@@ -428,7 +437,7 @@ class Assistant:
         return [reply for reply in self._runner.aloud if reply.first_audio.is_set()]
 
     def _rings(self) -> bool:
-        return any(item.state is DueState.RINGING for item in self.due.active())
+        return any(item.state is DueState.RINGING for item in self.due.active(kind=None))
 
     def _sounds(self) -> bool:
         """Whether there is something that `hush` would silence."""
@@ -446,7 +455,7 @@ class Assistant:
         if not missed:
             return ""
         self._later(self.due.told([item.id for item in missed]))
-        return phrases.missed([item.name for item in missed])
+        return phrases.missed([(item.kind, item.name) for item in missed])
 
     def _later(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run work to its end without waiting for it here; the shutdown waits."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from assistant.audio.format import Chunk
+from assistant.daemon.announcer import REMINDER
 from assistant.dialog.ports import PlaybackHandle, Player
 from assistant.events import RingStarted, RingStopped, Subscription
 
@@ -19,7 +20,7 @@ async def ring_on_events(events: Subscription, player: Player, tone: Chunk) -> N
     handle: PlaybackHandle | None = None
     try:
         async for event in events:
-            if isinstance(event, RingStarted):
+            if isinstance(event, RingStarted) and event.kind != REMINDER:
                 ringing.add(event.due_id)
             elif isinstance(event, RingStopped):
                 ringing.discard(event.due_id)

@@ -28,11 +28,24 @@ FREQUENT = (OFFLINE, OFFLINE_SHORT, NOT_CONFIGURED, CUT_OFF, CLARIFY, FAILED)
 """Rendered ahead of need, so that an outage costs no synthesis."""
 
 
-def missed(names: Sequence[str]) -> str:
-    """What ended while nothing rang, or rang unheard; `names` holds "" for a timer without one."""
-    if len(names) > 1:
-        return f"You missed {len(names)} timers."
-    return f"You missed your {names[0]} timer." if names[0] else "You missed a timer."
+def missed(things: Sequence[tuple[str, str]]) -> str:
+    """What ended while nothing rang, or rang unheard: (kind, name) each; the name is "" for none."""
+    told = []
+    for kind in dict.fromkeys(kind for kind, _ in things):
+        names = [name for each, name in things if each == kind]
+        if kind == "reminder":
+            told.append(f"You missed a reminder: {'; '.join(names)}.")
+        elif len(names) > 1:
+            told.append(f"You missed {len(names)} {kind}s.")
+        else:
+            article = "an" if kind[0] in "aeiou" else "a"
+            told.append(f"You missed your {names[0]} {kind}." if names[0] else f"You missed {article} {kind}.")
+    return " ".join(told)
+
+
+def reminder(message: str) -> str:
+    """What is spoken when a reminder is due."""
+    return f"Reminder: {message}."
 
 
 def private(exchanges: int, address: str) -> str:

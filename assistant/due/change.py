@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import datetime, tzinfo
 
+from assistant.due.calendar import anchored, moment, next_after
 from assistant.due.decide import Now, left_s
 from assistant.errors import SkillError
 from assistant.values import DueItem, DueState
@@ -42,6 +44,77 @@ def timer(item_id: str, name: str, duration_s: float, now: Now) -> DueItem:
         created_wall_s=round(now.wall_s, 3),
     )
     return _running(item, item.duration_s, now)
+
+
+def scheduled(item_id: str, what: tuple[str, str], when: tuple[datetime, str], now: Now, zone: tzinfo) -> DueItem:
+    """A new alarm or reminder: `what` (kind, name) and `when` (naive local time, recurrence).
+
+    Raises:
+        SkillError: `due-limit`, `due-past`.
+    """
+    (kind, name), (local, recurrence) = what, when
+    name = name.strip()
+    if len(name) > MAX_NAME:
+        raise _limit(f"a name has at most {MAX_NAME} characters")
+    due_wall_s = round(moment(local, zone), 3)
+    if due_wall_s <= now.wall_s:
+        raise SkillError("due-past", "that time is over")
+    return DueItem(
+        id=item_id,
+        kind=kind,
+        name=name,
+        state=DueState.RUNNING,
+        duration_s=0.0,
+        due_wall_s=due_wall_s,
+        due_steady_s=0.0,
+        boot_id=now.boot_id,
+        remaining_s=0.0,
+        created_wall_s=round(now.wall_s, 3),
+        local=local.isoformat(timespec="seconds"),
+        recurrence=anchored(recurrence, local),
+    )
+
+
+def following(item: DueItem, now: Now, zone: tzinfo) -> DueItem | None:
+    """The next one of what recurs, behind both the item's own time and now; None for what doesn't recur.
+
+    Its id follows from the series and the time, so that making it twice makes it once.
+    """
+    if not item.recurrence:
+        return None
+    local = datetime.fromisoformat(item.local)
+    here = datetime.fromtimestamp(now.wall_s, zone).replace(tzinfo=None)
+    found = next_after(local, item.recurrence, max(local, here))
+    if found is None:
+        return None
+    series = item.id.partition("@")[0]
+    text = found.isoformat(timespec="seconds")
+    due_wall_s = round(moment(found, zone), 3)
+    return replace(item, id=f"{series}@{text}", state=DueState.RUNNING, due_wall_s=due_wall_s, local=text)
+
+
+def aligned(item: DueItem, zone: tzinfo) -> DueItem:
+    """What waits for a local time, in a zone that may be another than before."""
+    if not item.local or item.state is not DueState.RUNNING:
+        return item
+    return replace(item, due_wall_s=round(moment(datetime.fromisoformat(item.local), zone), 3))
+
+
+def snoozed(item: DueItem, seconds: float, now: Now, zone: tzinfo) -> DueItem:
+    """What rings, again in so many seconds.
+
+    Raises:
+        SkillError: `due-state` when it doesn't ring, `due-limit`.
+    """
+    if item.state is not DueState.RINGING:
+        raise _state("only what rings can be snoozed")
+    if not MIN_S <= seconds <= MAX_S:
+        raise _limit("a snooze lasts between one second and seven days")
+    if not item.local:
+        return extended(item, seconds, now)
+    local = datetime.fromtimestamp(now.wall_s + seconds, zone).replace(tzinfo=None, microsecond=0)
+    due_wall_s = round(now.wall_s + seconds, 3)
+    return replace(item, state=DueState.RUNNING, due_wall_s=due_wall_s, local=local.isoformat(timespec="seconds"))
 
 
 def paused(item: DueItem, now: Now) -> DueItem:

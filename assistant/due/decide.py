@@ -12,6 +12,9 @@ item from an earlier boot has only the wall clock, which a board without a batte
                                              lasted its length
     due up to GRACE_S ago                    it rings
     due longer ago                           it was missed
+
+What is for a local time has the wall clock alone: moved forward past it, it rings or was missed by the same grace, and
+moved back it waits again, unless it rang (then only the next one is left).
 """
 
 from __future__ import annotations
@@ -45,6 +48,8 @@ def left_s(item: DueItem, now: Now) -> float:
     """Time until a running or paused item is due; negative when it is overdue."""
     if item.state is DueState.PAUSED:
         return item.remaining_s
+    if item.local:
+        return item.due_wall_s - now.wall_s
     if item.boot_id == now.boot_id:
         return item.due_steady_s - now.steady_s
     left = item.due_wall_s - now.wall_s
@@ -84,7 +89,7 @@ def revived(item: DueItem) -> DueItem:
 
 
 def _realigned(item: DueItem, now: Now) -> DueItem:
-    if item.boot_id != now.boot_id:
+    if item.boot_id != now.boot_id or item.local:
         return item
     due_wall_s = now.wall_s + item.due_steady_s - now.steady_s
     if abs(due_wall_s - item.due_wall_s) <= REALIGN_S:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import structlog
 
 from assistant.due.scheduler import Scheduler
@@ -24,6 +26,21 @@ class Journal:
         self._before[item.id] = None
         return item
 
+    async def add_at(self, kind: str, local: datetime, *, name: str = "", recurrence: str = "") -> DueItem:
+        item = await self._scheduler.add_at(kind, local, name=name, recurrence=recurrence)
+        self._before[item.id] = None
+        return item
+
+    async def skip(self, item_id: str) -> DueItem:
+        self._note(item_id)
+        item = await self._scheduler.skip(item_id)
+        self._before.setdefault(item.id, None)
+        return item
+
+    async def snooze(self, item_id: str, seconds: float) -> DueItem:
+        """Stands: nobody wants a ring back."""
+        return await self._scheduler.snooze(item_id, seconds)
+
     async def cancel(self, item_id: str) -> DueItem:
         self._note(item_id)
         return await self._scheduler.cancel(item_id)
@@ -44,8 +61,8 @@ class Journal:
         """Silence stands: nobody wants a ring back."""
         return await self._scheduler.dismiss()
 
-    def active(self) -> tuple[DueItem, ...]:
-        return self._scheduler.active()
+    def active(self, kind: str | None = "timer") -> tuple[DueItem, ...]:
+        return self._scheduler.active(kind)
 
     def remaining_s(self, item: DueItem) -> float:
         return self._scheduler.remaining_s(item)
@@ -63,6 +80,6 @@ class Journal:
                 _log.info("nothing to take back", code=exc.code)
 
     def _note(self, item_id: str) -> None:
-        found = next((item for item in self._scheduler.active() if item.id == item_id), None)
+        found = next((item for item in self._scheduler.active(kind=None) if item.id == item_id), None)
         if found and found.state is not DueState.RINGING:
             self._before.setdefault(item_id, found)

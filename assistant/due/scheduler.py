@@ -1,4 +1,4 @@
-"""Keeps timers: loads them, sleeps until the next is due, rings, and saves every change before anybody hears of it.
+"""Keeps timers, alarms and reminders: loads them, sleeps until the next is due, rings, and saves every change first.
 
     what a person does   saved first, then in force and published; a StoreError propagates and nothing has changed.
                          A caller that is cancelled leaves; the change goes on, so memory and store agree.
@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeVar
 
 import structlog
@@ -49,12 +50,19 @@ class Scheduler:
     """
 
     def __init__(
-        self, store: DueStore, clock: Clock, publish: Callable[[Event], None], *, ring_timeout_s: float
+        self,
+        store: DueStore,
+        clock: Clock,
+        publish: Callable[[Event], None],
+        *,
+        ring_timeout_s: float,
+        zone: tzinfo = UTC,
     ) -> None:
         self._store = store
         self._clock = clock
         self._publish = publish
         self._ring_timeout_s = ring_timeout_s
+        self._zone = zone
         self._items: dict[str, DueItem] = {}
         self._rang_at_s: dict[str, float] = {}
         self._unsaved: dict[str, DueItem] = {}
@@ -70,7 +78,7 @@ class Scheduler:
         `told` once the user knows. Raises StoreError.
         """
         loaded = await self._store.open_items()
-        self._items = {item.id: decide.revived(item) for item in loaded}
+        self._items = {item.id: change.aligned(decide.revived(item), self._zone) for item in loaded}
         await self._tick()
         self._loop_task = asyncio.create_task(self._run(), name="due")
         _log.info("due-started", active=len(self.active()), missed=len(self.missed()))
@@ -98,11 +106,45 @@ class Scheduler:
         """
 
         def added() -> DueItem:
-            if len(self.active()) >= MAX_ITEMS:
+            if len(self.active(kind=None)) >= MAX_ITEMS:
                 raise SkillError("due-limit", f"{MAX_ITEMS} timers are running", hint="Cancel some first.")
             return change.timer(new_id(), name, duration_s, self._now())
 
         return await self._apply(added)
+
+    async def add_at(self, kind: str, local: datetime, *, name: str = "", recurrence: str = "") -> DueItem:
+        """Begin to wait for a local time (naive).
+
+        Raises:
+            SkillError: `due-limit` or `due-past`. StoreError: it was not saved and won't ring.
+        """
+
+        def added() -> DueItem:
+            if len(self.active(kind=None)) >= MAX_ITEMS:
+                raise SkillError("due-limit", f"{MAX_ITEMS} things are waiting", hint="Cancel some first.")
+            return change.scheduled(new_id(), (kind, name), (local, recurrence), self._now(), self._zone)
+
+        return await self._apply(added)
+
+    async def skip(self, item_id: str) -> DueItem:
+        """Leave out the next time of what recurs. Returns the one after it. Raises as `cancel`; `due-state`."""
+        item = self._get(item_id)
+        after = change.following(item, self._now(), self._zone)
+        if after is None:
+            raise SkillError("due-state", "that doesn't recur")
+        await self._apply(lambda: after)
+        await self.cancel(item_id)
+        return after
+
+    async def snooze(self, item_id: str, seconds: float) -> DueItem:
+        """Have what rings ring again later. Raises SkillError `due-unknown`, `due-state`, `due-limit`, StoreError."""
+        return await self._apply(lambda: change.snoozed(self._get(item_id), seconds, self._now(), self._zone))
+
+    async def announced(self, item_id: str, *, heard: bool) -> None:
+        """A reminder was spoken, or nobody could have heard it: then it was missed."""
+        item = self._items.get(item_id)
+        if item and item.state is DueState.RINGING:
+            await self._uncancelled(self._announced(item, DueState.DONE if heard else DueState.MISSED))
 
     async def cancel(self, item_id: str) -> DueItem:
         """End an item; one that rings falls silent. Raises SkillError `due-unknown`, StoreError."""
@@ -129,7 +171,7 @@ class Scheduler:
 
     def rehearsal(self) -> Scheduler:
         """A copy to try things on: what becomes of it is saved nowhere, told nobody and never rings."""
-        copy = Scheduler(_Nowhere(), self._clock, lambda _: None, ring_timeout_s=self._ring_timeout_s)
+        copy = Scheduler(_Nowhere(), self._clock, lambda _: None, ring_timeout_s=self._ring_timeout_s, zone=self._zone)
         copy._items = dict(self._items)
         copy._rang_at_s = dict(self._rang_at_s)
         return copy
@@ -142,9 +184,11 @@ class Scheduler:
         """The user was told of these missed items: they are done. Others are ignored. Raises StoreError."""
         await self._uncancelled(self._told(frozenset(item_ids)))
 
-    def active(self) -> tuple[DueItem, ...]:
-        """Running, paused and ringing, the next due first; a paused one stands where it would if it were resumed."""
-        items = [item for item in self._items.values() if item.state in _ACTIVE]
+    def active(self, kind: str | None = "timer") -> tuple[DueItem, ...]:
+        """Of one kind or of all, running, paused and ringing, the next due first; a paused one stands where it would if
+        it were resumed.
+        """
+        items = [item for item in self._items.values() if item.state in _ACTIVE and kind in {item.kind, None}]
         return tuple(sorted(items, key=lambda item: (self.remaining_s(item), item.id)))
 
     def missed(self) -> tuple[DueItem, ...]:
@@ -181,13 +225,19 @@ class Scheduler:
         async with self._lock:
             now = self._now()
             stepped = [self._step(item, now) for item in self._items.values()]
-            await self._settle([item for item in stepped if item is not self._items[item.id]], by="timeout")
+            changed = [item for item in stepped if item is not self._items[item.id]]
+            await self._settle([each for item in changed for each in self._with_following(item, now)], by="timeout")
             if too_many := self.missed()[:-MAX_ITEMS]:
                 await self._settle([replace(item, state=DueState.DONE) for item in too_many], by="timeout")
             self._changed.clear()  # everything so far is reckoned with below; others change things under the lock
             now = self._now()
             check_in_s = min((self._check_in_s(item, now) for item in self._items.values()), default=RECHECK_S)
             return max(_MIN_SLEEP_S, check_in_s)
+
+    def _with_following(self, item: DueItem, now: Now) -> list[DueItem]:
+        """What is due, and before it, so that it is saved first, the next one of what recurs."""
+        after = change.following(item, now, self._zone) if item.state is not DueState.RUNNING else None
+        return [after, replace(item, recurrence="")] if after else [item]
 
     def _step(self, item: DueItem, now: Now) -> DueItem:
         rang_at_s = self._rang_at_s.get(item.id)
@@ -196,6 +246,10 @@ class Scheduler:
     def _check_in_s(self, item: DueItem, now: Now) -> float:
         rang_at_s = self._rang_at_s.get(item.id)
         return decide.check_in_s(item, now, rang_at_s=rang_at_s, ring_timeout_s=self._ring_timeout_s)
+
+    async def _announced(self, item: DueItem, state: DueState) -> None:
+        async with self._lock:
+            await self._settle([replace(item, state=state)], by="user")
 
     async def _dismiss(self, by: str) -> tuple[DueItem, ...]:
         async with self._lock:

@@ -11,6 +11,7 @@ from assistant.nlu.entities import Entities
 from assistant.nlu.language import Language
 from assistant.nlu.slots import SlotReader, amount_slots
 from assistant.nlu.targets import HomeNames, retargeted
+from assistant.nlu.when import WhenReader
 from assistant.values import IntentMatch, Slots
 
 _MAX_WORDS = 10
@@ -41,11 +42,14 @@ class Answers:
 
     def __init__(self, language: Language, entities: Entities, slots: SlotReader) -> None:
         self._units = language.table("unit_names")
+        self._when = WhenReader(language)
         self._entities = entities
         self._slots = slots
         self._readers: Mapping[str, Callable[[str, datetime], Slots | None]] = {
             "duration": self._duration,
             "expression": self._expression,
+            "time": lambda text, now: self._when.read(text, now.date()),
+            "message": lambda text, _: {"message": text},
             **{slot: functools.partial(self._amount, slot) for slot in _AMOUNTS.values()},
         }
         """For each of `language.ASKED`."""

@@ -16,6 +16,7 @@ from assistant.nlu.language import Language
 from assistant.nlu.numbers import Numbers
 from assistant.nlu.times import Times
 from assistant.nlu.tokens import Phrases, tokenise
+from assistant.nlu.when import WhenReader
 from assistant.values import OUT_OF_SCOPE, IntentMatch, Slots, SlotValue, TextReading
 
 SOURCE = "classifier"
@@ -32,6 +33,7 @@ _AMOUNTS: Mapping[str, str] = {
     "HassFanSetSpeed": "percentage",
 }
 _DIRECTED = frozenset({"HassLightSet", "HassClimateSetTemperature", "HassSetVolumeRelative"})
+_WHEN = frozenset({"SetAlarm", "SetReminder", "CancelAlarm", "CancelReminder", "ListAlarms", "ListReminders"})
 _NAMES = {"name": "name", "place": "name", "list": "name", "timer": "name"}
 _AS_SAID = frozenset({"area", "floor", "color", "item", "message", "query"})
 
@@ -50,6 +52,7 @@ class SpanReader:
         self._entities = entities
         self._times = Times(language, Numbers(language))
         self._to = language.set("amount_to")
+        self._when = WhenReader(language)
         self._units = Phrases(language.table("unit_names"))
         self._directions = {name: Phrases(words) for name, words in language.table("directions").items()}
         self._articles = language.set("name_articles")
@@ -66,6 +69,8 @@ class SpanReader:
             found |= length.slots("") if length else {}
         if intent in _DIRECTED and not {"brightness", "color", "temperature", "volume_level"} & set(found):
             found |= self._direction(text)
+        if intent in _WHEN:
+            found |= self._moment(spans, now)
         if intent == "ConvertUnit":
             found |= self._conversion(text)
         if intent == "Calculate" and (expression := self._entities.expression_in(text)):
@@ -92,6 +97,11 @@ class SpanReader:
         """The first number among the words, or the share that they name: "half" is 50."""
         amount = self._entities.amount_in(words)
         return amount.number if amount else None
+
+    def _moment(self, spans: Sequence[tuple[str, str]], now: datetime) -> Slots:
+        """What the tagged words for time and day say together, where that can be read as one moment."""
+        words = " ".join(words for tag, words in spans if tag in {"time", "date", "recurrence"})
+        return (self._when.read(words, now.date()) if words else None) or {}
 
     def _conversion(self, text: str) -> Slots:
         """What is to be converted: the unit that an amount stands before, and the other one."""

@@ -29,14 +29,14 @@ _LISTS = {
     "weekdays", "next", "last", "months", "ordinal_endings", "name_articles", "place_articles", "name_trailing",
     "name_stopwords", "place_stopwords", "open_start", "open_inside", "open_never",
     "unfinished", "every", "word_endings", "amount_to", "corrections", "continuing", "joints", "colors",
-    "item_stopwords", "list_stopwords", "negative", "item_unsaid",
+    "item_stopwords", "when_joints", "when_ahead", "when_openings", "list_stopwords", "negative", "item_unsaid",
 }  # fmt: skip
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",
     "arithmetic", "day_parts", "clock", "recurrences", "periods", "period_steps", "amounts", "amount_units",
     "home", "directions", "answer_by", "unit_names",
 }  # fmt: skip
-ASKED = frozenset({"duration", "expression", "target", "temperature", "position", "percentage"})
+ASKED = frozenset({"duration", "expression", "target", "temperature", "position", "percentage", "time", "message"})
 """The slots that can be asked for: `answers` reads what is answered."""
 _STRINGS = {"joiner", "date_before", "of"}
 _HOME = {"kinds", "every", "everything", "in", "pronouns", "here", "everywhere", "ones", "verbs"}

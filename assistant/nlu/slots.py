@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from assistant.homes import ALL
@@ -12,6 +13,7 @@ from assistant.nlu.entities import Amount, Entities, View, has_mark
 from assistant.nlu.grammar import MAX_NAME_WORDS, Reading
 from assistant.nlu.language import Language
 from assistant.nlu.targets import REFERENCE, Target
+from assistant.nlu.when import WhenReader
 from assistant.values import Slots, SlotValue
 
 _PREFIXES = {"duration": "", "start": "start_"}
@@ -39,23 +41,35 @@ class SlotReader:
         fillers = language.set("fillers")
         self._stopwords = language.set("name_stopwords") | fillers, language.set("place_stopwords") | fillers
         self._other_requests = language.set("item_stopwords")
+        self._when = WhenReader(language)
         self._no_list = language.set("list_stopwords")
         self._unsaid = language.set("item_unsaid")
         self._trailing = sorted(language.list("name_trailing"), key=len, reverse=True)
 
-    def read(self, reading: Reading, view: View) -> Slots | None:
+    def read(self, reading: Reading, view: View, today: date) -> Slots | None:
         """The slots of a reading; None when it can't be meant."""
         values = dict(reading.values)
         target = self._target(values, view)
-        if target is None:
+        moment = self._moment(values, today)
+        if target is None or moment is None:
             return None
-        slots: dict[str, SlotValue] = dict(target)
+        slots: dict[str, SlotValue] = {**target, **moment}
         for slot, value in values.items():
             found = self._slot(slot, value, view) if slot in reading.wildcards or slot in _READ else {slot: value}
             if found is None:
                 return None
             slots.update(found)
         return slots
+
+    def _moment(self, values: dict[str, Any], today: date) -> Slots | None:
+        """Takes from `values` when something is to be; None when the words left open for it aren't a moment."""
+        if "when" in values:
+            return self._when.read(str(values.pop("when")), today)
+        if "message" in values and not {"date", "time"} & values.keys():
+            message, moment = self._when.split(str(values["message"]).strip(), today)
+            values["message"] = message
+            return moment
+        return {}
 
     def _slot(self, slot: str, value: Any, view: View) -> Slots | None:
         """One slot, or the several that its value is made of; None when it can't be."""

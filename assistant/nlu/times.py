@@ -48,15 +48,27 @@ class Times:
         to `weekly:6`. None for none.
         """
         tokens = tokenise(text)
-        for index in range(len(tokens)):
-            found = self._recurrences.at(tokens, index)
-            if found:
-                return str(found[0])
-            every = self._every.at(tokens, index)
-            day = every and every[1] < len(tokens) and self._weekdays.get(tokens[every[1]].text)
-            if isinstance(day, int) and not isinstance(day, bool):
-                return f"weekly:{day}"
-        return None
+        found = next(filter(None, (self.recurrence_at(tokens, index) for index in range(len(tokens)))), None)
+        return found[0] if found else None
+
+    def recurrence_at(self, tokens: tuple[Token, ...], index: int) -> tuple[str, int] | None:
+        """(how often, index behind it) of the phrase that starts here."""
+        found = self._recurrences.at(tokens, index)
+        if found:
+            return str(found[0]), found[1]
+        every = self._every.at(tokens, index)
+        day = every and every[1] < len(tokens) and self._weekdays.get(tokens[every[1]].text)
+        return (f"weekly:{day}", every[1] + 1) if every and day is not False and day is not None else None
+
+    def clock_at(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
+        """(minute of the day or of half a day, index behind it) of the clock time that starts here."""
+        return self._at(tokens, index)
+
+    def part_at(self, tokens: tuple[Token, ...], index: int) -> tuple[tuple[str, str], int] | None:
+        """((its usual time, `am` or `pm`), index behind it) of the part of a day that starts here; each may be ""."""
+        part, half = self._parts.at(tokens, index), self._half_days.at(tokens, index)
+        end = max((found[1] for found in (part, half) if found), default=0)
+        return ((str(part[0]) if part else "", str(half[0]) if half else ""), end) if end else None
 
     def _at(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
         """(minute of the day, index behind it) of the time that starts here."""
@@ -126,12 +138,7 @@ class Times:
         for index in range(end, len(tokens)):
             half = self._half_days.at(tokens, index)
             if half:
-                hour = minute // _HOUR_MIN
-                if half[0] == "pm" and hour < _HALF_DAY_H:
-                    return minute + _HALF_DAY_H * _HOUR_MIN
-                if half[0] == "am" and hour == _HALF_DAY_H:
-                    return minute - _HALF_DAY_H * _HOUR_MIN
-                return minute
+                return in_half_day(minute, half[0])[0]
         return minute
 
     def _number(self, tokens: tuple[Token, ...], index: int, below: int) -> tuple[int, int] | None:
@@ -141,3 +148,13 @@ class Times:
         if found is None or found[0].denominator != 1 or not 0 <= found[0] < below:
             return None
         return int(found[0]), found[1]
+
+
+def in_half_day(minute: int, half: str) -> tuple[int, bool]:
+    """A minute of the day, moved to the half it is said to be in, and whether it is certain which is meant."""
+    hour = minute // _HOUR_MIN
+    if half == "pm" and hour < _HALF_DAY_H:
+        return minute + _HALF_DAY_H * _HOUR_MIN, True
+    if half == "am" and hour == _HALF_DAY_H:
+        return minute - _HALF_DAY_H * _HOUR_MIN, True
+    return minute, bool(half) or not 1 <= hour <= _HALF_DAY_H

@@ -43,7 +43,11 @@ _ALONE = frozenset({"WhatCanYouDo", "WhoAreYou", "RepeatLast", "HassNevermind", 
 """Mean something else beside a sentence we don't understand ("I lost my card. Help me.")."""
 _MAX_CLAUSES = 4
 _GRAMMAR = "grammar"
-_ANY_OF = {"duration": {"hours", "minutes", "seconds"}, "target": TARGET_SLOTS}
+_ANY_OF = {
+    "duration": {"hours", "minutes", "seconds"},
+    "target": TARGET_SLOTS,
+    "time": {"time", "hours", "minutes", "seconds"},
+}
 """What gives a required slot that isn't one slot."""
 _NO_VALUES = frozenset({"direction", "domain", "device_class", "every", "state", "whole", "condition", REFERENCE})
 """Slots that say what is to be done, or with what kind of things."""
@@ -285,21 +289,21 @@ class Understander:
         views = self._entities.views(text, now.date(), self._home_names())
         timers = self._timer_names()
         for view in views:
-            match = self._best(self._own, view, view.text, timers, _EXACT)
+            match = self._best(self._own, view, view.text, timers, now)
             if match:
                 return match
         digits = spelled(views[0], self._units, str(self._language.words["joiner"]))
-        return self._best(self._home_assistant, views[0], digits, (), _HOME_ASSISTANT)
+        match = self._best(self._home_assistant, views[0], digits, (), now)
+        return replace(match, confidence=min(match.confidence, _HOME_ASSISTANT)) if match else None
 
-    def _best(
-        self, grammar: Grammar, view: View, text: str, known: Sequence[str], confidence: float
-    ) -> IntentMatch | None:
+    def _best(self, grammar: Grammar, view: View, text: str, known: Sequence[str], now: datetime) -> IntentMatch | None:
         """The most literal reading whose slots make sense."""
         best: tuple[Reading, Slots] | None = None
+        confidence = _EXACT
         for reading in grammar.read(text, known):
             if best and _rank(reading) > _rank(best[0]):
                 break
-            slots = self._slots.read(reading, view)
+            slots = self._slots.read(reading, view, now.date())
             if slots is None:
                 continue
             if best and best[0].intent != reading.intent and REFERENCE not in slots:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import structlog
 
 from assistant.errors import EdgewiseError
+from assistant.skills.alarms import Alarms, Reminders
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.skills.calculator import Calculator
 from assistant.skills.chance import FlipCoin, RandomNumber, RollDice, TellJoke
@@ -27,13 +28,14 @@ from assistant.values import IntentMatch
 
 _log = structlog.get_logger(__name__)
 _BUILT_IN: tuple[type[Skill], ...] = (
-    Time, Date, StartTimer, CancelTimer, CancelAllTimers, ChangeTimer, PauseTimer, TimerStatus, Calculator,
-    Switch, LightSet, Climate, SetPosition, FanSpeed, Vacuum, GetState, AddItem, RemoveItem, CompleteItem,
+    Alarms, Reminders, Time, Date, StartTimer, CancelTimer, CancelAllTimers, ChangeTimer, PauseTimer, TimerStatus,
+    Calculator, Switch, LightSet, Climate, SetPosition, FanSpeed, Vacuum, GetState, AddItem, RemoveItem, CompleteItem,
     ReadList, FlipCoin, RollDice, RandomNumber, TellJoke, ConvertUnit, SetVolume, GetWeather, SetPrivateMode,
     ExplainLast, Stop, Nevermind, Repeat, Smalltalk,
 )  # fmt: skip
 _ANY_OF = {
     "duration": ("hours", "minutes", "seconds"),
+    "time": ("time", "hours", "minutes", "seconds"),
     "target": ("name", "area", "floor", "domain", "device_class", "every"),
 }
 """What gives a required slot that isn't one slot."""

@@ -1,4 +1,4 @@
-"""Timers in SQLite."""
+"""Timers, alarms and reminders in SQLite."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from assistant.values import DueItem, DueState
 
 _SAVE = """
     INSERT INTO due
-        (id, kind, name, state, duration_ms, due_ms, due_steady_ms, boot_id, remaining_ms, created_ms)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        (id, kind, name, state, duration_ms, due_ms, due_steady_ms, boot_id, remaining_ms, created_ms,
+         local, recurrence)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET
         kind = excluded.kind, name = excluded.name, state = excluded.state, duration_ms = excluded.duration_ms,
         due_ms = excluded.due_ms, due_steady_ms = excluded.due_steady_ms, boot_id = excluded.boot_id,
-        remaining_ms = excluded.remaining_ms, created_ms = excluded.created_ms
+        remaining_ms = excluded.remaining_ms, created_ms = excluded.created_ms,
+        local = excluded.local, recurrence = excluded.recurrence
 """
 _OPEN = """
-    SELECT id, kind, name, state, duration_ms, due_ms, due_steady_ms, boot_id, remaining_ms, created_ms
+    SELECT id, kind, name, state, duration_ms, due_ms, due_steady_ms, boot_id, remaining_ms, created_ms,
+        local, recurrence
     FROM due WHERE state NOT IN ('done', 'cancelled') ORDER BY due_ms, id
 """
 
@@ -55,11 +58,13 @@ def _to_row(item: DueItem) -> tuple[Any, ...]:
         item.boot_id,
         milliseconds(item.remaining_s),
         milliseconds(item.created_wall_s),
+        item.local,
+        item.recurrence,
     )
 
 
 def _from_row(row: tuple[Any, ...]) -> DueItem:
-    item_id, kind, name, state, duration_ms, due_ms, due_steady_ms, boot_id, remaining_ms, created_ms = row
+    item_id, kind, name, state, duration_ms, due_ms, due_steady_ms, boot_id, remaining_ms, created_ms, *more = row
     return DueItem(
         id=item_id,
         kind=kind,
@@ -71,4 +76,6 @@ def _from_row(row: tuple[Any, ...]) -> DueItem:
         boot_id=boot_id,
         remaining_s=seconds(remaining_ms),
         created_wall_s=seconds(created_ms),
+        local=str(more[0]),
+        recurrence=str(more[1]),
     )

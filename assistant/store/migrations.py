@@ -67,6 +67,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (list, place)
         ) STRICT
         """,
+        "ALTER TABLE due ADD COLUMN local TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE due ADD COLUMN recurrence TEXT NOT NULL DEFAULT ''",
         "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
     ),
 )

@@ -197,7 +197,7 @@ class ChangeTimerRequest(_message.Message):
     def __init__(self, item_id: _Optional[str] = ..., change: _Optional[_Union[ChangeTimerRequest.Change, str]] = ...) -> None: ...
 
 class DueItem(_message.Message):
-    __slots__ = ("id", "kind", "name", "state", "duration_s", "due_wall_s", "due_steady_s", "boot_id", "remaining_s", "created_wall_s")
+    __slots__ = ("id", "kind", "name", "state", "duration_s", "due_wall_s", "due_steady_s", "boot_id", "remaining_s", "created_wall_s", "local", "recurrence")
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -208,6 +208,8 @@ class DueItem(_message.Message):
     BOOT_ID_FIELD_NUMBER: _ClassVar[int]
     REMAINING_S_FIELD_NUMBER: _ClassVar[int]
     CREATED_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    LOCAL_FIELD_NUMBER: _ClassVar[int]
+    RECURRENCE_FIELD_NUMBER: _ClassVar[int]
     id: str
     kind: str
     name: str
@@ -218,7 +220,9 @@ class DueItem(_message.Message):
     boot_id: str
     remaining_s: float
     created_wall_s: float
-    def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[str] = ..., duration_s: _Optional[float] = ..., due_wall_s: _Optional[float] = ..., due_steady_s: _Optional[float] = ..., boot_id: _Optional[str] = ..., remaining_s: _Optional[float] = ..., created_wall_s: _Optional[float] = ...) -> None: ...
+    local: str
+    recurrence: str
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[str] = ..., duration_s: _Optional[float] = ..., due_wall_s: _Optional[float] = ..., due_steady_s: _Optional[float] = ..., boot_id: _Optional[str] = ..., remaining_s: _Optional[float] = ..., created_wall_s: _Optional[float] = ..., local: _Optional[str] = ..., recurrence: _Optional[str] = ...) -> None: ...
 
 class Event(_message.Message):
     __slots__ = ("turn_started", "wake_word_detected", "speech_started", "speech_ended", "transcript", "intent_recognized", "not_recognized", "routed", "reply_chunk", "reply", "playback_started", "playback_finished", "interrupted", "turn_ended", "failed", "state_changed", "link_changed", "audio_device_lost", "audio_device_restored", "data_left", "due_changed", "ring_started", "ring_stopped", "partial_transcript", "turn_amended", "home_changed", "private_mode_changed", "volume_changed", "lost")

@@ -1,0 +1,108 @@
+"""When something is to be: "tomorrow at seven", "every weekday at half past six", "in twenty minutes".
+
+Read piece by piece, in any order: a day, a time, a part of the day, how often, or a length of time from now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from assistant.nlu.dates import Dates
+from assistant.nlu.durations import Durations
+from assistant.nlu.language import Language
+from assistant.nlu.numbers import Numbers
+from assistant.nlu.times import Times, in_half_day
+from assistant.nlu.tokens import Phrases, Token, tokenise
+from assistant.values import Slots, SlotValue
+
+AMBIGUOUS = "ambiguous"
+"""The slot of a time that may be before or after noon."""
+_MOST_WORDS = 12
+
+
+class WhenReader:
+    """Reads moments in one language."""
+
+    def __init__(self, language: Language) -> None:
+        numbers = Numbers(language)
+        self._dates = Dates(language, numbers)
+        self._times = Times(language, numbers)
+        self._durations = Durations(language, numbers)
+        self._joints, self._ahead = Phrases(language.list("when_joints")), Phrases(language.list("when_ahead"))
+        self._openings = language.set("when_openings")
+
+    def read(self, text: str, today: date) -> Slots | None:
+        """The slots (`time`, `date`, `recurrence`, or `hours`, `minutes`, `seconds` from now) of a plain text that is
+        a moment as a whole; None when it isn't.
+        """
+        tokens = tokenise(text)
+        moment = _Moment()
+        index = 0
+        while index < len(tokens):
+            joint = self._joints.at(tokens, index)
+            found = self._piece(tokens, index, today, moment) or (joint and joint[1])
+            if not found:
+                return None
+            index = found
+        return moment.slots() or None
+
+    def split(self, text: str, today: date) -> tuple[str, Slots]:
+        """A plain text without the moment at its end or its beginning, and the moment."""
+        words = text.split()
+        for count in range(min(len(words) - 1, _MOST_WORDS), 0, -1):
+            for inner, outer in ((words[:-count], words[-count:]), (words[count:], words[:count])):
+                if slots := self.read(" ".join(outer), today):
+                    return self._bare(inner), slots
+        return text, {}
+
+    def _bare(self, words: list[str]) -> str:
+        while len(words) > 1 and words[0] in self._openings:
+            words = words[1:]
+        return " ".join(words)
+
+    def _piece(self, tokens: tuple[Token, ...], index: int, today: date, moment: _Moment) -> int | None:
+        """Adds what starts here to the moment; the index behind it, None when nothing does."""
+        ahead = self._ahead.at(tokens, index)
+        if ahead and (length := self._durations.at(tokens, ahead[1])):
+            moment.ahead = length[0].slots()
+            return length[1]
+        if often := self._times.recurrence_at(tokens, index):
+            moment.recurrence = often[0]
+            return often[1]
+        if day := self._dates.at(tokens, index, today):
+            moment.date = day[0].date.isoformat()
+            return day[1]
+        if part := self._times.part_at(tokens, index):
+            moment.part, moment.half = part[0]
+            return part[1]
+        if clock := self._times.clock_at(tokens, index):
+            moment.minute = clock[0]
+            return clock[1]
+        return None
+
+
+@dataclass(slots=True)
+class _Moment:
+    """The pieces so far."""
+
+    ahead: Slots = field(default_factory=dict)
+    recurrence: str = ""
+    date: str = ""
+    minute: int | None = None
+    """Of the day, or of half a day."""
+    part: str = ""
+    """The usual time of a part of the day."""
+    half: str = ""
+
+    def slots(self) -> dict[str, SlotValue]:
+        if self.ahead:
+            return dict(self.ahead)
+        found: dict[str, SlotValue] = {}
+        if self.minute is not None:
+            minute, certain = in_half_day(self.minute, self.half)
+            found["time"] = f"{minute // 60:02}:{minute % 60:02}"
+            found |= {} if certain else {AMBIGUOUS: True}
+        elif self.part:
+            found["time"] = self.part
+        return found | {name: value for name, value in (("date", self.date), ("recurrence", self.recurrence)) if value}

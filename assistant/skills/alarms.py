@@ -1,0 +1,193 @@
+"""Alarms in words."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from assistant.errors import SkillError
+from assistant.names import closest
+from assistant.skills.base import Skill, SkillContext, SkillReply
+from assistant.skills.moments import moment_of
+from assistant.skills.timers import seconds_of
+from assistant.values import DueItem, DueState, IntentMatch, Slots
+
+_LISTED = 5
+_SNOOZE_S = 9 * 60.0
+
+
+class _Scheduled(Skill):
+    """What alarms and reminders share."""
+
+    rehearsable: ClassVar[bool] = True
+    kind: ClassVar[str]
+    section: ClassVar[str]
+    """Of the replies that all intents of a kind use."""
+
+    async def set(self, match: IntentMatch, context: SkillContext, name: str, *, by_day: bool) -> SkillReply:
+        """Begin to wait, and say back for when."""
+        now = context.now().replace(tzinfo=None)
+        found = moment_of(match.slots, now, by_day=by_day)
+        if found is None:
+            return SkillReply(self._replies.say(match.intent, "ask_time"), expects_answer=True)
+        local, often = found
+        try:
+            item = await context.timers.add_at(self.kind, local, name=name, recurrence=often)
+        except SkillError as exc:
+            if exc.code not in {"due-limit", "due-past"}:
+                raise
+            return SkillReply(self._say("past" if exc.code == "due-past" else "limit"), ok=False)
+        text = self._replies.say(match.intent, "set", when=self.when(item, context), name=name)
+        return SkillReply(text, acknowledges=False)
+
+    def waiting(self, context: SkillContext) -> list[DueItem]:
+        """Those that wait, the next first."""
+        items = [item for item in context.timers.active(self.kind) if item.state is DueState.RUNNING]
+        return sorted(items, key=lambda item: item.due_wall_s)
+
+    def when(self, item: DueItem, context: SkillContext) -> str:
+        """For the ear: tomorrow at 7:30 AM, every day at 7 AM."""
+        local, today = datetime.fromisoformat(item.local), context.now().date()
+        clock = self._replies.time(local, context.hour_format)
+        kind, _, detail = item.recurrence.partition(":")
+        if kind == "weekly":
+            day = self._replies.speech["weekdays"][int(detail) if detail else local.weekday()]
+            return self._moment("every_weekly", time=clock, weekday=day)
+        if kind:
+            return self._moment(f"every_{kind}", time=clock, date=self._replies.speech["days"][local.day - 1])
+        days = (local.date() - today).days
+        reply = {0: "on_today", 1: "on_tomorrow"}.get(days, "on_weekday" if days < 7 else "on_date")
+        day = self._replies.date(local.date())
+        return self._moment(reply, time=clock, weekday=self._replies.weekday(local.date()), date=day)
+
+    def listed(self, items: Sequence[DueItem], context: SkillContext) -> str:
+        named = [self.described(item, context) for item in items[:_LISTED]]
+        return self._replies.all_of(named)
+
+    @abstractmethod
+    def described(self, item: DueItem, context: SkillContext) -> str: ...
+
+    def fitting(self, items: Sequence[DueItem], slots: Slots) -> list[DueItem]:
+        """Those a request's date and time fit, all when it gives neither."""
+        found = list(items)
+        if day := str(slots.get("date", "")):
+            found = [item for item in found if item.local.startswith(day)]
+        if often := str(slots.get("recurrence", "")):
+            found = [item for item in found if item.recurrence == often]
+        if clock := str(slots.get("time", "")):
+            clocks = {clock, _other(clock)} if slots.get("ambiguous") else {clock}
+            found = [item for item in found if item.local[11:16] in clocks]
+        return found
+
+    async def list(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        found = self.fitting(self.waiting(context), match.slots)
+        if not found:
+            return SkillReply(self._say("none"))
+        reply = "one" if len(found) == 1 else "several"
+        text = self._replies.say(match.intent, reply, count=len(found), items=self.listed(found, context))
+        return SkillReply(text)
+
+    async def cancel(self, match: IntentMatch, context: SkillContext, found: Sequence[DueItem]) -> SkillReply:
+        """One is cancelled (of what recurs, when a day was said, that time only), several when that was meant."""
+        if not found:
+            return SkillReply(self._say("none"), ok=False)
+        if len(found) > 1 and "every" not in match.slots:
+            text = self._say("which", items=self._replies.one_of([self.described(item, context) for item in found]))
+            return SkillReply(text, expects_answer=True)
+        if len(found) > 1:
+            if not match.confirmed:
+                text = self._say("confirm_all", count=len(found))
+                return SkillReply(text, expects_answer=True, confirms=True)
+            for item in found:
+                await context.timers.cancel(item.id)
+            return SkillReply(self._replies.say(match.intent, "all", count=len(found)), acknowledges=True)
+        (item,) = found
+        described = self.described(item, context)
+        if item.recurrence and "date" in match.slots:
+            after = await context.timers.skip(item.id)
+            return SkillReply(self._replies.say(match.intent, "skipped", next=self.when_once(after, context)))
+        await context.timers.cancel(item.id)
+        return SkillReply(self._replies.say(match.intent, "done", item=described), acknowledges=True)
+
+    def when_once(self, item: DueItem, context: SkillContext) -> str:
+        """Its next time, however often it comes."""
+        local, today = datetime.fromisoformat(item.local), context.now().date()
+        clock = self._replies.time(local, context.hour_format)
+        reply = "on_tomorrow" if (local.date() - today).days == 1 else "on_weekday"
+        return self._moment(reply, time=clock, weekday=self._replies.weekday(local.date()))
+
+    def _moment(self, reply: str, **values: object) -> str:
+        return self._replies.intents["Moments"][reply].format(**values)
+
+    def _say(self, reply: str, **values: object) -> str:
+        return self._replies.say(self.section, reply, **values)
+
+
+class Alarms(_Scheduled):
+    kind: ClassVar[str] = "alarm"
+    section: ClassVar[str] = "Alarms"
+    intents: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "SetAlarm": ("time",),
+        "CancelAlarm": (),
+        "ListAlarms": (),
+        "SnoozeAlarm": (),
+    }
+
+    async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        match match.intent:
+            case "SetAlarm":
+                return await self.set(match, context, str(match.slots.get("name", "")), by_day=False)
+            case "ListAlarms":
+                return await self.list(match, context)
+            case "SnoozeAlarm":
+                return await self._snooze(match, context)
+        if any(item.state is DueState.RINGING for item in context.timers.active(self.kind)) and not match.slots:
+            context.hush()
+            await context.timers.dismiss()
+            return SkillReply(self._replies.say(match.intent, "silenced"))
+        return await self.cancel(match, context, self.fitting(self.waiting(context), match.slots))
+
+    def described(self, item: DueItem, context: SkillContext) -> str:
+        return self.when(item, context)
+
+    async def _snooze(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        ringing = [item for item in context.timers.active(None) if item.state is DueState.RINGING]
+        if not ringing:
+            return SkillReply(self._replies.say(match.intent, "nothing"), ok=False)
+        seconds = seconds_of(match.slots) or _SNOOZE_S
+        for item in ringing:
+            await context.timers.snooze(item.id, seconds)
+        return SkillReply(self._replies.say(match.intent, "done", length=self._replies.length(seconds)))
+
+
+class Reminders(_Scheduled):
+    kind: ClassVar[str] = "reminder"
+    section: ClassVar[str] = "Reminders"
+    intents: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "SetReminder": ("message", "time"),
+        "ListReminders": (),
+        "CancelReminder": (),
+    }
+
+    async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        match match.intent:
+            case "SetReminder":
+                return await self.set(match, context, str(match.slots["message"]), by_day=True)
+            case "ListReminders":
+                return await self.list(match, context)
+        found = self.fitting(self.waiting(context), match.slots)
+        if said := str(match.slots.get("message", "")):
+            words = set(said.split())
+            like = closest(said, [item.name for item in found])
+            found = [item for item in found if words <= set(item.name.split()) or item.name == like]
+        return await self.cancel(match, context, found)
+
+    def described(self, item: DueItem, context: SkillContext) -> str:
+        return self._replies.intents["Reminders"]["described"].format(name=item.name, when=self.when(item, context))
+
+
+def _other(clock: str) -> str:
+    """The same time in the other half of the day."""
+    return f"{(int(clock[:2]) + 12) % 24:02}{clock[2:]}"
