@@ -32,7 +32,7 @@ def understand_turn(understander: Understander, text: str, before: Before, *, no
     A whole new sentence wins over an answer, an answer over what only the model takes for a request ("ten minutes");
     "no" and "never mind" drop what waits. A correction wins over all.
     """
-    if before.done and (corrected := understander.corrected(before.done, text)):
+    if before.done and (corrected := understander.corrected(before.done, text, now=now)):
         return corrected
     understanding = understander.resolved(understander.understand(text, now=now), before.mentioned)
     waiting = before.waiting

@@ -29,6 +29,8 @@ _AMOUNTS = {
     "HassFanSetSpeed": "percentage",
     "HassSetVolume": "volume_level",
 }
+_SCHEDULED = frozenset({"CancelAlarm", "CancelReminder"})
+_CLOCK = frozenset({"time", "ambiguous", "hours", "minutes", "seconds"})
 _ITEMS = frozenset({"HassListAddItem", "HassShoppingListAddItem", "HassListCompleteItem"})
 IN_HOME = frozenset(
     {*_AMOUNTS.keys() - {"HassSetVolume"}, "HassTurnOn", "HassTurnOff", "HassGetState", "HassClimateGetTemperature"}
@@ -43,6 +45,7 @@ class Answers:
     def __init__(self, language: Language, entities: Entities, slots: SlotReader) -> None:
         self._units = language.table("unit_names")
         self._when = WhenReader(language)
+        self._articles = language.set("name_articles")
         self._entities = entities
         self._slots = slots
         self._readers: Mapping[str, Callable[[str, datetime], Slots | None]] = {
@@ -65,12 +68,14 @@ class Answers:
         if missing and missing[0] == "target":
             target = home.read(text) if home else None
             return target.slots if target else None
-        return self._readers[missing[0]](text, now) if missing else self._other(pending, text, home)
+        return self._readers[missing[0]](text, now) if missing else self._other(pending, text, now, home)
 
-    def _other(self, pending: IntentMatch, text: str, home: HomeNames | None) -> Slots | None:
+    def _other(self, pending: IntentMatch, text: str, now: datetime, home: HomeNames | None) -> Slots | None:
         """What the answer to a question of the skill's own adds."""
         if pending.intent in _AMOUNTS and (amount := self._entities.amount(text)):
             return amount_slots(_AMOUNTS[pending.intent], amount)
+        if pending.intent in _SCHEDULED:
+            return self._scheduled(text, now)
         if pending.intent == "ConvertUnit" and (unit := self._units.get(text)):
             return {"to_unit": str(unit)}
         if pending.intent in _ITEMS and "item" not in pending.slots:
@@ -79,17 +84,32 @@ class Answers:
             return home.answer(text) if home else None
         return self._choice(text) if pending.intent in _CHOOSING else None
 
-    def correction(self, done: IntentMatch, text: str, home: HomeNames | None) -> Slots | None:
+    def _scheduled(self, text: str, now: datetime) -> Slots | None:
+        """Which alarm or reminder: by its time, else by what it is about."""
+        words = text.split()
+        while len(words) > 1 and words[0] in self._articles:
+            words = words[1:]
+        said = " ".join(words).removesuffix(" one")
+        return self._when.read(said, now.date()) or {"message": said}
+
+    def correction(self, done: IntentMatch, text: str, now: datetime, home: HomeNames | None) -> Slots | None:
         """The slots of what was done, with the value said instead; None when the text names none, or the same."""
         if not text or len(text.split()) > _MAX_WORDS:
             return None
         parts = {name: value for name, value in done.slots.items() if name in _DURATION}
         others = {name: value for name, value in done.slots.items() if name not in _DURATION}
         changed: Slots | None = None
-        if parts and (duration := self._entities.duration(text) or self._in_unit(text, parts)):
+        if (
+            parts
+            and done.intent not in {"SetAlarm", "SetReminder"}
+            and (duration := self._entities.duration(text) or self._in_unit(text, parts))
+        ):
             changed = {**others, **duration.slots()}
         elif "expression" in done.slots and (expression := self._entities.expression(text)):
             changed = {**done.slots, "expression": expression}
+        elif done.intent in {"SetAlarm", "SetReminder"} and (moment := self._when.read(text, now.date())):
+            kept = {slot: value for slot, value in done.slots.items() if slot not in _CLOCK}
+            changed = {**kept, **moment}
         elif done.intent in _AMOUNTS and (amount := self._entities.amount(text)):
             changed = {**done.slots, **amount_slots(_AMOUNTS[done.intent], amount)}
         elif done.intent in IN_HOME and home and (target := home.answer(text)):

@@ -16,7 +16,7 @@ from assistant.nlu.language import Language
 from assistant.nlu.numbers import Numbers
 from assistant.nlu.times import Times
 from assistant.nlu.tokens import Phrases, tokenise
-from assistant.nlu.when import WhenReader
+from assistant.nlu.when import AMBIGUOUS, WhenReader
 from assistant.values import OUT_OF_SCOPE, IntentMatch, Slots, SlotValue, TextReading
 
 SOURCE = "classifier"
@@ -101,7 +101,8 @@ class SpanReader:
     def _moment(self, spans: Sequence[tuple[str, str]], now: datetime) -> Slots:
         """What the tagged words for time and day say together, where that can be read as one moment."""
         words = " ".join(words for tag, words in spans if tag in {"time", "date", "recurrence"})
-        return (self._when.read(words, now.date()) if words else None) or {}
+        moment = (self._when.read(words, now.date()) if words else None) or {}
+        return {slot: value for slot, value in moment.items() if slot in {"time", "date", "recurrence", AMBIGUOUS}}
 
     def _conversion(self, text: str) -> Slots:
         """What is to be converted: the unit that an amount stands before, and the other one."""

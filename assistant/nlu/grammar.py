@@ -32,7 +32,7 @@ MAX_NAME_WORDS = 4
 """Longest name of a timer or place."""
 _LONG_WORDS = 24
 """Longest text that a template leaves open as one of _LONG: what is to be put on a list, what to remind of."""
-_LONG = frozenset({"item", "message", "query"})
+_LONG = frozenset({"item", "message", "query", "when"})
 _KEYS = {"language", "intents", "lists", "expansion_rules"}
 _BLOCK_KEYS = {"sentences", "slots"}
 _HINT = "Mend that line; the packaged sentence files show the format."

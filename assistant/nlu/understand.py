@@ -144,10 +144,10 @@ class Understander:
         match = replace(pending, slots={**pending.slots, **added}, confidence=_EXACT)
         return Understanding(core, match, self.missing(match), open_question=False, unfinished=False)
 
-    def corrected(self, done: IntentMatch, text: str) -> Understanding | None:
+    def corrected(self, done: IntentMatch, text: str, *, now: datetime) -> Understanding | None:
         """What was done, with another value ("no, fifteen", "i meant the pasta one"); None when the text isn't that."""
         core = plain(text, self._language)
-        changed = self._answers.correction(done, self._wrappers.correction(core), self._home_names())
+        changed = self._answers.correction(done, self._wrappers.correction(core), now, self._home_names())
         if changed is None:
             return None
         match = replace(done, slots=changed, confidence=_EXACT)

@@ -78,7 +78,12 @@ def test_a_task_for_somebody_else_is_an_open_question() -> None:
 @pytest.mark.parametrize(
     ("intent", "spans", "text", "slots"),
     [
-        ("SetAlarm", [("time", "at seven thirty"), ("date", "tomorrow")], "", {"time": "07:30", "date": "2026-11-27"}),
+        (
+            "SetAlarm",
+            [("time", "at seven thirty"), ("date", "tomorrow")],
+            "",
+            {"time": "07:30", "date": "2026-11-27", "ambiguous": True},
+        ),
         ("SetAlarm", [("time", "in two hours")], "", {"time": "12:00"}),
         ("SetAlarm", [("recurrence", "every monday"), ("time", "whenever")], "", {"recurrence": "weekly:0"}),
         ("HassLightSet", [("area", "the kitchen"), ("amount", "half")], "", {"area": "kitchen", "brightness": 50.0}),

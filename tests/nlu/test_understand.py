@@ -277,7 +277,7 @@ def test_threads_share_one_understander(understander: Understander) -> None:
     ],
 )
 def test_a_correction_replaces_a_value(done: dict[str, Any], text: str, slots: dict[str, Any] | None) -> None:
-    corrected = Understander().corrected(IntentMatch("HassStartTimer", done, 0.98, "grammar"), text)
+    corrected = Understander().corrected(IntentMatch("HassStartTimer", done, 0.98, "grammar"), text, now=NOON)
     assert (corrected and corrected.match and dict(corrected.match.slots)) == slots
     assert corrected is None or corrected.corrects
 
@@ -285,12 +285,12 @@ def test_a_correction_replaces_a_value(done: dict[str, Any], text: str, slots: d
 def test_other_corrections() -> None:
     understander = Understander()
     pasta = IntentMatch("HassCancelTimer", {"name": "pasta"}, 0.98, "grammar")
-    corrected = understander.corrected(pasta, "no, I meant the rice timer")
+    corrected = understander.corrected(pasta, "no, I meant the rice timer", now=NOON)
     assert corrected
     assert corrected.match
     assert corrected.match.slots == {"name": "rice"}
     total = IntentMatch("Calculate", {"expression": "2 + 3"}, 0.98, "grammar")
-    again = understander.corrected(total, "no, two times three")
+    again = understander.corrected(total, "no, two times three", now=NOON)
     assert again
     assert again.match
     assert again.match.slots == {"expression": "2 * 3"}
