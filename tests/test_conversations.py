@@ -468,3 +468,22 @@ async def test_in_brief_mode_a_sound_says_that_it_is_done_and_words_say_the_rest
     lengths_s = [event.played_s for event in played.of(PlaybackFinished) if isinstance(event, PlaybackFinished)]
     assert lengths_s[0] == pytest.approx(0.18, abs=0.05)
     assert lengths_s[1] > 0.5
+
+
+async def test_an_alarm_that_the_wake_word_silenced_is_snoozed(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "set an alarm in one minute")
+    script.says(70.0, "snooze for two minutes")
+    played = await script.play(config, until_s=200)
+    assert played.replies[1] == "2 minutes more."
+    rings = [at_s for at_s, event in played.events if isinstance(event, RingStarted)]
+    assert len(rings) == 2
+    assert rings[1] - rings[0] == pytest.approx(130, abs=10)
+
+
+async def test_a_reminder_is_spoken_once(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "remind me in one minute to check the oven")
+    played = await script.play(config, until_s=400)
+    assert played.spoken.count("Reminder: check the oven.") == 1
+    assert [event.kind for event in played.of(RingStarted) if isinstance(event, RingStarted)] == ["reminder"]

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 OFFLINE = (
     "I can't reach the cloud right now, so I can't answer that. "
-    "Timers, the time and date, and sums still work. Please ask me again later."
+    "The home, timers, alarms, lists and sums still work. Please ask me again later."
 )
-OFFLINE_SHORT = "I'm still offline, so I can't answer that. Timers, the time, and sums still work."
+OFFLINE_SHORT = "I'm still offline, so I can't answer that. The home, timers and lists still work."
 NOT_CONFIGURED = (
-    "I don't know that by myself, and no cloud model is set up. I can tell the time and date, keep timers, and do sums."
+    "I don't know that by myself, and no cloud model is set up. I can run the home, keep timers and lists, and do sums."
 )
 CUT_OFF = "Sorry, the connection broke off, so that answer stops here."
 TRUNCATED = "There would be more to say, but I stop here."

@@ -37,6 +37,9 @@ class Journal:
         self._before.setdefault(item.id, None)
         return item
 
+    def snoozable(self) -> tuple[DueItem, ...]:
+        return self._scheduler.snoozable()
+
     async def snooze(self, item_id: str, seconds: float) -> DueItem:
         """Stands: nobody wants a ring back."""
         return await self._scheduler.snooze(item_id, seconds)

@@ -14,6 +14,7 @@ told again: better twice than never.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -33,6 +34,9 @@ MAX_ITEMS = 100
 
 SAVE_TIMEOUT_S = 2.0
 """How long a ring waits for the disk."""
+
+SNOOZE_WINDOW_S = 60.0
+"""What was silenced can still be snoozed for so long."""
 
 _ACTIVE = {DueState.RUNNING, DueState.PAUSED, DueState.RINGING}
 _OPEN = _ACTIVE | {DueState.MISSED}
@@ -63,6 +67,8 @@ class Scheduler:
         self._publish = publish
         self._ring_timeout_s = ring_timeout_s
         self._zone = zone
+        self._silenced: tuple[DueItem, ...] = ()
+        self._silenced_at_s = -math.inf
         self._items: dict[str, DueItem] = {}
         self._rang_at_s: dict[str, float] = {}
         self._unsaved: dict[str, DueItem] = {}
@@ -137,8 +143,22 @@ class Scheduler:
         return after
 
     async def snooze(self, item_id: str, seconds: float) -> DueItem:
-        """Have what rings ring again later. Raises SkillError `due-unknown`, `due-state`, `due-limit`, StoreError."""
-        return await self._apply(lambda: change.snoozed(self._get(item_id), seconds, self._now(), self._zone))
+        """Have what rings, or was just silenced, ring again later.
+
+        Raises SkillError `due-unknown`, `due-state` or `due-limit`, StoreError.
+        """
+
+        def snoozed() -> DueItem:
+            item = next((each for each in self.snoozable() if each.id == item_id), None) or self._get(item_id)
+            return change.snoozed(item, seconds, self._now(), self._zone)
+
+        return await self._apply(snoozed)
+
+    def snoozable(self) -> tuple[DueItem, ...]:
+        """What rings; or rang until a moment ago: the wake word has silenced it before anybody can say "snooze"."""
+        ringing = tuple(item for item in self.active(kind=None) if item.state is DueState.RINGING)
+        recent = self._clock.steady_s() - self._silenced_at_s <= SNOOZE_WINDOW_S
+        return ringing or (self._silenced if recent else ())
 
     async def announced(self, item_id: str, *, heard: bool) -> None:
         """A reminder was spoken, or nobody could have heard it: then it was missed."""
@@ -253,7 +273,10 @@ class Scheduler:
 
     async def _dismiss(self, by: str) -> tuple[DueItem, ...]:
         async with self._lock:
-            silenced = [replace(self._items[item_id], state=DueState.DONE) for item_id in self._rang_at_s]
+            rang = tuple(self._items[item_id] for item_id in self._rang_at_s)
+            if rang:
+                self._silenced, self._silenced_at_s = rang, self._clock.steady_s()
+            silenced = [replace(item, state=DueState.DONE) for item in rang]
             await self._settle(silenced, by=by)
             return tuple(silenced)
 

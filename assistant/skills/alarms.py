@@ -153,7 +153,7 @@ class Alarms(_Scheduled):
         return self.when(item, context)
 
     async def _snooze(self, match: IntentMatch, context: SkillContext) -> SkillReply:
-        ringing = [item for item in context.timers.active(None) if item.state is DueState.RINGING]
+        ringing = context.timers.snoozable()
         if not ringing:
             return SkillReply(self._replies.say(match.intent, "nothing"), ok=False)
         seconds = seconds_of(match.slots) or _SNOOZE_S

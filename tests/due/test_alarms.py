@@ -143,6 +143,21 @@ async def test_snoozed_it_rings_again() -> None:
             await rig.scheduler.snooze(rig.scheduler.active("alarm")[-1].id, 300)
 
 
+async def test_silenced_by_the_wake_word_it_can_still_be_snoozed_for_a_minute() -> None:
+    async with rigged() as rig:
+        alarm = await rig.scheduler.add_at("alarm", ahead(rig, 60))
+        await asyncio.sleep(61)
+        await rig.scheduler.dismiss()
+        await asyncio.sleep(30)
+        (silenced,) = rig.scheduler.snoozable()
+        await rig.scheduler.snooze(silenced.id, 300)
+        await asyncio.sleep(301)
+        assert rig.rung() == [alarm.id, alarm.id]
+        await rig.scheduler.dismiss()
+        await asyncio.sleep(61)
+        assert rig.scheduler.snoozable() == ()
+
+
 async def test_skipped_once_it_rings_the_day_after() -> None:
     async with rigged() as rig:
         alarm = await rig.scheduler.add_at("alarm", ahead(rig, 600), recurrence="daily")
