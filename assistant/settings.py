@@ -126,6 +126,7 @@ class HomeConfig(Section):
 class SkillsConfig(Section):
     ring_timeout_s: Seconds
     timeout_s: Seconds
+    disabled: tuple[str, ...]
 
 
 class ControlConfig(Section):

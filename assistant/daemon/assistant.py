@@ -51,7 +51,6 @@ from assistant.nlu.understand import Known
 from assistant.nlu.understanding import Understanding
 from assistant.process import share_one_heap, single_instance, trim_memory
 from assistant.skills.base import SkillContext
-from assistant.skills.book import SkillBook
 from assistant.skills.home_journal import HomeJournal, UnmovedHome
 from assistant.speech.endpoint import make_endpoint
 from assistant.store.database import Database
@@ -184,11 +183,10 @@ class Assistant:
 
     def _build_runner(self, turns: SqliteTurnStore) -> TurnRunner:
         settings = self._settings
-        self._skills = SkillBook.built_in()
         self._voice = LazySynthesizer(self.engines.tts)
         self._speaker = Speaker(self._voice, self._sound.mixer, self.bus.publish)
         answerer = Answerer(
-            skills=self._skills,
+            skills=self.engines.skills,
             skill_context=self._skill_context,
             rehearsal=self._rehearsal,
             news=self._news,

@@ -15,7 +15,6 @@ NOT_CONFIGURED = (
 CUT_OFF = "Sorry, the connection broke off, so that answer stops here."
 TRUNCATED = "There would be more to say, but I stop here."
 CLARIFY = "Sorry, I didn't understand that. You can ask what I can do."
-SKILL_FAILED = "Sorry, that didn't work."
 FAILED = "Sorry, something went wrong."
 CLOUD_BUSY = "The cloud model is busy. Please ask again in a moment."
 CLOUD_REFUSED = "The cloud gateway doesn't accept this device, so I can't ask it."
