@@ -71,7 +71,8 @@ class _Entry:
     @property
     def problem(self) -> EdgewiseError | None:
         """Why it is off; None while it isn't."""
-        return self.load_problem or (self.skill.problem if self.skill else None)
+        later = (self.skill.problem if self.skill else None), (self.grammar.problem if self.grammar else None)
+        return self.load_problem or later[0] or later[1]
 
 
 class Plugins:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import structlog
 from hassil import Intents, parse_sentence
 from hassil.errors import HassilError
 from hassil.expression import Expression, Group, ListReference
@@ -32,6 +33,8 @@ from assistant.nlu.language import Language
 from assistant.nlu.normalise import MAX_WORDS, plain
 from assistant.nlu.targets import Target
 from assistant.values import Slots, SlotValue
+
+_log = structlog.get_logger(__name__)
 
 _SLOW_S = 0.05
 """Longest time that reading one sentence may take, of the thread's own CPU time."""
@@ -76,6 +79,8 @@ class PluginGrammar:
 
     def __init__(self, sentences: PluginSentences, language: Language, entities: Entities) -> None:
         self.plugin = sentences.plugin
+        self.problem: UnderstandError | None = None
+        """Why it reads nothing any more; None while it does."""
         lists = mark_lists()
         content = read_sentences(sentences.source, sentences.text, frozenset(sentences.required), lists)
         content = {**content, "language": language.code, "lists": {**lists, **content.get("lists", {})}}
@@ -87,7 +92,18 @@ class PluginGrammar:
         self._try_out(sentences, language, entities)
 
     def read(self, view: View) -> PluginReading | None:
-        """The best reading of a whole text."""
+        """The best reading of a whole text; none from the first on that fails."""
+        if self.problem:
+            return None
+        try:
+            return self._read(view)
+        except Exception as exc:
+            message = f"its sentences can't be read: {type(exc).__name__}"
+            self.problem = UnderstandError("sentences-failing", message, hint=_HINT)
+            _log.error("plugin off", plugin=self.plugin, code=self.problem.code, exc_info=exc)
+            return None
+
+    def _read(self, view: View) -> PluginReading | None:
         for reading in self._grammar.read(view.text):
             slots = _slots(reading, view)
             if slots is not None:
@@ -119,8 +135,10 @@ class PluginGrammar:
                 raise _invalid(sentences.source, f"{intent} has no sentences")
 
     def _try_out(self, sentences: PluginSentences, language: Language, entities: Entities) -> None:
-        """Each example is read, and nothing that people say to us takes long to be read."""
-        for text in (*sentences.examples.values(), *language.examples.values()):
+        """Each example is read, and nothing that people say to us takes long to be read, however long it is."""
+        own, ours = tuple(sentences.examples.values()), tuple(language.examples.values())
+        longest = (" ".join(" ".join(texts * MAX_WORDS).split()[:MAX_WORDS]) for texts in (own, ours, own + ours))
+        for text in (*own, *ours, *longest):
             began_s = time.thread_time()
             for view in entities.views(plain(text, language), _ANY_DAY):
                 self.read(view)

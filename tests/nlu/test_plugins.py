@@ -195,3 +195,20 @@ def test_sentences_that_take_long_to_read_are_refused() -> None:
     with pytest.raises(UnderstandError) as caught:
         one(explosive.replace('"', ""))
     assert caught.value.code == "sentences-slow"
+
+
+def test_sentences_that_fail_while_reading_are_left_out_and_everything_else_is_read() -> None:
+    broken, sound = one("ask the owl", plugin="owl"), one("ask the fox")
+
+    class Bursting:
+        def read(self, text: str) -> list[object]:
+            raise RecursionError
+
+    broken._grammar = Bursting()  # type: ignore[assignment]
+    for text, intent in (("ask the fox", "other.Do"), ("what time is it", "HassGetCurrentTime")):
+        match = read(text, [broken, sound])
+        assert match
+        assert match.intent == intent
+    assert read("ask the owl", [broken, sound]) is None
+    assert broken.problem
+    assert broken.problem.code == "sentences-failing"
