@@ -32,7 +32,9 @@ log = structlog.get_logger(__name__)
 
 GROUP = "edgewise.skills"
 LOAD_S = 1.0
-"""How long understanding waits for plugins once everything else of it is ready."""
+"""How long understanding waits for plugins once the rest of it is ready."""
+_TURN_S = 0.2
+"""They load one after the other, to leave the processor to others; one that takes longer is no longer waited for."""
 _MAX_MESSAGE = 200
 _DISABLED = "plugin-disabled"
 _MEND = "It is off until the next start; its author can mend it."
@@ -84,6 +86,8 @@ class Plugins:
         self._language = language
         self._entries: list[_Entry] = []
         self._finding: asyncio.Task[None] | None = None
+        self._over = False
+        """Nobody waits any more for what isn't loaded."""
 
     def begin(self) -> None:
         """Begin to load, unless that has begun."""
@@ -99,9 +103,10 @@ class Plugins:
         await asyncio.wait({self._finding}, timeout=wait_s)
         if loading := [entry.task for entry in self._entries if entry.task]:
             await asyncio.wait(loading, timeout=max(0.0, until_s - loop.time()))
+        self._over = True
         for entry in self._entries:
-            if not entry.grammar and not entry.load_problem:
-                self._put_off(entry, SkillError("plugin-load-timeout", "it took too long to load", hint=_MEND))
+            if not entry.grammar:
+                self._put_off(entry, _late())
         return tuple(entry.grammar for entry in self._entries if entry.grammar and not entry.load_problem)
 
     def reports(self) -> tuple[SkillReport, ...]:
@@ -136,8 +141,12 @@ class Plugins:
             elif other is not entry:
                 message = f"{other.package} has a skill of the same name"
                 self._put_off(entry, SkillError("plugin-duplicate", message, hint="Uninstall one of them."))
-            else:
+        for entry in self._entries:
+            if self._over:
+                self._put_off(entry, _late())
+            elif not entry.load_problem:
                 entry.task = asyncio.create_task(self._load(entry))
+                await asyncio.wait({entry.task}, timeout=_TURN_S)
 
     async def _load(self, entry: _Entry) -> None:
         try:
@@ -181,6 +190,10 @@ def compiled(plugin: Plugin) -> PluginGrammar:
     language = load_language(plugin.language)
     sentences = PluginSentences(plugin.name, source, text, required, examples)
     return PluginGrammar(sentences, language, Entities(language))
+
+
+def _late() -> SkillError:
+    return SkillError("plugin-load-timeout", "it took too long to load", hint=_MEND)
 
 
 async def _in_own_thread(name: str, work: Callable[[], T]) -> T:

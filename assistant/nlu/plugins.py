@@ -38,6 +38,8 @@ _log = structlog.get_logger(__name__)
 
 _SLOW_S = 0.05
 """Longest time that reading one sentence may take, of the thread's own CPU time."""
+_TRIES = 3
+"""A garbage collection may fall into any one."""
 _ANY_DAY = date(2025, 1, 1)
 _HINT = "The skill's author can mend that."
 
@@ -139,10 +141,8 @@ class PluginGrammar:
         own, ours = tuple(sentences.examples.values()), tuple(language.examples.values())
         longest = (" ".join(" ".join(texts * MAX_WORDS).split()[:MAX_WORDS]) for texts in (own, ours, own + ours))
         for text in (*own, *ours, *longest):
-            began_s = time.thread_time()
-            for view in entities.views(plain(text, language), _ANY_DAY):
-                self.read(view)
-            if time.thread_time() - began_s > _SLOW_S:
+            views = entities.views(plain(text, language), _ANY_DAY)
+            if all(self._is_slow(views) for _ in range(_TRIES)):
                 message = f"{sentences.source}: its sentences take too long to read"
                 raise UnderstandError("sentences-slow", message, hint=_HINT)
         of_home = {intent for intent, template in self._grammar.templates() if "{target" in template}
@@ -152,6 +152,12 @@ class PluginGrammar:
             if self._full(intent) not in found and intent not in of_home:  # no home is known here
                 message = f"{sentences.source}: no sentence of {intent} fits its example"
                 raise UnderstandError("example-unread", message, hint=_HINT)
+
+    def _is_slow(self, views: Iterable[View]) -> bool:
+        began_s = time.thread_time()
+        for view in views:
+            self.read(view)
+        return time.thread_time() - began_s > _SLOW_S
 
 
 def best_of(grammars: Sequence[PluginGrammar], view: View) -> list[PluginReading]:
