@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from assistant.errors import BusyError
 
@@ -15,9 +17,10 @@ T = TypeVar("T")
 class BoundedExecutor:
     """Threads with a bounded queue. A full queue raises BusyError at once instead of growing."""
 
-    def __init__(self, name: str, *, workers: int = 1, max_pending: int = 8) -> None:
+    def __init__(self, name: str, *, workers: int = 1, max_pending: int = 8, pool: Executor | None = None) -> None:
+        """`pool` replaces threads that the process waits for when it ends."""
         self._name = name
-        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix=f"edgewise-{name}")
+        self._pool = pool or ThreadPoolExecutor(max_workers=workers, thread_name_prefix=f"edgewise-{name}")
         self._limit = workers + max_pending
         self._pending = 0
 
@@ -42,3 +45,46 @@ class BoundedExecutor:
     def close(self) -> None:
         """Drop what waits; what runs ends by itself."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class AbandonableThread(Executor):
+    """One thread, started when it is first needed, that nobody waits for: for code of others, which may never return.
+
+    It ends with the process. What waits is not bounded here: use it as the `pool` of a BoundedExecutor.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = f"edgewise-{name}"
+        self._waiting: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        self._started = False
+
+    def submit(self, work: Callable[..., T], /, *args: Any, **options: Any) -> Future[T]:
+        future: Future[T] = Future()
+        self._waiting.put((future, lambda: work(*args, **options)))
+        if not self._started:
+            self._started = True
+            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = False, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - never waits
+        """Have the thread end once it gets there; what waits is done before, or dropped."""
+        while cancel_futures:
+            try:
+                waiting = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if waiting:
+                waiting[0].cancel()
+        self._waiting.put(None)
+
+    def _run(self) -> None:
+        while waiting := self._waiting.get():
+            future, work = waiting
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                result = work()
+            except BaseException as exc:
+                future.set_exception(exc)
+            else:
+                future.set_result(result)

@@ -136,6 +136,7 @@ class SkillsConfig(Section):
     ring_timeout_s: Seconds
     brief: bool
     timeout_s: Seconds
+    disabled: tuple[str, ...]
 
 
 class ControlConfig(Section):

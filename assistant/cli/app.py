@@ -38,6 +38,7 @@ COMMANDS = {
     "config": _Entry("config", "Print the configuration in force and where each value comes from."),
     "models": _Entry("models", "List, fetch, verify and prune model files.", group=True),
     "intents": _Entry("intents", "What can be understood without the cloud.", group=True),
+    "skills": _Entry("skills", "List skills, and begin one of your own.", group=True),
     "gateway": _Entry("gateway", "The cloud side: a gateway in front of a language model.", group=True),
     "eval": _Entry("eval", "Measure the parts on data.", group=True),
 }

@@ -185,6 +185,17 @@ def check_text_model(folder: Path | None = None) -> Check:
     return Check("understanding", "ok", "its model loads and reads")
 
 
+async def check_skills(config: Config) -> Check:
+    """Whether the plugins that are installed can be loaded."""
+    from assistant.cli.skills import installed_plugins  # noqa: PLC0415 -- reads the grammar
+
+    plugins = await installed_plugins(config)
+    on = sum(report.state == "on" for report in plugins.reports())
+    found = f"{on} of {len(plugins.reports())} from other packages loaded" if plugins.reports() else "the built-in ones"
+    problems = plugins.problems()
+    return Check("skills", "warn" if problems else "ok", found, " ".join(problems))
+
+
 def _check_model(models: Models, name: str) -> Check:
     title = f"model {name}"
     try:

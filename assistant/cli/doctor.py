@@ -60,6 +60,7 @@ async def examine(config_file: Path | None, overrides: list[str] | None) -> Asyn
     for check in await asyncio.to_thread(checks.check_models, config):
         yield check
     yield await asyncio.to_thread(checks.check_text_model)
+    yield await checks.check_skills(config)
     yield checks.check_disk("disk (state)", config.paths.state_dir)
     yield checks.check_disk("disk (models)", config.paths.models_dir)
     yield checks.check_clock(checks.now_utc(), checks.clock_synchronised())

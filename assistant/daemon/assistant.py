@@ -66,7 +66,6 @@ from assistant.nlu.understanding import Understanding
 from assistant.process import share_one_heap, single_instance, trim_memory
 from assistant.skills import loudness
 from assistant.skills.base import SkillContext
-from assistant.skills.book import SkillBook
 from assistant.skills.home_journal import HomeJournal, UnmovedHome
 from assistant.skills.list_book import ListJournal, Lists
 from assistant.skills.loudness import Volume, VolumeJournal
@@ -250,12 +249,11 @@ class Assistant:
 
     def _build_runner(self, turns: SqliteTurnStore) -> TurnRunner:
         settings = self._settings
-        self._skills = SkillBook.built_in()
         self._voice = LazySynthesizer(self.engines.tts)
         earcon = tones.done() if settings.skills.brief else None
         self._speaker = Speaker(self._voice, self._sound.mixer, self.bus.publish, earcon=earcon)
         answerer = Answerer(
-            skills=self._skills,
+            skills=self.engines.skills,
             skill_context=self._skill_context,
             rehearsal=self._rehearsal,
             news=self._news,

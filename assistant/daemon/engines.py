@@ -11,13 +11,14 @@ import structlog
 
 from assistant.audio.format import Chunk
 from assistant.config import Config
+from assistant.daemon.plugins import Plugins
 from assistant.dialog.ports import Synthesizer, Transcriber, TurnEnd, VoiceActivity, WakeDetector
 from assistant.encoder.text_model import OnnxTextModel
 from assistant.errors import EdgewiseError, UnderstandError
 from assistant.executor import BoundedExecutor
 from assistant.models import Models, packaged_text_model
 from assistant.nlu.classifier import TextModel
-from assistant.nlu.understand import Known, Understander
+from assistant.nlu.understand import Known, Understander, prepare
 from assistant.skills.book import SkillBook
 from assistant.speech.stt import WhisperTranscriber
 from assistant.speech.tts import PiperSynthesizer
@@ -143,6 +144,10 @@ class Engines:
         self._models = models
         self.known = Known()
         """What has a name, kept up by the assistant: "cancel pasta" is a request while such a timer runs."""
+        language = config.settings.locale.language
+        self.skills = SkillBook.built_in(language)
+        """All skills; those of plugins once understanding is loaded."""
+        self._plugins = Plugins(self.skills, disabled=config.settings.skills.disabled, language=language)
         self._loading = BoundedExecutor("loading", workers=2, max_pending=8)
         self.nlu: Starting[Understander] = Starting("nlu", self._load_nlu)
         self.stt: Starting[Transcriber] = Starting("stt", self._load_stt)
@@ -152,6 +157,7 @@ class Engines:
     async def stop(self) -> None:
         """Give up what loads, close what is loaded."""
         await self.nlu.stop()
+        self._plugins.close()
         for engine in (await self.stt.stop(), await self.tts.stop(), await self.turn_end.stop()):
             if isinstance(engine, WhisperTranscriber | PiperSynthesizer | SmartTurn):
                 await engine.close()
@@ -184,7 +190,7 @@ class Engines:
     def problems(self) -> tuple[str, ...]:
         """Why engines couldn't be loaded, one sentence each."""
         found = (self.nlu.problem, self.stt.problem, self.tts.problem, self.turn_end.problem)
-        return tuple(str(problem) for problem in found if problem)
+        return (*(str(problem) for problem in found if problem), *self._plugins.problems())
 
     def _custom_words(self) -> dict[str, Path]:
         wanted = set(self._settings.wake.words)
@@ -193,13 +199,20 @@ class Engines:
 
     async def _load_nlu(self) -> Understander:
         names = [*self._settings.wake.names, *(word.replace("_", " ") for word in self._settings.wake.words)]
+        language = self._settings.locale.language
+        self._plugins.begin()
+        model = await self._loading.run(_text_model)
+        await self._loading.run(prepare, language)
+        plugins = await self._plugins.grammars()
         return await self._loading.run(
             lambda: Understander(
                 names=names,
                 known=lambda: self.known,
-                model=_text_model(),
+                language=language,
+                model=model,
                 reject_threshold=self._settings.nlu.reject_threshold,
-                served=SkillBook.built_in().intents(),
+                served=self.skills.intents(),
+                plugins=plugins,
             )
         )
 

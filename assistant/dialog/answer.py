@@ -29,6 +29,9 @@ log = structlog.get_logger(__name__)
 IRREVERSIBLE_S = 0.7
 """What can't be taken back waits this long: the user may yet go on speaking."""
 
+REHEARSAL_S = 0.2
+"""A reply that takes longer isn't made ahead: the turn would wait for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -114,7 +117,11 @@ class Answerer:
             return ""  # fixed phrases are rendered ahead
         if decision.action is Action.ASK_BACK:
             return self._question_back(match, understanding.missing)
-        replies = [await self._skills.rehearse(each, self._rehearsal()) for each in understanding.requests]
+        try:
+            async with asyncio.timeout(REHEARSAL_S):
+                replies = [await self._skills.rehearse(each, self._rehearsal()) for each in understanding.requests]
+        except TimeoutError:
+            return ""
         texts = [reply.text for reply in replies if reply]
         return " ".join(texts) if len(texts) == len(replies) else ""
 
@@ -178,9 +185,7 @@ class Answerer:
         except TimeoutError:
             error = SkillError("skill-timeout", f"{match.intent} took over {self._skill_timeout_s:g} s", retryable=True)
             self._fail(question, error)
-        except EdgewiseError as exc:
-            self._fail(question, exc)
-        return SkillReply(phrases.SKILL_FAILED, ok=False)
+            return self._skills.overdue(match)
 
     def _ask_back(self, question: Question, answer: Answer) -> str:
         understanding = question.understanding

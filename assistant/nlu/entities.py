@@ -52,6 +52,12 @@ class View:
     text: str
     values: tuple[Value, ...]
     """What mark 0, 1 ... stands for."""
+    said: tuple[str, ...] = ()
+    """The words in whose place mark 0, 1 ... stands."""
+
+    def in_words(self, text: str) -> str:
+        """A part of the text as it was said."""
+        return _MARKS.sub(lambda mark: self.said[int(mark[2])] if int(mark[2]) < len(self.said) else "", text)
 
 
 class Entities:
@@ -152,6 +158,7 @@ class Entities:
     def _marked(text: str, tokens: tuple[Token, ...], find: _Finder, kind: str) -> View:
         pieces: list[str] = []
         values: list[Value] = []
+        said: list[str] = []
         done = index = 0
         while index < len(tokens) and len(values) < MAX_MARKS:
             found = find(tokens, index)
@@ -168,8 +175,9 @@ class Entities:
             )
             pieces += [text[done : tokens[index].start], f" {MARK}{mark}{len(values)} "]
             values.append(value)
+            said.append(text[tokens[index].start : tokens[end - 1].end])
             done, index = tokens[end - 1].end, end
-        return View(" ".join("".join([*pieces, text[done:]]).split()), tuple(values))
+        return View(" ".join("".join([*pieces, text[done:]]).split()), tuple(values), tuple(said))
 
 
 _MARKS = re.compile(rf"{MARK}([drtehnp])(\d)")

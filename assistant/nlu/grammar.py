@@ -52,13 +52,17 @@ class Reading:
     """Slots whose words the template left open."""
     literal_chars: int
     """How much of the text the template itself spells out."""
+    marked: frozenset[str] = frozenset()
+    """Slots whose value is the number of a mark."""
 
 
 class Grammar:
     """Compiled templates. Thread-safe once built."""
 
-    def __init__(self, intents: Intents) -> None:
+    def __init__(self, intents: Intents, *, open_words: int = MAX_NAME_WORDS) -> None:
+        """`open_words`: the most words of a text that a template may leave open."""
         self._intents = intents
+        self._open_words = open_words
         spelled = _Spelled(intents)
         self._blocks = [(name, block) for name, intent in intents.intents.items() for block in intent.data]
         sentences = [(number, each) for number, (_, block) in enumerate(self._blocks) for each in block.sentences]
@@ -97,6 +101,7 @@ class Grammar:
                     {entity.name: entity.value for entity in entities},
                     frozenset(entity.name for entity in entities if entity.is_wildcard),
                     result.text_chunks_matched,
+                    frozenset(each.name for each in entities if not each.is_wildcard and each.text.startswith(MARK)),
                 )
             )
             if not readings[-1].wildcards and "target" not in readings[-1].values:
@@ -117,7 +122,7 @@ class Grammar:
         behind = list(itertools.accumulate(reversed(spelling), operator.and_, initial=every))[::-1]
         hopeful = up_to[-1]
         for begin, before in enumerate(up_to):
-            hopeful |= before & behind[min(begin + MAX_NAME_WORDS, len(spelling))] & self._open
+            hopeful |= before & behind[min(begin + self._open_words, len(spelling))] & self._open
             hopeful |= before & behind[min(begin + _LONG_WORDS, len(spelling))] & self._long
         blocks: set[int] = set()
         while hopeful:
@@ -147,13 +152,12 @@ def load_grammar(
     Raises:
         UnderstandError: `sentences-unreadable`, `sentences-syntax` or `sentences-invalid`, with file and line.
     """
-    lists = _mark_lists() | {name: {"values": list(values)} for name, values in (words or {}).items()}
+    lists = mark_lists() | {name: {"values": list(values)} for name, values in (words or {}).items()}
     merged: dict[str, Any] = {"language": "en", "intents": {}, "lists": dict(lists), "expansion_rules": {}}
     known = frozenset(required)
     for source in sources:
         checker = _Checker(source.name)
-        content = checker.read(read_text(source, "sentences"))
-        checker.check(content, known, lists)
+        content = checker.checked(read_text(source, "sentences"), known, lists)
         for intent, body in content["intents"].items():
             merged["intents"].setdefault(intent, {"data": []})["data"] += body["data"]
         for kind in ("lists", "expansion_rules"):
@@ -161,6 +165,15 @@ def load_grammar(
                 if merged[kind].setdefault(name, value) != value:
                     raise checker.invalid(f"another file has a different {name!r}", (kind, name))
     return Grammar(Intents.from_dict(merged))
+
+
+def read_sentences(name: str, text: str, known: frozenset[str], given: Iterable[str]) -> dict[str, Any]:
+    """The checked content of a sentence file that errors call `name`. `given` are lists that it may use.
+
+    Raises:
+        UnderstandError: `sentences-syntax` or `sentences-invalid`, with file and line.
+    """
+    return _Checker(name).checked(text, known, given)
 
 
 def home_assistant_grammar(language: str, wanted: Iterable[str]) -> Grammar:
@@ -273,7 +286,9 @@ class _Spelled:
         return self._known[name]
 
 
-def _mark_lists() -> dict[str, Any]:
+def mark_lists() -> dict[str, Any]:
+    """The lists of marks, as hassil has lists."""
+
     def marks(*kinds: str) -> dict[str, Any]:
         return {
             "values": [{"in": f"{MARK}{kind}{index}", "out": index} for kind in kinds for index in range(MAX_MARKS)]
@@ -298,7 +313,13 @@ class _Checker:
         self._name = name
         self._text = ""
 
-    def read(self, text: str) -> dict[str, Any]:
+    def checked(self, text: str, known: frozenset[str], given: Iterable[str]) -> dict[str, Any]:
+        """The file's content. `known` are the intents that may occur, `given` lists that it may use."""
+        content = self._read(text)
+        self._check(content, known, given)
+        return content
+
+    def _read(self, text: str) -> dict[str, Any]:
         self._text = text
         try:
             content = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
@@ -308,7 +329,7 @@ class _Checker:
             raise self.invalid("the file must be a mapping with `intents`", ())
         return content
 
-    def check(self, content: dict[str, Any], known: frozenset[str], given: Iterable[str]) -> None:
+    def _check(self, content: dict[str, Any], known: frozenset[str], given: Iterable[str]) -> None:
         for key in content:
             if key not in _KEYS:
                 raise self.invalid(f"unknown key {key!r}", (key,))

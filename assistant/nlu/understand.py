@@ -3,10 +3,13 @@
 How sure a match of the grammar is, before the model has read the utterance too (`classifier.agreed`):
 
     0.98   a template fits the whole, or the whole without politeness and run-ups; or fits each of `several` requests
-    0.95   the same by one of Home Assistant's templates
+    0.95   the same by one of Home Assistant's templates, or by a plugin's that leaves words open
     0.90   only without filler words
     0.90   one sentence of several fits and the rest is smalltalk, or says the same
     0.60   one sentence of several fits, the rest is unknown; or templates of two intents fit equally well
+
+A plugin's intents are asked last: what our own sentences make of the whole, or of all its parts, goes first. The model
+doesn't know them: it claims none, and takes one only where a template left words open and it is surer of one of ours.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from assistant.nlu.entities import Entities, View, spelled
 from assistant.nlu.grammar import Grammar, Reading, home_assistant_grammar, load_grammar
 from assistant.nlu.language import load_language
 from assistant.nlu.normalise import MAX_CHARS, MAX_WORDS, Wrappers, clauses, plain, with_commas
+from assistant.nlu.plugins import PluginGrammar, best_of
 from assistant.nlu.questions import Questions
 from assistant.nlu.references import resolved
 from assistant.nlu.several import parted, requests
@@ -36,7 +40,7 @@ from assistant.values import IntentMatch, Layer, Slots, TextReading
 
 _log = structlog.get_logger(__name__)
 
-_EXACT, _HOME_ASSISTANT, _PATCHED, _DOUBTFUL = 0.98, 0.95, 0.90, 0.60
+_EXACT, _HOME_ASSISTANT, _OPEN_WORDS, _PATCHED, _DOUBTFUL = 0.98, 0.95, 0.95, 0.90, 0.60
 _SMALLTALK = frozenset({"Greeting", "Thanks", "Affirm", "Farewell"})
 """Never the point of an utterance of several sentences."""
 _ALONE = frozenset({"WhatCanYouDo", "WhoAreYou", "RepeatLast", "HassNevermind", "Deny"})
@@ -69,7 +73,7 @@ class Understander:
 
     `names` are what people call the assistant; `known` gives what has a name at the moment. Without a `model` the
     grammar reads alone. What the model is less than `reject_threshold` sure of isn't claimed, nor are intents that
-    aren't `served` (None: all are).
+    aren't `served` (None: all are). `plugins` add sentences and intents.
     """
 
     def __init__(  # noqa: PLR0913 - settings, all by name
@@ -81,9 +85,14 @@ class Understander:
         model: TextModel | None = None,
         reject_threshold: float = 0.0,
         served: Container[str] | None = None,
+        plugins: Sequence[PluginGrammar] = (),
     ) -> None:
         self._language = load_language(language)
-        self._required = self._language.required
+        self._plugins = plugins
+        self._plugin_of = {intent: plugin for plugin in plugins for intent in plugin.required}
+        self._required = {**self._language.required}
+        for plugin in plugins:
+            self._required |= plugin.required
         self._wrappers = Wrappers(self._language, names)
         self._entities = Entities(self._language)
         self._slots = SlotReader(self._language, self._entities)
@@ -111,10 +120,9 @@ class Understander:
             return replace(self.understand(asked, now=now), layer=layer)
         match: IntentMatch | None = None
         also: Sequence[IntentMatch] = ()
-        if len(text) <= MAX_CHARS and len(whole.split()) <= MAX_WORDS:
-            match = self._match(whole, core, now)
-            if match is None and (found := self._match_parts(text, now)):
-                match, *also = found
+        short = len(text) <= MAX_CHARS and len(whole.split()) <= MAX_WORDS
+        if short and (found := self._matches(text, whole, now)):
+            match, *also = found
         reading = (
             self._model.read(words) if self._model and (words := self._wrappers.without_name(whole).split()) else None
         )
@@ -138,11 +146,18 @@ class Understander:
         None when the text isn't such an answer. Ask `understand` first: a new request goes before an old question.
         """
         core = self._wrappers.core(plain(text, self._language))
-        added = self._answers.slots(pending, core, self.missing(pending), now, self._home_names())
-        if added is None:
+        added = self._added(pending, core, now)
+        if not added:
             return None
         match = replace(pending, slots={**pending.slots, **added}, confidence=_EXACT)
         return Understanding(core, match, self.missing(match), open_question=False, unfinished=False)
+
+    def _added(self, pending: IntentMatch, core: str, now: datetime) -> Slots | None:
+        missing, home = self.missing(pending), self._home_names()
+        plugin = self._plugin_of.get(pending.intent)
+        if plugin is None:
+            return self._answers.slots(pending, core, missing, now, home)
+        return plugin.answer(missing[0], self._entities.views(core, now.date(), home)) if missing else None
 
     def corrected(self, done: IntentMatch, text: str, *, now: datetime) -> Understanding | None:
         """What was done, with another value ("no, fifteen", "i meant the pasta one"); None when the text isn't that."""
@@ -177,12 +192,16 @@ class Understander:
 
     def examples(self) -> Mapping[str, str]:
         """Every intent with one way to say it."""
-        return self._language.examples
+        return {
+            **self._language.examples,
+            **{key: text for each in self._plugins for key, text in each.examples.items()},
+        }
 
     def intents(self) -> dict[str, tuple[str, ...]]:
         """Every intent with its templates, ours first."""
         found: dict[str, list[str]] = {intent: [] for intent in self._required}
-        for grammar in (self._own, self._home_assistant):
+        grammars: Sequence[Grammar | PluginGrammar] = (self._own, self._home_assistant, *self._plugins)
+        for grammar in grammars:
             for intent, template in grammar.templates():
                 found[intent].append(template)
         return {intent: tuple(templates) for intent, templates in found.items()}
@@ -209,8 +228,34 @@ class Understander:
         self._home = home, kept[1]
         return kept[1]
 
-    def _match(self, whole: str, core: str, now: datetime) -> IntentMatch | None:
+    def _matches(self, text: str, whole: str, now: datetime) -> tuple[IntentMatch, ...]:
+        """What the sentences make of an utterance: all its requests, or the one among other sentences; ours first."""
+
+        @functools.cache
+        def own(part: str) -> IntentMatch | None:
+            return self._match(part, lambda words: self._read(words, now))
+
+        @functools.cache
+        def of_plugins(part: str) -> IntentMatch | None:
+            return self._match(part, lambda words: self._read_plugins(words, now))
+
+        def any_of(part: str) -> IntentMatch | None:
+            return own(part) or of_plugins(part)
+
+        if match := own(whole):
+            return (match,)
+        if several := self._several(text, own):
+            return several
+        if self._plugins and (match := of_plugins(whole)):
+            return (match,)
+        if self._plugins and (several := self._several(text, any_of)):
+            return several
+        one = self._one_of(text, any_of)
+        return (one,) if one else ()
+
+    def _match(self, whole: str, read: Callable[[str], IntentMatch | None]) -> IntentMatch | None:
         """The best reading of one sentence: as it stands, without wrappers, without fillers."""
+        core = self._wrappers.core(whole)
         tried: set[str] = {""}
         for text, confidence in (
             (self._wrappers.without_name(whole), _EXACT),
@@ -220,7 +265,7 @@ class Understander:
             if text in tried:
                 continue
             tried.add(text)
-            match = self._read(text, now)
+            match = read(text)
             if match:
                 return replace(match, confidence=min(match.confidence, confidence))
         return None
@@ -229,6 +274,9 @@ class Understander:
         """The grammar's match as sure as both readers make it; without one, the model's."""
         if match and REFERENCE in match.slots:
             return match  # what it is for depends on what was said before, and the model doesn't know that
+        if match and match.intent in self._plugin_of:
+            ours = self._weighed(None, text, reading, now) if match.confidence < _EXACT else None
+            return ours if ours and ours.confidence > match.confidence else match
         if match:
             return replace(match, confidence=agreed(match, reading))
         claim = claimed(reading)
@@ -240,18 +288,6 @@ class Understander:
             if claim[0] in IN_HOME and TARGET_SLOTS.isdisjoint(slots):
                 slots = {**home.named_in(text), **slots}
         return IntentMatch(claim[0], slots, claim[1], SOURCE)
-
-    def _match_parts(self, text: str, now: datetime) -> tuple[IntentMatch, ...]:
-        """What an utterance of several parts asks for: all its requests, or the one among other sentences."""
-
-        @functools.cache
-        def read(part: str) -> IntentMatch | None:
-            return self._match(part, self._wrappers.core(part), now)
-
-        if several := self._several(text, read):
-            return several
-        one = self._one_of(text, read)
-        return (one,) if one else ()
 
     def _several(self, text: str, read: Callable[[str], IntentMatch | None]) -> tuple[IntentMatch, ...]:
         """The requests of an utterance that is made of nothing else; each once."""
@@ -296,6 +332,16 @@ class Understander:
         match = self._best(self._home_assistant, views[0], digits, (), now)
         return replace(match, confidence=min(match.confidence, _HOME_ASSISTANT)) if match else None
 
+    def _read_plugins(self, text: str, now: datetime) -> IntentMatch | None:
+        """The best reading of exactly this text by a plugin."""
+        if not self._plugins:
+            return None
+        for view in self._entities.views(text, now.date(), self._home_names()):
+            if found := best_of(self._plugins, view):
+                confidence = _DOUBTFUL if len(found) > 1 else _OPEN_WORDS if found[0].leaves_open else _EXACT
+                return IntentMatch(found[0].intent, found[0].slots, confidence, _GRAMMAR)
+        return None
+
     def _best(self, grammar: Grammar, view: View, text: str, known: Sequence[str], now: datetime) -> IntentMatch | None:
         """The most literal reading whose slots make sense."""
         best: tuple[Reading, Slots] | None = None
@@ -310,6 +356,11 @@ class Understander:
                 confidence = _DOUBTFUL
             best = best or (reading, slots)
         return IntentMatch(best[0].intent, best[1], confidence, _GRAMMAR) if best else None
+
+
+def prepare(language: str = "en") -> None:
+    """Compile our sentences, which takes longest, so that an Understander is soon built. Blocking; thread-safe."""
+    _grammars(language)
 
 
 @functools.cache

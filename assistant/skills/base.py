@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from assistant.due.journal import Journal
 from assistant.skills.home_journal import HomeJournal
@@ -78,6 +78,31 @@ class SkillContext:
         await self.volume.undo()
 
 
+class Handler(Protocol):
+    """Handles some intents: a built-in Skill, or a plugin."""
+
+    @property
+    def intents(self) -> Mapping[str, tuple[str, ...]]:
+        """Intent -> the slots it can't do without (`duration`: any of hours, minutes, seconds)."""
+
+    @property
+    def rehearsable(self) -> bool:
+        """Whether it touches nothing but its context: then the reply is made ahead."""
+
+    @property
+    def irreversible(self) -> frozenset[str]:
+        """Intents whose effect can't be taken back."""
+
+    async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        """Do it and say so. Any error may be raised; the book turns it into the intent's apology."""
+
+    async def rehearse(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        """What `handle` would reply; only when `rehearsable`. `context` is one that changes nothing."""
+
+    def took_too_long(self) -> None:
+        """A request was given up."""
+
+
 class Skill(ABC):
     """Handles some intents. Holds no state: everything comes with the context."""
 
@@ -94,3 +119,10 @@ class Skill(ABC):
     @abstractmethod
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
         """Do it and say so. Any error may be raised; the book turns it into the intent's apology."""
+
+    async def rehearse(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        """As `handle`: the context is one that changes nothing."""
+        return await self.handle(match, context)
+
+    def took_too_long(self) -> None:  # noqa: B027 - optional
+        """Nothing to be done: it is one of ours."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -10,7 +10,7 @@ import structlog
 
 from assistant.errors import EdgewiseError
 from assistant.skills.alarms import Alarms, Reminders
-from assistant.skills.base import Skill, SkillContext, SkillReply
+from assistant.skills.base import Handler, Skill, SkillContext, SkillReply
 from assistant.skills.calculator import Calculator
 from assistant.skills.chance import FlipCoin, RandomNumber, RollDice, TellJoke
 from assistant.skills.clock import Date, Time
@@ -18,7 +18,7 @@ from assistant.skills.control import Nevermind, Repeat, Stop
 from assistant.skills.home import Climate, FanSpeed, GetState, LightSet, SetPosition, Switch, Vacuum
 from assistant.skills.lists import AddItem, CompleteItem, ReadList, RemoveItem
 from assistant.skills.privacy import ExplainLast, SetPrivateMode
-from assistant.skills.replies import Replies, load_replies
+from assistant.skills.replies import Replies, filled, load_replies
 from assistant.skills.smalltalk import Smalltalk
 from assistant.skills.timers import CancelAllTimers, CancelTimer, ChangeTimer, PauseTimer, StartTimer, TimerStatus
 from assistant.skills.units import ConvertUnit
@@ -33,6 +33,7 @@ _BUILT_IN: tuple[type[Skill], ...] = (
     ReadList, FlipCoin, RollDice, RandomNumber, TellJoke, ConvertUnit, SetVolume, GetWeather, SetPrivateMode,
     ExplainLast, Stop, Nevermind, Repeat, Smalltalk,
 )  # fmt: skip
+_Reply = Callable[[IntentMatch, SkillContext], Awaitable[SkillReply]]
 _ANY_OF = {
     "duration": ("hours", "minutes", "seconds"),
     "time": ("time", "hours", "minutes", "seconds"),
@@ -56,12 +57,23 @@ class SkillBook:
 
     def __init__(self, skills: Iterable[Skill], replies: Replies) -> None:
         self._replies = replies
-        self._skills: dict[str, Skill] = {}
+        self._skills: dict[str, Handler] = {}
         self._intents: dict[str, IntentInfo] = {}
+        self._texts: dict[str, Mapping[str, str]] = {}
         for skill in skills:
-            for intent, required in skill.intents.items():
-                self._skills[intent] = skill
-                self._intents[intent] = IntentInfo(intent, type(skill).__name__, required)
+            self.add(skill, type(skill).__name__, replies.intents)
+
+    def add(self, skill: Handler, name: str, texts: Mapping[str, Mapping[str, str]]) -> None:
+        """Have a skill handle its intents. `texts`: intent -> its replies."""
+        for intent, required in skill.intents.items():
+            self._skills[intent] = skill
+            self._intents[intent] = IntentInfo(intent, name, required)
+            self._texts[intent] = texts.get(intent, {})
+
+    @property
+    def off(self) -> str:
+        """What a skill says that is off."""
+        return self._replies.general["off"]
 
     @classmethod
     def built_in(cls, language: str = "en") -> SkillBook:
@@ -84,32 +96,45 @@ class SkillBook:
 
     def ask_back(self, match: IntentMatch, missing: tuple[str, ...]) -> SkillReply:
         """The question for what is missing, or whether the request was understood right when nothing is."""
-        texts = self._replies.intents.get(match.intent, {})
+        texts = self._texts.get(match.intent, {})
         for slot in missing:
             if f"ask_{slot}" in texts:
-                return SkillReply(self._replies.say(match.intent, f"ask_{slot}"), expects_answer=True)
+                return SkillReply(filled(texts[f"ask_{slot}"], {}), expects_answer=True)
         return SkillReply(self._replies.general["confirm"], expects_answer=True)
 
     async def rehearse(self, match: IntentMatch, context: SkillContext) -> SkillReply | None:
         """What `handle` would reply; None when only the doing can tell. `context` is one that changes nothing."""
         skill = self._skills.get(match.intent)
-        return await self.handle(match, context) if skill and skill.rehearsable else None
+        return await self._reply(match, skill.rehearse, context) if skill and skill.rehearsable else None
 
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
         """Do what is asked. Never raises but CancelledError: a failing skill gives the intent's apology, `ok` False."""
         skill = self._skills.get(match.intent)
         if skill is None:
             return SkillReply(self._replies.general["unknown"], ok=False)
+        return await self._reply(match, skill.handle, context)
+
+    def overdue(self, match: IntentMatch) -> SkillReply:
+        """The apology for what was given up since it took too long."""
+        if skill := self._skills.get(match.intent):
+            skill.took_too_long()
+        return self._apology(match)
+
+    async def _reply(self, match: IntentMatch, reply: _Reply, context: SkillContext) -> SkillReply:
         missing = self.missing_slots(match)
         if missing:
             return self.ask_back(match, missing)
         try:
-            return await skill.handle(match, context)
+            return await reply(match, context)
         except EdgewiseError as exc:
             _log.warning("skill-failed", intent=match.intent, code=exc.code, stage=exc.stage)
         except Exception as exc:
             _log.error("skill-broken", intent=match.intent, error=type(exc).__name__)
-        return SkillReply(self._replies.intents[match.intent]["failed"], ok=False)
+        return self._apology(match)
+
+    def _apology(self, match: IntentMatch) -> SkillReply:
+        general = self._replies.general["failed"]
+        return SkillReply(self._texts.get(match.intent, {}).get("failed", general), ok=False)
 
 
 def _has(match: IntentMatch, slot: str) -> bool:

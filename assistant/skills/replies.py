@@ -38,8 +38,7 @@ class Replies:
 
     def say(self, intent: str, reply: str, **values: object) -> str:
         """The intent's reply with its words filled in; begins with a capital."""
-        text = self.intents[intent][reply].format(**values)
-        return text[:1].upper() + text[1:]
+        return filled(self.intents[intent][reply], values)
 
     def length(self, seconds: float) -> str:
         """Exactly: "1 hour, 20 minutes and 5 seconds"."""
@@ -98,6 +97,12 @@ class Replies:
         return str(one if count == 1 else many)
 
 
+def filled(text: str, values: Mapping[str, object]) -> str:
+    """A reply with its words filled in; begins with a capital."""
+    text = text.format(**values)
+    return text[:1].upper() + text[1:]
+
+
 def load_replies(language: str) -> Replies:
     """The packaged replies of a language.
 
@@ -125,40 +130,41 @@ def read_replies(file: Traversable) -> Replies:
         where = f"{file.name}:{mark.line + 1}" if mark else file.name
         raise SkillError("replies-syntax", f"{where}: not valid YAML", hint="Mend that line.") from exc
     if not isinstance(content, dict) or set(content) != _SECTIONS:
-        raise _invalid(file, f"needs the sections {', '.join(sorted(_SECTIONS))}")
+        raise _invalid(file.name, f"needs the sections {', '.join(sorted(_SECTIONS))}")
     speech, general, intents = content["speech"], content["general"], content["intents"]
     if not isinstance(speech, dict) or set(speech) != _SPEECH:
-        raise _invalid(file, f"speech needs {', '.join(sorted(_SPEECH))}")
+        raise _invalid(file.name, f"speech needs {', '.join(sorted(_SPEECH))}")
     for name, length in _LENGTHS.items():
         if not isinstance(speech[name], list) or len(speech[name]) != length:
-            raise _invalid(file, f"speech.{name} needs {length} entries")
+            raise _invalid(file.name, f"speech.{name} needs {length} entries")
     if not isinstance(intents, dict):
-        raise _invalid(file, "intents must be a mapping")
+        raise _invalid(file.name, "intents must be a mapping")
     for name, replies in {"general": general, **intents}.items():
-        _check_texts(file, str(name), replies)
+        check_texts(file.name, str(name), replies)
     units = content["units"]
     if not isinstance(units, dict) or not all(isinstance(names, list) and len(names) == 2 for names in units.values()):
-        raise _invalid(file, "units must hold one and several of each")
+        raise _invalid(file.name, "units must hold one and several of each")
     spoken = {str(unit): (str(one), str(many)) for unit, (one, many) in units.items()}
     return Replies(speech, general, intents, spoken, file.name.removesuffix(".yaml"))
 
 
-def _check_texts(file: Traversable, name: str, replies: Any) -> None:
-    if not isinstance(replies, dict) or not replies:
-        raise _invalid(file, f"{name} must hold replies")
+def check_texts(source: str, name: str, replies: Any) -> None:
+    """Check some replies, called `name` in `source`. Raises SkillError `replies-invalid`."""
+    if not isinstance(replies, Mapping) or not replies:
+        raise _invalid(source, f"{name} must hold replies")
     for reply, text in replies.items():
         if not isinstance(text, str) or not text.strip():
-            raise _invalid(file, f"{name}.{reply} must be a sentence")
+            raise _invalid(source, f"{name}.{reply} must be a sentence")
         try:
             fields = [field for _, field, _, _ in string.Formatter().parse(text) if field is not None]
         except ValueError as exc:
-            raise _invalid(file, f"{name}.{reply} has an odd brace") from exc
+            raise _invalid(source, f"{name}.{reply} has an odd brace") from exc
         if not all(field.isidentifier() for field in fields):
-            raise _invalid(file, f"{name}.{reply} has an odd brace")
+            raise _invalid(source, f"{name}.{reply} has an odd brace")
 
 
-def _invalid(file: Traversable, problem: str) -> SkillError:
-    return SkillError("replies-invalid", f"{file.name}: {problem}", hint="The packaged en.yaml shows the format.")
+def _invalid(source: str, problem: str) -> SkillError:
+    return SkillError("replies-invalid", f"{source}: {problem}", hint="The packaged en.yaml shows the format.")
 
 
 def _counts(seconds: float) -> list[tuple[str, int]]:

@@ -21,6 +21,7 @@ from assistant.errors import StoreError
 from assistant.store import opening
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
+from assistant.store.migrations import MIGRATIONS
 from assistant.store.turns import SqliteTurnStore
 from assistant.values import StageTime, TurnRecord
 from tests.contract.test_due_store import ITEM
@@ -182,8 +183,8 @@ async def test_another_programs_database_stays_untouched(
 
 TAMPERED: dict[str, str] = {
     "far newer": "PRAGMA user_version = 2147483647",
-    "newer, its record lost": "PRAGMA user_version = 2; DROP TABLE migrations",
-    "newer, its record empty": "PRAGMA user_version = 2; DELETE FROM migrations",
+    "newer, its record lost": f"PRAGMA user_version = {len(MIGRATIONS) + 1}; DROP TABLE migrations",
+    "newer, its record empty": f"PRAGMA user_version = {len(MIGRATIONS) + 1}; DELETE FROM migrations",
 }
 
 

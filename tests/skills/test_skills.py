@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from random import Random
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -16,25 +15,15 @@ import pytest
 from assistant.due.journal import Journal
 from assistant.due.scheduler import MAX_ITEMS, Scheduler
 from assistant.errors import StoreError
-from assistant.home.open_meteo import NoWeather
 from assistant.home.virtual import VirtualHome
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.skills.book import SkillBook
 from assistant.skills.home_journal import HomeJournal
-from assistant.skills.list_book import ListJournal, Lists
-from assistant.skills.loudness import Volume, VolumeJournal
 from assistant.skills.replies import load_replies
 from assistant.values import DueState, IntentMatch
-from tests.fakes import FakeDueStore, FakeHomeStore, FakeListStore, FakeSwitch
+from tests.fakes import FakeDueStore, FakeHomeStore
+from tests.skills.bystanders import bystanders
 from tests.virtual_time import VirtualClock
-
-
-async def _unkept(name: str, value: Any) -> None:
-    """Keeps nothing."""
-
-
-async def _at_once(work: Callable[[], Any]) -> Any:
-    return work()
 
 
 @dataclass
@@ -45,11 +34,6 @@ class House:
     clock: VirtualClock
     store: FakeDueStore
     home: VirtualHome = field(default_factory=lambda: VirtualHome([], [], FakeHomeStore(), lambda device: None))
-    volume: Volume = field(default_factory=lambda: Volume(50, lambda level: None, _unkept))
-    random: Random = field(default_factory=lambda: Random(1))
-    memory: dict[str, Any] = field(default_factory=dict)
-    lists: Lists = field(default_factory=lambda: Lists(FakeListStore()))
-    private: FakeSwitch = field(default_factory=FakeSwitch)
     book: SkillBook = field(default_factory=SkillBook.built_in)
     zone: tzinfo = UTC
     hour_format: int = 12
@@ -68,17 +52,10 @@ class House:
             hour_format=self.hour_format,
             timers=Journal(self.timers),
             home=HomeJournal(self.home),
-            lists=ListJournal(self.lists),
-            volume=VolumeJournal(self.volume),
-            work=_at_once,
-            random=self.random,
-            memory=self.memory,
             confirm_over=10,
-            weather=NoWeather(),
-            private=self.private,
-            last_turn=None,
             last_reply=self.last_reply,
             hush=self.hush,
+            **bystanders(),
         )
         return await self.book.handle(IntentMatch(intent, slots, 0.98, "grammar"), context)
 
