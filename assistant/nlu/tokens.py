@@ -28,11 +28,17 @@ class Phrases:
     def __init__(self, table: Mapping[str, Any] | Iterable[str]) -> None:
         pairs = table.items() if isinstance(table, Mapping) else ((phrase, phrase) for phrase in table)
         self._table = {tuple(token.text for token in tokenise(str(phrase))): value for phrase, value in pairs}
-        self._longest = max((len(key) for key in self._table), default=0)
+        self._longest: dict[str, int] = {}
+        """By first word: most places begin no phrase."""
+        for key in self._table:
+            if key:
+                self._longest[key[0]] = max(len(key), self._longest.get(key[0], 0))
 
     def at(self, tokens: tuple[Token, ...], index: int) -> tuple[Any, int] | None:
         """(value, index behind it) of the longest phrase that starts at `index`."""
-        for length in range(min(self._longest, len(tokens) - index), 0, -1):
+        if index >= len(tokens):
+            return None
+        for length in range(min(self._longest.get(tokens[index].text, 0), len(tokens) - index), 0, -1):
             key = tuple(token.text for token in tokens[index : index + length])
             if key in self._table:
                 return self._table[key], index + length
