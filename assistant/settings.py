@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import zoneinfo
 from typing import Annotated, Literal
 
@@ -93,7 +94,16 @@ class CloudConfig(Section):
 
 class PrivacyConfig(Section):
     private: bool
-    schedule: tuple[Annotated[str, StringConstraints(pattern=r"^[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d$")], ...]
+    schedule: tuple[str, ...]
+
+    @field_validator("schedule")
+    @classmethod
+    def _two_times_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for span in value:
+            times = span.split("-")
+            if len(times) != 2 or not all(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", each) for each in times):
+                raise ValueError(f"{span!r} must be two times of day, like 22:00-07:00")
+        return value
 
 
 class LocaleConfig(Section):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import functools
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -28,9 +26,10 @@ from assistant.daemon.announcer import announce_reminders
 from assistant.daemon.background import Background
 from assistant.daemon.devices import device_sound
 from assistant.daemon.engines import Engines, LazySynthesizer, LazyTranscriber
+from assistant.daemon.household import Household
 from assistant.daemon.ringer import ring_on_events
 from assistant.daemon.sound import Sound, SoundMaker
-from assistant.dialog import phrases, privacy
+from assistant.dialog import phrases
 from assistant.dialog.answer import Answerer
 from assistant.dialog.attend import Attention
 from assistant.dialog.context import MAX_TURNS, Context
@@ -41,47 +40,31 @@ from assistant.dialog.speak import Speaker, Spoken
 from assistant.dialog.speculate import Guesser, Speculation
 from assistant.dialog.turn import TurnRunner
 from assistant.dialog.turn_state import TurnRequest
-from assistant.due.journal import Journal
 from assistant.due.scheduler import Scheduler
 from assistant.errors import AudioError, BusyError, ControlError
 from assistant.events import (
     AudioDeviceLost,
-    DataLeft,
     Event,
     EventBus,
     Failed,
-    HomeChanged,
     StateChanged,
     TurnEvent,
-    VolumeChanged,
     log_fields,
 )
 from assistant.executor import BoundedExecutor
-from assistant.home.open_meteo import NoWeather, OpenMeteo
-from assistant.home.virtual import VirtualHome, built_in, furnished
-from assistant.homes import Device, HomePort
 from assistant.models import Models
 from assistant.nlu.understand import Known
 from assistant.nlu.understanding import Understanding
 from assistant.process import share_one_heap, single_instance, trim_memory
-from assistant.skills import loudness
 from assistant.skills.base import SkillContext
-from assistant.skills.home_journal import HomeJournal, UnmovedHome
-from assistant.skills.list_book import ListJournal, Lists
-from assistant.skills.loudness import Volume, VolumeJournal
 from assistant.speech.endpoint import make_endpoint
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
-from assistant.store.home import SqliteHomeStore
-from assistant.store.lists import SqliteLists
-from assistant.store.settings import SqliteSettings
 from assistant.store.turns import SqliteTurnStore
 from assistant.streams import closing
 from assistant.values import Clock, DueItem, DueState, State, SystemClock, TurnRecord
-from assistant.weather import WeatherPort
 
 log = structlog.get_logger(__name__)
-_RANDOM = random.SystemRandom()
 
 MAX_ASKS = 16
 """Turns under way at once; more are refused."""
@@ -129,7 +112,6 @@ class Assistant:
         self._sound = Sound()
         self._problems: list[str] = []
         self._asks = 0
-        self._memory: dict[str, Any] = {}
         self._thinking = BoundedExecutor("understanding", max_pending=MAX_ASKS)
         self._unfinished: set[asyncio.Task[Any]] = set()
         self.bus = EventBus()
@@ -149,14 +131,8 @@ class Assistant:
         turns = SqliteTurnStore(database)
         self._context.restore(await turns.recent(MAX_TURNS))
         await self._start_due(stack, SqliteDueStore(database), sound)
-        await self._start_home(SqliteHomeStore(database))
-        self._lists = Lists(SqliteLists(database))
-        await self._lists.start()
-        store = SqliteSettings(database)
-        kept = await store.all()
-        self._privacy = self._private_mode(kept.get(privacy.SETTING), store.put)
-        volume = self._settings.audio.volume
-        self._volume = Volume(volume, self._set_volume, store.put, kept.get(loudness.SETTING))
+        self.household = Household(self._settings, self._clock, self._zone, self.bus.publish)
+        await self.household.start(database, self._set_level)
         self._start_cloud(stack)
         stack.push_async_callback(self._finish)
         self._runner = self._build_runner(turns)
@@ -191,49 +167,9 @@ class Assistant:
         await self.due.start()
         stack.push_async_callback(self.due.stop)
 
-    async def _start_home(self, store: SqliteHomeStore) -> None:
-        settings = self._settings.home
-        if settings.devices:
-            areas, devices = furnished(
-                [(each.kind, each.name, each.area, each.floor, each.aliases) for each in settings.devices]
-            )
-        else:
-            areas, devices = built_in(self._settings.locale.language)
-        home = VirtualHome(areas, devices, store, self._home_changed, area=settings.area)
-        await home.start()
-        self.home: HomePort = home
-        self._weather = self._weather_source()
-
-    def _set_volume(self, level: int) -> None:
+    def _set_level(self, level: int) -> None:
         if self._sound.mixer:
             self._sound.mixer.volume = level
-        self.bus.publish(VolumeChanged(volume=level))
-
-    def _private_mode(self, kept: Any, save: Callable[[str, Any], Awaitable[None]]) -> privacy.Privacy:
-        settings = self._settings.privacy
-        return privacy.Privacy(
-            configured=settings.private,
-            schedule=privacy.read_schedule(settings.schedule),
-            clock=self._clock,
-            zone=self._zone,
-            kept=kept,
-            save=save,
-            publish=self.bus.publish,
-        )
-
-    def _weather_source(self) -> WeatherPort:
-        url, locale = self._settings.home.weather_url, self._settings.locale
-        if not url or not (locale.latitude or locale.longitude):
-            return NoWeather()
-
-        def left(to: str, size: int) -> None:
-            self.bus.publish(DataLeft(turn_id="", to=to, bytes=size, why="weather"))
-
-        imperial = locale.units == "imperial"
-        return OpenMeteo(url, (locale.latitude, locale.longitude), imperial=imperial, left=left)
-
-    def _home_changed(self, device: Device) -> None:
-        self.bus.publish(HomeChanged(device_id=device.id, name=device.name, state=device.state))
 
     def _start_cloud(self, stack: AsyncExitStack) -> None:
         cloud = self._settings.cloud
@@ -257,7 +193,7 @@ class Assistant:
             skill_context=self._skill_context,
             rehearsal=self._rehearsal,
             news=self._news,
-            private=self._privacy,
+            private=self.household.private,
             cloud=self._cloud,
             publish=self.bus.publish,
             locale=settings.locale.language,
@@ -466,41 +402,16 @@ class Assistant:
         return self._sound.speaker().problem or ("" if self._speaker.audible else "not used")
 
     def _skill_context(self) -> SkillContext:
-        return SkillContext(
-            clock=self._clock,
-            zone=self._zone,
-            hour_format=self._settings.locale.hour_format,
-            timers=Journal(self.due),
-            home=HomeJournal(self.home),
-            lists=ListJournal(self._lists),
-            volume=VolumeJournal(self._volume),
-            work=self._thinking.run,
-            random=_RANDOM,
-            memory=self._memory,
-            confirm_over=self._settings.home.confirm_over,
-            weather=self._weather,
-            private=self._privacy,
-            last_reply=self._context.last_reply,
-            last_turn=self._context.last_turn,
-            hush=self.hush,
-        )
+        return self.household.context(self.due, self._context, hush=self.hush, work=self._thinking.run)
 
     def _rehearsal(self) -> SkillContext:
         """A context on which a skill can be tried out: nothing that it does happens."""
-        return dataclasses.replace(
-            self._skill_context(),
-            timers=Journal(self.due.rehearsal()),
-            home=HomeJournal(UnmovedHome(self.home)),
-            lists=ListJournal(self._lists.rehearsal()),
-            volume=VolumeJournal(self._volume.rehearsal()),
-            memory={},
-            hush=self._sounds,
-        )
+        return self.household.rehearsal(self._skill_context(), self.due, hush=self._sounds)
 
     async def _understand(self, text: str, before: Before) -> Understanding:
         understander = await self.engines.nlu.get()
         timers = tuple(item.name for item in self.due.active() if item.name)
-        self.engines.known = Known(timers, self.home.home)
+        self.engines.known = Known(timers, self.household.home.home)
         now = datetime.fromtimestamp(self._clock.wall_s(), self._zone)
         return await self._thinking.run(lambda: understand_turn(understander, text, before, now=now))
 

@@ -87,7 +87,7 @@ class Household:
     async def _assistant(self) -> AsyncIterator[Assistant]:
         engines = FakeEngines(self._config, Models(self._config.paths.models_dir))
         async with open_assistant(self._config, clock=self._clock, engines=engines) as assistant:
-            assistant.home = _Failing(assistant.home)
+            assistant.household.home = _Failing(assistant.household.home)
             with assistant.bus.watch(self._count):
                 yield assistant
 
@@ -97,8 +97,8 @@ class Household:
     async def _step(self, assistant: Assistant, step: dict[str, Any], where: str) -> None:
         unknown = step.keys() - _EXPECTED - {"say", "wait", "fail", "restart"}
         assert not unknown, f"{where}: unknown {unknown}"
-        if "fail" in step and isinstance(assistant.home, _Failing):
-            assistant.home.code = step["fail"] or ""
+        if "fail" in step and isinstance(assistant.household.home, _Failing):
+            assistant.household.home.code = step["fail"] or ""
         self._rings = 0
         found: dict[str, Any] = {}
         if "say" in step:
@@ -112,7 +112,7 @@ class Household:
         found |= {"rings": self._rings, "timers": [item.name for item, _ in assistant.timers()]}
         for name in _EXPECTED & step.keys():
             if name == "state":
-                states = {device: _state(assistant.home.home, device) for device in step["state"]}
+                states = {device: _state(assistant.household.home.home, device) for device in step["state"]}
                 assert states == step["state"], where
             elif name == "like":
                 assert str(step[name]).casefold() in found[name].casefold(), f"{where}: {found[name]!r}"
