@@ -336,7 +336,7 @@ class FakePlayer:
         self.heard: list[Chunk] = []
         """Every chunk whose playing began."""
 
-    def play(self, audio: AsyncIterator[Chunk], *, priority: int) -> FakePlayback:
+    def play(self, audio: AsyncIterator[Chunk], *, priority: int, at_least: int = 0) -> FakePlayback:
         return FakePlayback(audio, self.heard)
 
 

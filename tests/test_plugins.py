@@ -67,6 +67,7 @@ def test_a_wheel_that_is_installed_answers(tmp_path: Path) -> None:
     assert facts["outcome"] == Outcome.ANSWERED
 
 
+@pytest.mark.slow
 def test_beside_a_broken_wheel_everything_else_answers_and_the_list_says_why(tmp_path: Path) -> None:
     broken = wheel(tmp_path, "dice", "import nothing_of_that_name\n")
     pip_install(tmp_path / "site", wheel(tmp_path, "coin", COIN), broken)
@@ -230,7 +231,7 @@ def test_the_plugin_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     del sys.modules["readme_bottle"]
 
 
-@pytest.mark.parametrize("name", ["fox", "night-owl"])
+@pytest.mark.parametrize("name", ["fox", pytest.param("night-owl", marks=pytest.mark.slow)])
 def test_a_new_skill_works_as_it_is_written(tmp_path: Path, name: str) -> None:
     package = tmp_path / name
     files = write_package(name, package)

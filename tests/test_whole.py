@@ -101,6 +101,7 @@ async def test_a_wake_word_interrupts_a_long_reply(config: Config) -> None:
 
 
 @pytest.mark.real_time
+@pytest.mark.slow
 async def test_a_question_crosses_to_the_cloud_and_back_through_an_outage(config: Config) -> None:
     async with FakeOpenAiServer("Mount ", "Everest ", "is the highest. ", "It is in Asia.") as llm:
         address = f"127.0.0.1:{_free_port()}"

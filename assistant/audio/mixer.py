@@ -56,10 +56,13 @@ class Mixer:
         """Whether there is a voice, even one that still waits for its first sound."""
         return bool(self._voices)
 
-    def play(self, audio: AsyncIterator[Chunk], *, priority: int) -> Voice:
-        """Start playing chunks of any rate; lower priorities are ducked meanwhile. After `close` it ends at once."""
+    def play(self, audio: AsyncIterator[Chunk], *, priority: int, at_least: int = 0) -> Voice:
+        """Start playing chunks of any rate; lower priorities are ducked meanwhile. After `close` it ends at once.
+
+        `at_least` is a volume that it is not below, however low the mixer's is.
+        """
         self._loop = asyncio.get_running_loop()
-        voice = Voice(priority, self.rate_hz, self._lock)
+        voice = Voice(priority, self.rate_hz, self._lock, least_gain=_volume_gain(at_least))
         if self._closed:
             voice.stop()
             return voice
@@ -108,17 +111,24 @@ class Mixer:
         if not self._voices:
             return self._silent(frames)
         mix = np.zeros(frames, np.float32)
+        volume = self._volume_ramp(frames)
         with self._lock:
             voices = self._voices
             top = max((voice.priority for voice in voices if voice.audible), default=None)
             ducked = 10 ** (-self.duck_db / 20)
             most_change = frames / (_DUCK_RAMP_S * self.rate_hz)
             news = False
+            loud = np.zeros(frames, np.float32)
             for voice in voices:
                 target = ducked if top is not None and voice.priority < top else 1.0
-                news |= voice.add_to(mix, target, most_change)
+                if voice.least_gain:
+                    own = np.zeros(frames, np.float32)
+                    news |= voice.add_to(own, target, most_change)
+                    loud += own * np.maximum(volume, voice.least_gain)
+                else:
+                    news |= voice.add_to(mix, target, most_change)
             self._voices = tuple(voice for voice in voices if not voice.done)
-        mix *= self._volume_ramp(frames)
+        mix = mix * volume + loud
         if news:
             self._tell(voices)
         out: Samples = np.clip(np.rint(mix), -32768, 32767).astype(np.int16)

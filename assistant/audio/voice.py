@@ -24,8 +24,10 @@ class Voice:
     Underrun: silence, and the voice goes on when more comes.
     """
 
-    def __init__(self, priority: int, rate_hz: int, lock: threading.Lock) -> None:
+    def __init__(self, priority: int, rate_hz: int, lock: threading.Lock, *, least_gain: float = 0.0) -> None:
         self.priority = priority
+        self.least_gain = least_gain
+        """It is not turned down below this by the mixer's volume."""
         self.error: Exception | None = None
         """What the audio iterator raised."""
         self.complete = False

@@ -10,6 +10,8 @@ from assistant.daemon.announcer import REMINDER
 from assistant.dialog.ports import PlaybackHandle, Player
 from assistant.events import RingStarted, RingStopped, Subscription
 
+RING_VOLUME = 40
+"""A muted assistant still wakes people."""
 RING_PRIORITY = 10
 """Below a reply: it is ducked while somebody is being answered."""
 
@@ -25,7 +27,7 @@ async def ring_on_events(events: Subscription, player: Player, tone: Chunk) -> N
             elif isinstance(event, RingStopped):
                 ringing.discard(event.due_id)
             if ringing and handle is None:
-                handle = player.play(_over_and_over(tone), priority=RING_PRIORITY)
+                handle = player.play(_over_and_over(tone), priority=RING_PRIORITY, at_least=RING_VOLUME)
             elif not ringing and handle is not None:
                 handle.stop()
                 handle = None

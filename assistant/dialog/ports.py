@@ -133,8 +133,11 @@ class PlaybackHandle(Protocol):
 class Player(Protocol):
     """The mixer as a turn sees it."""
 
-    def play(self, audio: AsyncIterator[Chunk], *, priority: int) -> PlaybackHandle:
-        """Start playing; lower priorities are ducked meanwhile. Higher number wins."""
+    def play(self, audio: AsyncIterator[Chunk], *, priority: int, at_least: int = 0) -> PlaybackHandle:
+        """Start playing; lower priorities are ducked meanwhile. Higher number wins.
+
+        `at_least`: a volume (0 to 100) it is not below, however low the speaker is set.
+        """
 
 
 class CloudAgent(Protocol):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from assistant.errors import SkillError
@@ -17,6 +18,8 @@ MAX_CHARS = 200
 
 
 Items = tuple[ListItem, ...]
+Change = Callable[[Items | None], Items | None]
+"""What a list holds -> what it is to hold; None for no such list."""
 
 
 class ListStore(Protocol):
@@ -49,28 +52,34 @@ class Lists:
         """What is on a list; None when there is no such list."""
         return self._lists.get(name)
 
-    async def put(self, name: str, items: Items | None) -> None:
-        """Have the list hold just this; None: have no such list. Saved first, then in force.
+    async def change(self, name: str, change: Change) -> tuple[Items | None, Items | None]:
+        """Have the list hold what `change` makes of it (None: no such list). Saved first, then in force.
+
+        Changes come one after the other, each to what the one before has left. Returns what was there, and what is.
 
         Raises:
             SkillError: `lists-limit`. StoreError: nothing has changed.
         """
-        if items is not None and (
-            len(items) > MAX_ITEMS
-            or any(len(item.text) > MAX_CHARS for item in items)
-            or (name not in self._lists and len(self._lists) >= MAX_LISTS)
-        ):
-            raise SkillError("lists-limit", "a list, or one of its items, would be too long")
-        await asyncio.shield(asyncio.ensure_future(self._put(name, items)))
+        return await asyncio.shield(asyncio.ensure_future(self._change(name, change)))
 
-    async def _put(self, name: str, items: Items | None) -> None:
+    async def _change(self, name: str, change: Change) -> tuple[Items | None, Items | None]:
         """To its end, also when nobody waits for it any more: memory and store must agree."""
         async with self._lock:
-            await self._store.put(name, items)
-            if items is None:
-                self._lists.pop(name, None)
-            else:
-                self._lists[name] = items
+            before = self._lists.get(name)
+            after = change(before)
+            if after is not None and (
+                len(after) > MAX_ITEMS
+                or any(len(item.text) > MAX_CHARS for item in after)
+                or (before is None and len(self._lists) >= MAX_LISTS)
+            ):
+                raise SkillError("lists-limit", "a list, or one of its items, would be too long")
+            if after != before:
+                await self._store.put(name, after)
+                if after is None:
+                    self._lists.pop(name, None)
+                else:
+                    self._lists[name] = after
+            return before, after
 
     def rehearsal(self) -> Lists:
         """A copy to try things on, which is saved nowhere."""
@@ -84,7 +93,8 @@ class ListJournal:
 
     def __init__(self, lists: Lists) -> None:
         self._lists = lists
-        self._before: dict[str, Items | None] = {}
+        self._changes: list[tuple[str, Items | None, Items | None]] = []
+        """(list, before, after) of each."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -93,15 +103,23 @@ class ListJournal:
     def items(self, name: str) -> Items | None:
         return self._lists.items(name)
 
-    async def put(self, name: str, items: Sequence[ListItem] | None) -> None:
-        self._before.setdefault(name, self._lists.items(name))
-        await self._lists.put(name, None if items is None else tuple(items))
+    async def change(self, name: str, change: Change) -> None:
+        before, after = await self._lists.change(name, change)
+        self._changes.append((name, before, after))
 
     async def undo(self) -> None:
-        """Every list as it was. Raises StoreError."""
-        before, self._before = self._before, {}
-        for name, items in before.items():
-            await self._lists.put(name, items)
+        """Take back what was changed, and nothing that others have changed since. Raises StoreError."""
+        changes, self._changes = self._changes, []
+        for name, before, after in reversed(changes):
+            await self._lists.change(name, functools.partial(_without, before, after))
+
+
+def _without(before: Items | None, after: Items | None, now: Items | None) -> Items | None:
+    """A list as it is `now`, without what turned `before` into `after`."""
+    if now == after:
+        return before
+    kept = [item for item in now or () if item not in (after or ()) or item in (before or ())]
+    return (*(item for item in before or () if item not in (after or ()) and item not in kept), *kept)
 
 
 class _Nowhere:

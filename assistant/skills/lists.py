@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import ClassVar
 from assistant.errors import SkillError
 from assistant.names import closest
 from assistant.skills.base import Skill, SkillContext, SkillReply
+from assistant.skills.list_book import Items
 from assistant.values import IntentMatch, ListItem
 
 _READ_OUT = 12
@@ -96,7 +98,7 @@ class AddItem(_ListSkill):
             if match.slots.get("whole") != "new":
                 return SkillReply(self._say("add_what", list=name), expects_answer=True)
             if items is None:
-                await context.lists.put(name, ())
+                await context.lists.change(name, lambda now: now or ())
                 return SkillReply(self._replies.say(match.intent, "made", list=name), acknowledges=True)
             return SkillReply(self._replies.say(match.intent, "exists", list=name))
         wanted = dict.fromkeys(self.parts(str(match.slots["item"]), several=name == _SHOPPING))
@@ -104,8 +106,9 @@ class AddItem(_ListSkill):
         new = [text for text in wanted if text not in there]
         if not new:
             return SkillReply(self._replies.say(match.intent, "already", items=self._all(wanted), list=name))
-        kept = [item for item in items or () if item.text not in new]
-        await context.lists.put(name, [*kept, *map(ListItem, new)])
+        await context.lists.change(
+            name, lambda now: (*(item for item in now or () if item.text not in new), *map(ListItem, new))
+        )
         text = self._replies.say(match.intent, "added", items=self._all(new), list=name)
         return SkillReply(text, acknowledges=True)
 
@@ -128,7 +131,7 @@ class RemoveItem(_ListSkill):
         found = self.found(items, str(match.slots["item"]))
         if not found:
             return SkillReply(self._say("not_on", item=match.slots["item"], list=name), ok=False)
-        await context.lists.put(name, [item for item in items if item not in found])
+        await context.lists.change(name, lambda now: tuple(item for item in now or () if item not in found))
         text = self._replies.say(match.intent, "removed", items=self.read_out(found), list=name)
         return SkillReply(text, acknowledges=True)
 
@@ -142,7 +145,7 @@ class RemoveItem(_ListSkill):
             question = "confirm_delete" if delete else "confirm_clear"
             text = self._replies.say(match.intent, question, list=name, count=len(items))
             return SkillReply(text, expects_answer=True, confirms=True)
-        await context.lists.put(name, None if delete else ())
+        await context.lists.change(name, lambda _: None if delete else ())
         text = self._replies.say(match.intent, "deleted" if delete else "cleared", list=name)
         return SkillReply(text, acknowledges=True)
 
@@ -161,8 +164,7 @@ class CompleteItem(_ListSkill):
             items = context.lists.items(name) or ()
             found = self.found([item for item in items if not item.done], str(match.slots["item"]))
             if found:
-                done = [replace(item, done=True) if item in found else item for item in items]
-                await context.lists.put(name, done)
+                await context.lists.change(name, functools.partial(_done, found))
                 text = self._replies.say(match.intent, "done", items=self.read_out(found), list=name)
                 return SkillReply(text, acknowledges=True)
         return SkillReply(self._say("on_none", item=match.slots["item"]), ok=False)
@@ -191,3 +193,8 @@ class ReadList(_ListSkill):
             text = self.read_out(left[:_READ_OUT])
             return SkillReply(self._replies.say(match.intent, "many", count=len(left), items=text, list=name))
         return SkillReply(self._replies.say(match.intent, "items", items=self.read_out(left), list=name))
+
+
+def _done(found: Sequence[ListItem], now: Items | None) -> Items:
+    """A list with some of its items done."""
+    return tuple(replace(item, done=True) if item in found else item for item in now or ())

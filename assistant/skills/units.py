@@ -10,6 +10,7 @@ from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.values import IntentMatch
 
 _DIGITS = 4
+_OTHER_SCALE = {"degF": "degC", "degC": "degF", "kelvin": "degC"}
 
 
 class ConvertUnit(Skill):
@@ -22,6 +23,7 @@ class ConvertUnit(Skill):
         if "to_unit" not in slots:
             return SkillReply(self._replies.say(match.intent, "into_what"), expects_answer=True)
         quantity, source, target = float(slots.get("quantity", 1)), str(slots["from_unit"]), str(slots["to_unit"])
+        source = _OTHER_SCALE.get(target, source) if source == "degree" else source  # "20 degrees in fahrenheit"
         result = await context.work(lambda: _converted(quantity, source, target))
         names = {"source": self._unit(source, quantity), "target": self._unit(target, 0)}
         if result is None:

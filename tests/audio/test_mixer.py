@@ -317,3 +317,17 @@ async def test_the_recording_is_bounded() -> None:
     assert speaker.recorded().duration_s == pytest.approx(1.0)
     running.cancel()
     await asyncio.wait([running])
+
+
+async def test_what_must_be_heard_is_not_muted() -> None:
+    mixer = Mixer(16_000, volume=0)
+
+    async def tone() -> AsyncGenerator[Chunk]:
+        yield Chunk(np.full(1600, 10_000, np.int16), 16_000)
+
+    quiet, loud = mixer.play(tone(), priority=20), mixer.play(tone(), priority=10, at_least=50)
+    await asyncio.sleep(0.01)
+    heard = mixer.render(1600)
+    assert quiet.priority > loud.priority
+    assert 0 < int(np.abs(heard).max()) <= 2500
+    await mixer.close()

@@ -93,6 +93,7 @@ async def test_the_end_of_a_window_behind_it_keeps_it_from_looping(data: Path) -
 
 
 @pytest.mark.models
+@pytest.mark.slow
 async def test_what_no_pass_can_believe_is_decoded_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     async with piper() as voice, whisper(fast=replace(FAST, min_log_probability=0.0)) as engine:
         sound = at_16k(await say(voice, "Turn on the light."))

@@ -74,6 +74,7 @@ def test_a_voice_that_would_sound_different_in_pieces_is_decoded_at_once(
     assert len(list(careful.parts(TEXTS[1]))) == 1
 
 
+@pytest.mark.slow
 def test_the_parts_are_kept_and_made_again_when_damaged(tmp_path: Path) -> None:
     [file] = VOICE.glob("*.onnx")
     settings = json.loads(Path(f"{file}.json").read_text("utf-8"))

@@ -61,7 +61,7 @@ async def test_a_file_cut_short_is_a_clear_error(tmp_path: Path, kept: int) -> N
 @pytest.mark.parametrize(
     "blockwise",
     [
-        pytest.param(split_whisper.blockwise_is_quick(), id="as this processor does"),
+        pytest.param(split_whisper.blockwise_is_quick(), id="as this processor does", marks=pytest.mark.slow),
         pytest.param(not split_whisper.blockwise_is_quick(), id="as others do", marks=pytest.mark.slow),
     ],
 )
