@@ -50,6 +50,7 @@ _QUERIES = frozenset(
         "WhoAreYou",
         "TellJoke",
         "ExplainLast",
+        "DaysUntil",
         "FlipCoin",
         "RollDice",
         "RandomNumber",

@@ -13,7 +13,7 @@ from assistant.skills.alarms import Alarms, Reminders
 from assistant.skills.base import Handler, Skill, SkillContext, SkillReply
 from assistant.skills.calculator import Calculator
 from assistant.skills.chance import FlipCoin, RandomNumber, RollDice, TellJoke
-from assistant.skills.clock import Date, Time
+from assistant.skills.clock import Date, DaysUntil, Time
 from assistant.skills.control import Nevermind, Repeat, Stop
 from assistant.skills.home import Climate, FanSpeed, GetState, LightSet, SetPosition, Switch, Vacuum
 from assistant.skills.lists import AddItem, CompleteItem, ReadList, RemoveItem
@@ -28,10 +28,10 @@ from assistant.values import IntentMatch
 
 _log = structlog.get_logger(__name__)
 _BUILT_IN: tuple[type[Skill], ...] = (
-    Alarms, Reminders, Time, Date, StartTimer, CancelTimer, CancelAllTimers, ChangeTimer, PauseTimer, TimerStatus,
-    Calculator, Switch, LightSet, Climate, SetPosition, FanSpeed, Vacuum, GetState, AddItem, RemoveItem, CompleteItem,
-    ReadList, FlipCoin, RollDice, RandomNumber, TellJoke, ConvertUnit, SetVolume, GetWeather, SetPrivateMode,
-    ExplainLast, Stop, Nevermind, Repeat, Smalltalk,
+    Alarms, Reminders, Time, Date, DaysUntil, StartTimer, CancelTimer, CancelAllTimers, ChangeTimer, PauseTimer,
+    TimerStatus, Calculator, Switch, LightSet, Climate, SetPosition, FanSpeed, Vacuum, GetState, AddItem, RemoveItem,
+    CompleteItem, ReadList, FlipCoin, RollDice, RandomNumber, TellJoke, ConvertUnit, SetVolume, GetWeather,
+    SetPrivateMode, ExplainLast, Stop, Nevermind, Repeat, Smalltalk,
 )  # fmt: skip
 _Reply = Callable[[IntentMatch, SkillContext], Awaitable[SkillReply]]
 _ANY_OF = {

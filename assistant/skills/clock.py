@@ -43,3 +43,14 @@ class Date(Skill):
         asked = date.fromisoformat(str(match.slots["date"])) if "date" in match.slots else today
         reply = "today" if asked == today else "ahead" if asked > today else "past"
         return SkillReply(self._replies.say(match.intent, reply, date=self._replies.date(asked)))
+
+
+class DaysUntil(Skill):
+    rehearsable: ClassVar[bool] = True
+    intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"DaysUntil": ()}
+
+    async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        day, today = date.fromisoformat(str(match.slots["date"])), context.now().date()
+        days = (day - today).days
+        reply = {0: "today", 1: "tomorrow"}.get(days, "ahead" if days > 0 else "past")
+        return SkillReply(self._replies.say(match.intent, reply, count=abs(days), date=self._replies.date(day)))
