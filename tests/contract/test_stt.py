@@ -16,7 +16,11 @@ from assistant.values import Transcription
 from tests.fakes import FakeTranscriber
 from tests.speech.engines import FAST, at_16k, piper, say, whisper
 
-KINDS = ["fake", *(pytest.param(engine, marks=pytest.mark.models) for engine in ("fast", "full"))]
+KINDS = [
+    "fake",
+    pytest.param("fast", marks=pytest.mark.models),
+    pytest.param("full", marks=[pytest.mark.models, pytest.mark.slow]),
+]
 _spoken: dict[str, Chunk] = {}
 
 

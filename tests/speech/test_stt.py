@@ -120,7 +120,7 @@ def unheard() -> dict[str, Samples]:
     return {name: np.clip(sound, -32_768, 32_767).astype(np.int16) for name, sound in sounds.items()}
 
 
-ENGINES = pytest.mark.parametrize("fast", [FAST, None], ids=["fast", "full"])
+ENGINES = pytest.mark.parametrize("fast", [FAST, pytest.param(None, marks=pytest.mark.slow)], ids=["fast", "full"])
 
 
 @pytest.mark.models
