@@ -283,9 +283,10 @@ class Understander:
         if claim is None or claim[1] < self._reject_threshold or not (self._served is None or claim[0] in self._served):
             return None
         slots = self._spans.slots(claim[0], text, reading.spans, now)
-        if home := self._home_names():
+        home = self._home_names() if claim[0] in IN_HOME else None  # a timer may be called kitchen
+        if home:
             slots = home.meant(slots)
-            if claim[0] in IN_HOME and TARGET_SLOTS.isdisjoint(slots):
+            if TARGET_SLOTS.isdisjoint(slots):
                 slots = {**home.named_in(text), **slots}
         return IntentMatch(claim[0], slots, claim[1], SOURCE)
 

@@ -12,11 +12,13 @@ import pytest
 import yaml
 
 from assistant.encoder.text_model import OnnxTextModel
+from assistant.home.virtual import built_in
+from assistant.homes import Home
 from assistant.models import packaged_text_model
 from assistant.nlu.classifier import SpanReader, agreed
 from assistant.nlu.entities import Entities
 from assistant.nlu.language import Loader, load_language
-from assistant.nlu.understand import Understander
+from assistant.nlu.understand import Known, Understander
 from assistant.values import OUT_OF_SCOPE, IntentMatch, TextReading
 from tests.fakes import FakeTextModel
 
@@ -52,6 +54,19 @@ def test_what_no_template_fits_is_claimed_by_the_model() -> None:
     match = Understander(model=model).understand("give my noodles 10 minutes of boiling", now=NOW).match
     assert match == IntentMatch("HassStartTimer", {"name": "noodle", "minutes": 10}, 0.91, "classifier")
     assert model.heard == [("give", "my", "noodles", "10", "minutes", "of", "boiling")]
+
+
+def test_only_what_is_for_the_home_is_named_as_the_home_has_it() -> None:
+    areas, devices = built_in("en")
+    home = Home(tuple(areas), tuple(devices))
+    for said, slots in (
+        (reading(("timer", "the kitchen"), HassCancelTimer=0.95), {"name": "kitchen"}),
+        (reading(("name", "the kitchin lite"), HassTurnOn=0.95), {"name": "Kitchen light", "domain": "light"}),
+    ):
+        understander = Understander(model=FakeTextModel(said), known=lambda: Known(home=home))
+        match = understander.understand("would somebody see to that thing over there", now=NOW).match
+        assert match is not None
+        assert match.slots == slots
 
 
 @pytest.mark.parametrize(
