@@ -27,6 +27,11 @@ LONG_WORDS = 50
 """An unknown utterance with more words than this is taken for a request that needs a large model (the seed's rule)."""
 
 
+_WORK = dict(
+    zip(OPEN_TASKS, ("reasoning", "programming", "a longer text", "an analysis", "looking something up"), strict=True)
+)
+
+
 class Action(StrEnum):
     """What is done to make the reply."""
 
@@ -103,7 +108,7 @@ def _wish(understanding: Understanding) -> tuple[str, str]:
     if understanding.layer is Layer.CLOUD:
         return "user", "You asked for the cloud."
     if understanding.open_question and understanding.task in OPEN_TASKS:
-        return "task-type", f"Work for a large model ({understanding.task.replace('_', ' ')})."
+        return "task-type", f"Work for a large model: {_WORK[understanding.task]}."
     if understanding.open_question:
         return "edge-doubtful", "An open question, and no model on the device answers it."
     if len(understanding.text.split()) > LONG_WORDS:
