@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
+from assistant.errors import HomeError
 from assistant.names import closest
 from assistant.values import Slots
 
@@ -32,6 +33,7 @@ class Area:
     aliases: tuple[str, ...] = ()
     floor: str = ""
     """The floor's name; empty for none."""
+    floor_aliases: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -100,8 +102,9 @@ class Home:
         )
 
     @cached_property
-    def floors(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(area.floor for area in self.areas if area.floor))
+    def floors(self) -> Mapping[str, str]:
+        """What floors are called, each with the floor's name."""
+        return {name: area.floor for area in self.areas if area.floor for name in (area.floor, *area.floor_aliases)}
 
     def area_called(self, name: str) -> Area | None:
         """The area with that name, or one that sounds like it."""
@@ -118,11 +121,15 @@ class HomePort(Protocol):
     def home(self) -> Home:
         """How things stand. Another object once anything has changed, so it may be kept as a key."""
 
+    @property
+    def problem(self) -> HomeError | None:
+        """Why it can't be reached, so that what stands in `home` is old; None when it can."""
+
     async def call(self, call: ServiceCall) -> None:
         """Have it done; returns when it is.
 
         Raises:
-            HomeError: `home-offline`, `home-timeout` (both retryable), `home-refused`.
+            HomeError: `home-offline`, `home-timeout`, `home-busy` (all retryable), `home-auth`, `home-refused`.
         """
 
 

@@ -13,8 +13,9 @@ import structlog
 
 from assistant.audio.backend import Backend, Stream, StreamOpener
 from assistant.audio.format import RATE_HZ, Chunk
-from assistant.audio.reopen import FIRST_BLOCK_S, STALL_S, Backoff, DeviceWatch, Publish
+from assistant.audio.reopen import FIRST_BLOCK_S, STALL_S, DeviceWatch, Publish
 from assistant.audio.resample import Rechunker, Resampler
+from assistant.backoff import Backoff
 from assistant.errors import AudioError, BusyError
 from assistant.events import Failed
 

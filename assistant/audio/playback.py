@@ -12,8 +12,9 @@ from assistant.audio.backend import Backend, Pull, Stream, StreamOpener
 from assistant.audio.devices import NONE
 from assistant.audio.format import Samples
 from assistant.audio.mixer import Mixer
-from assistant.audio.reopen import FIRST_BLOCK_S, STALL_S, Backoff, DeviceWatch, Publish
+from assistant.audio.reopen import FIRST_BLOCK_S, STALL_S, DeviceWatch, Publish
 from assistant.audio.resample import EMPTY, Resampler
+from assistant.backoff import Backoff
 from assistant.errors import AudioError, BusyError
 
 _BLOCK_S = 0.04

@@ -15,24 +15,6 @@ STALL_S = 1.0
 """Afterwards, no block for this long means that the device is gone."""
 
 
-class Backoff:
-    """0.5, 1, 2, 4, 8, 10, 10 ... seconds."""
-
-    def __init__(self, first_s: float = 0.5, longest_s: float = 10.0) -> None:
-        self._first_s = first_s
-        self._longest_s = longest_s
-        self._next_s = first_s
-
-    def next_s(self) -> float:
-        """The pause before the next attempt; the one after is twice as long."""
-        pause_s = self._next_s
-        self._next_s = min(self._longest_s, pause_s * 2)
-        return pause_s
-
-    def reset(self) -> None:
-        self._next_s = self._first_s
-
-
 class DeviceWatch:
     """Tells once that a device is lost and once that it is back, however many attempts lie between."""
 

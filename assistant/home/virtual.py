@@ -85,6 +85,10 @@ class VirtualHome:
     def home(self) -> Home:
         return self._home
 
+    @property
+    def problem(self) -> None:
+        """Always at hand."""
+
     async def call(self, call: ServiceCall) -> None:
         states = {name: _after(self._device(name), call) for name in call.devices}
         await self._store.save(states)

@@ -46,7 +46,7 @@ class HomeNames:
         self._verbs = Phrases(words["verbs"])
         self._one, self._many = Phrases(words["kinds"]["one"]), Phrases(words["kinds"]["many"])
         self._areas = Phrases({_plain(name): area.name for area in home.areas for name in area.names})
-        self._floors = Phrases({_plain(name): name for name in home.floors})
+        self._floors = Phrases({_plain(name): floor for name, floor in home.floors.items()})
         self._devices = Phrases(self._by_name())
 
     @property

@@ -22,6 +22,10 @@ class HomeJournal:
     def home(self) -> Home:
         return self._port.home
 
+    @property
+    def problem(self) -> HomeError | None:
+        return self._port.problem
+
     async def call(self, call: ServiceCall) -> None:
         known = self.home.device_by_id
         for name in call.devices:
@@ -50,6 +54,10 @@ class UnmovedHome:
     @property
     def home(self) -> Home:
         return self._port.home
+
+    @property
+    def problem(self) -> HomeError | None:
+        return self._port.problem
 
     async def call(self, call: ServiceCall) -> None:
         """Nothing."""

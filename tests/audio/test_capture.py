@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from assistant.audio.capture import Handoff, MicrophoneSource, SilenceWatch
 from assistant.audio.format import CHUNK_S, Chunk
-from assistant.audio.reopen import Backoff
+from assistant.backoff import Backoff
 from assistant.errors import AudioError
 from assistant.events import AudioDeviceLost, AudioDeviceRestored, Event, Failed
 from tests.fakes import FakeSoundCard
