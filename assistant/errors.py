@@ -86,6 +86,10 @@ class LlmError(EdgewiseError):
 class HomeError(EdgewiseError):
     stage = "home"
 
+    def again(self) -> HomeError:
+        """The same, to be raised once more: an exception that is raised twice keeps both tracebacks."""
+        return HomeError(self.code, self.message, hint=self.hint, retryable=self.retryable)
+
 
 class StoreError(EdgewiseError):
     stage = "store"

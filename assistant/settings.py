@@ -136,9 +136,13 @@ class DeviceConfig(Section):
 
 
 class HomeConfig(Section):
+    url: Annotated[str, StringConstraints(pattern=r"^$|^https?://\S+$")]
+    token: SecretStr
+    token_file: str
     area: str
     confirm_over: Annotated[int, Field(ge=0)]
     weather_url: Annotated[str, StringConstraints(pattern=r"^$|^https?://\S+$")]
+    weather_entity: Annotated[str, StringConstraints(pattern=r"^$|^weather\.\w+$")]
     devices: tuple[DeviceConfig, ...]
 
 

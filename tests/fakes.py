@@ -20,7 +20,7 @@ from assistant.config import Config
 from assistant.control.ports import DeviceStatus, StatusReport
 from assistant.daemon.engines import Engines
 from assistant.dialog.ports import Synthesizer, Transcriber, TurnEnd, VoiceActivity, WakeDetector
-from assistant.errors import AudioError, BusyError, CloudError, SkillError, SpeechError, StoreError
+from assistant.errors import AudioError, BusyError, CloudError, HomeError, SkillError, SpeechError, StoreError
 from assistant.events import (
     DueChanged,
     Event,
@@ -33,6 +33,7 @@ from assistant.events import (
     TurnStarted,
 )
 from assistant.home.virtual import State as DeviceState
+from assistant.homes import Home, HomePort, ServiceCall
 from assistant.models import Models
 from assistant.sentences import split_sentences
 from assistant.values import (
@@ -91,6 +92,30 @@ class FakeHomeStore:
 
     async def states(self) -> Mapping[str, DeviceState]:
         return dict(self.kept)
+
+
+class FakeHome:
+    """homes.HomePort: another one that can be made to fail with `code`."""
+
+    def __init__(self, port: HomePort) -> None:
+        self._port = port
+        self.code = ""
+
+    @property
+    def home(self) -> Home:
+        return self._port.home
+
+    @property
+    def problem(self) -> HomeError | None:
+        return self._failure() if self.code in {"home-offline", "home-auth"} else None
+
+    async def call(self, call: ServiceCall) -> None:
+        if self.code:
+            raise self._failure()
+        await self._port.call(call)
+
+    def _failure(self) -> HomeError:
+        return HomeError(self.code, "made to fail", retryable=self.code != "home-refused")
 
 
 class FakeListStore:
@@ -258,6 +283,207 @@ class FakeOpenAiServer:
             chunks.append({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": len(self.pieces)}})
         lines = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks]
         return lines if self.cut else [*lines, b"data: [DONE]\n\n"]
+
+
+class FakeHomeAssistant:
+    """A Home Assistant on loopback, as far as its WebSocket API is used. An async context manager.
+
+    Attributes may be changed at any time; `tell` sends what has changed.
+    """
+
+    TOKEN = "let-me-in"
+
+    def __init__(self) -> None:
+        self.areas: list[dict[str, Any]] = []
+        self.floors: list[dict[str, Any]] | None = []
+        """None: too old to know floors."""
+        self.entities: dict[str, tuple[str, dict[str, Any]]] = {}
+        """State and attributes."""
+        self.entries: dict[str, dict[str, Any]] = {}
+        """The entity registry: `area_id`, `device_id`, `aliases`, `hidden` of each."""
+        self.devices: list[dict[str, Any]] = []
+        self.exposed: dict[str, bool] = {}
+        self.admin = True
+        self.unit = "°C"
+        self.mute = False
+        """Service calls are not answered."""
+        self.refuse = ""
+        """Service calls are answered with this error."""
+        self.silent = False
+        """Nothing is answered any more."""
+        self.greeting: str | None = None
+        """Said instead of asking for the token."""
+        self.calls: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = []
+        """Service, data and target of every call."""
+        self.called = asyncio.Event()
+        self.connections = 0
+        self.forecast: list[dict[str, Any]] = []
+        self._port = 0
+        self._open: dict[web.WebSocketResponse, dict[int, dict[str, Any]]] = {}
+        """Subscriptions by number, of each connection."""
+        self._transports: set[asyncio.Transport] = set()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.router.add_get("/api/websocket", self._serve)
+        self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        self.cut()
+        await self._runner.cleanup()
+
+    def cut(self) -> None:
+        """Break every connection off."""
+        for transport in self._transports:
+            transport.abort()
+
+    async def send_raw(self, text: str) -> None:
+        """Something that makes no sense, to everybody."""
+        for websocket in self._open:
+            await websocket.send_str(text)
+
+    async def put(self, entity_id: str, state: str, **attributes: Any) -> None:
+        """An entity stands so from now on, and whoever follows it is told."""
+        before = self.entities.get(entity_id)
+        self.entities[entity_id] = state, attributes
+        if before is None:
+            event = {"a": {entity_id: {"s": state, "a": attributes}}}
+        else:
+            gone = sorted(before[1].keys() - attributes.keys())
+            event = {"c": {entity_id: {"+": {"s": state, "a": attributes}, "-": {"a": gone}}}}
+        await self._tell(lambda wanted: entity_id in wanted.get("entity_ids", ()), event)
+
+    async def remove(self, entity_id: str) -> None:
+        del self.entities[entity_id]
+        await self._tell(lambda wanted: entity_id in wanted.get("entity_ids", ()), {"r": [entity_id]})
+
+    async def happened(self, event_type: str) -> None:
+        """An event without more to it."""
+        await self._tell(lambda wanted: wanted.get("event_type") == event_type, {"event_type": event_type})
+
+    async def _tell(self, fits: Callable[[Mapping[str, Any]], bool], event: Mapping[str, Any]) -> None:
+        for websocket, wanted in list(self._open.items()):
+            for number in [number for number, each in wanted.items() if fits(each)]:
+                await websocket.send_json({"id": number, "type": "event", "event": event})
+
+    async def _serve(self, request: web.Request) -> web.WebSocketResponse:
+        websocket = web.WebSocketResponse()
+        await websocket.prepare(request)
+        self.connections += 1
+        if self.greeting is not None:
+            await websocket.send_str(self.greeting)
+            return websocket
+        await websocket.send_json({"type": "auth_required", "ha_version": "fake"})
+        if (await websocket.receive_json()).get("access_token") != self.TOKEN:
+            await websocket.send_json({"type": "auth_invalid", "message": "Invalid"})
+            return websocket
+        await websocket.send_json({"type": "auth_ok"})
+        assert request.transport
+        transport = request.transport
+        self._open[websocket] = {}
+        self._transports.add(transport)
+        try:
+            async for message in websocket:
+                asked = json.loads(message.data)
+                if not self.silent and (answer := await self._answer(websocket, asked)):
+                    await websocket.send_json({"id": asked["id"], "type": "result", **answer})
+                    await self._first_states(websocket, asked)
+        finally:
+            del self._open[websocket]
+            self._transports.discard(transport)
+        return websocket
+
+    async def _answer(self, websocket: web.WebSocketResponse, asked: dict[str, Any]) -> dict[str, Any]:
+        if asked["type"].startswith("subscribe_"):
+            self._open[websocket][asked["id"]] = asked
+            return _told(None)
+        if asked["type"] == "call_service":
+            return await self._call(asked)
+        answer = self._known(asked.get("entity_ids", ())).get(asked["type"])
+        if answer is None:
+            return _refusal("unknown_command")
+        for_admins = asked["type"].startswith("homeassistant/expose")
+        return _told(answer) if self.admin or not for_admins else _refusal("unauthorized")
+
+    def _known(self, asked: Sequence[str]) -> dict[str, Any]:
+        states = self.entities.items()
+        return {
+            "get_config": {"unit_system": {"temperature": self.unit}},
+            "config/area_registry/list": self.areas,
+            "config/floor_registry/list": self.floors,
+            "config/device_registry/list": self.devices,
+            "config/entity_registry/list_for_display": {
+                "entities": [_displayed(*each) for each in self.entries.items()]
+            },
+            "config/entity_registry/get_entries": {name: self.entries.get(name) for name in asked},
+            "homeassistant/expose_entity/list": {
+                "exposed_entities": {name: {"conversation": decided} for name, decided in self.exposed.items()}
+            },
+            "homeassistant/expose_new_entities/get": {"expose_new": True},
+            "get_states": [{"entity_id": name, "state": each[0], "attributes": each[1]} for name, each in states],
+        }
+
+    async def _first_states(self, websocket: web.WebSocketResponse, asked: dict[str, Any]) -> None:
+        if asked["type"] == "subscribe_entities":
+            wanted = [name for name in asked["entity_ids"] if name in self.entities]
+            states = {name: {"s": self.entities[name][0], "a": self.entities[name][1]} for name in wanted}
+            await websocket.send_json({"id": asked["id"], "type": "event", "event": {"a": states}})
+
+    async def _call(self, asked: dict[str, Any]) -> dict[str, Any]:
+        service, data, targets = asked["service"], asked["service_data"], asked["target"]["entity_id"]
+        self.calls.append((f"{asked['domain']}.{service}", data, asked["target"]))
+        self.called.set()
+        if self.mute:
+            return {}
+        if self.refuse or not data.keys() <= {"brightness_pct", "rgb_color", "position", "temperature", "type"}:
+            return _refusal(self.refuse or "invalid_format")
+        if asked.get("return_response"):
+            return _told({"response": {name: {"forecast": self.forecast} for name in targets}})
+        for name in targets:
+            if name not in self.entities or asked["domain"] not in {name.partition(".")[0], "homeassistant"}:
+                return _refusal("home_assistant_error")
+            state, attributes = self.entities[name]
+            state = {"turn_on": "on", "turn_off": "off", "lock": "locked", "unlock": "unlocked"}.get(service, state)
+            if "brightness_pct" in data:
+                attributes = {**attributes, "brightness": round(data["brightness_pct"] * 2.55)}
+            if "rgb_color" in data:
+                attributes = {**attributes, "rgb_color": data["rgb_color"], "color_mode": "rgb"}
+            if "position" in data:
+                state = "open" if data["position"] else "closed"
+                attributes = {**attributes, "current_position": data["position"]}
+            if "temperature" in data:
+                attributes = {**attributes, "temperature": data["temperature"]}
+            await self.put(name, state, **attributes)
+        return _told({"context": {}})
+
+
+def _told(result: Any) -> dict[str, Any]:
+    return {"success": True, "result": result}
+
+
+def _refusal(code: str) -> dict[str, Any]:
+    return {"success": False, "error": {"code": code, "message": "no"}}
+
+
+def _displayed(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A registry entry as `list_for_display` abbreviates it."""
+    short = {"ei": name, "ai": entry.get("area_id"), "di": entry.get("device_id"), "hb": entry.get("hidden")}
+    return {key: value for key, value in short.items() if value}
 
 
 # --- audio ---

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
@@ -48,6 +48,13 @@ def installed() -> Path:
     return command
 
 
+async def until(fits: Callable[[], object], *, timeout_s: float = 20.0) -> None:
+    """Wait for something that is told over a socket some time."""
+    async with asyncio.timeout(timeout_s):
+        while not fits():  # noqa: ASYNC110 - another process's doing, which gives us no event
+            await asyncio.sleep(0.005)
+
+
 class RealHomeAssistant:
     """One that can be stopped, killed and started again; its things are in `folder`."""
 
@@ -71,11 +78,11 @@ class RealHomeAssistant:
                 self._command, "-c", str(self._folder), env=environment, stdout=log, stderr=log
             )
         async with asyncio.timeout(timeout_s), aiohttp.ClientSession(self.url) as http:
-            while not await self._answers(http):
+            while not await self._answers(http):  # noqa: ASYNC110 - a process of its own
                 await asyncio.sleep(0.2)
             if not self.token:
                 self.token = await self._onboard(http)
-            while not await self._running(http):
+            while not await self._running(http):  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
 
     async def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
@@ -97,9 +104,11 @@ class RealHomeAssistant:
     async def state(self, entity_id: str) -> dict[str, object]:
         """State and attributes of an entity, as it has them itself."""
         headers = {"Authorization": f"Bearer {self.token}"}
-        async with aiohttp.ClientSession(self.url) as http:
-            async with http.get(f"/api/states/{entity_id}", headers=headers) as response:
-                content = await response.json()
+        async with (
+            aiohttp.ClientSession(self.url) as http,
+            http.get(f"/api/states/{entity_id}", headers=headers) as response,
+        ):
+            content = await response.json()
         return {"state": content["state"], **content["attributes"]}
 
     async def _answers(self, http: aiohttp.ClientSession) -> bool:

@@ -37,7 +37,7 @@ PLAUSIBLE_YEARS = range(2025, 2100)
 TIME_ERROR = 5
 """What adjtimex(2) returns while the clock is not synchronised."""
 
-SECRETS = ("cloud.token", "gateway.api_key")
+SECRETS = ("cloud.token", "gateway.api_key", "home.token")
 
 
 @dataclass(frozen=True, slots=True)

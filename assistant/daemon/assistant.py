@@ -133,6 +133,8 @@ class Assistant:
         await self._start_due(stack, SqliteDueStore(database), sound)
         self.household = Household(self._settings, self._clock, self._zone, self.bus.publish)
         await self.household.start(database, self._set_level)
+        for name, part in self.household.parts.items():
+            self._background.run(name, part)
         self._start_cloud(stack)
         stack.push_async_callback(self._finish)
         self._runner = self._build_runner(turns)
@@ -296,7 +298,12 @@ class Assistant:
             link_up=self._link.up,
             link_reason=self._link.reason,
             active_timers=len(self.due.active()),
-            problems=(*self._problems, *self.engines.problems(), *self._background.problems.values()),
+            problems=(
+                *self._problems,
+                *self.household.problems,
+                *self.engines.problems(),
+                *self._background.problems.values(),
+            ),
         )
 
     async def ask(  # noqa: PLR0913 - the port's signature
@@ -411,7 +418,7 @@ class Assistant:
     async def _understand(self, text: str, before: Before) -> Understanding:
         understander = await self.engines.nlu.get()
         timers = tuple(item.name for item in self.due.active() if item.name)
-        self.engines.known = Known(timers, self.household.home.home)
+        self.engines.known = Known(timers, await self.household.known_home())
         now = datetime.fromtimestamp(self._clock.wall_s(), self._zone)
         return await self._thinking.run(lambda: understand_turn(understander, text, before, now=now))
 

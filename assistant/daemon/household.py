@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import dataclasses
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import tzinfo
 from typing import Any
 
+from assistant.config import read_secret
 from assistant.dialog import privacy
 from assistant.dialog.context import Context
 from assistant.due.journal import Journal
 from assistant.due.scheduler import Scheduler
+from assistant.errors import ConfigError
 from assistant.events import DataLeft, Event, HomeChanged, VolumeChanged
+from assistant.home.ha_weather import HomeWeather
+from assistant.home.home_assistant import HomeAssistant
 from assistant.home.open_meteo import NoWeather, OpenMeteo
 from assistant.home.virtual import VirtualHome, built_in, furnished
-from assistant.homes import Device, HomePort
-from assistant.settings import HomeConfig, LocaleConfig, Settings
+from assistant.homes import Device, Home, HomePort
+from assistant.settings import HomeConfig, Settings
 from assistant.skills import loudness
 from assistant.skills.base import SkillContext
 from assistant.skills.home_journal import HomeJournal, UnmovedHome
@@ -30,6 +36,8 @@ from assistant.values import Clock
 from assistant.weather import WeatherPort
 
 _RANDOM = random.SystemRandom()
+FIRST_SYNC_S = 3.0
+"""The first request waits this long for a real home to be reached."""
 Publish = Callable[[Event], None]
 
 
@@ -38,19 +46,39 @@ class Household:
 
     def __init__(self, settings: Settings, clock: Clock, zone: tzinfo, publish: Publish) -> None:
         self.home: HomePort
+        self.weather: WeatherPort
         self.private: privacy.Privacy
-        self.weather = _weather(settings.home, settings.locale, publish)
         self._settings = settings
         self._clock = clock
         self._zone = zone
         self._publish = publish
         self._memory: dict[str, Any] = {}
+        self._real = _home_assistant(settings.home, self._home_changed)
+
+    @property
+    def parts(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """What must run beside for as long as the assistant does."""
+        return {"home": self._real.run} if self._real else {}
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        problem = self.home.problem
+        return (str(problem),) if problem else ()
+
+    async def known_home(self) -> Home:
+        """The home; the first time it waits a moment for a real one to be reached."""
+        if self._real:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_SYNC_S):
+                    await self._real.settled()
+        return self.home.home
 
     async def start(self, database: Database, set_level: Callable[[int], None]) -> None:
-        """Take up how things stood. `set_level` makes the assistant as loud as that. Raises StoreError."""
+        """Take up how things stood. `set_level` makes the assistant as loud as that. Raises StoreError, ConfigError."""
         settings = SqliteSettings(database)
         kept = await settings.all()
-        self.home = await self._built_in_home(SqliteHomeStore(database))
+        self.home = self._real or await self._built_in_home(SqliteHomeStore(database))
+        self.weather = self._weather()
         self._lists = Lists(SqliteLists(database))
         await self._lists.start()
         self.private = privacy.Privacy(
@@ -122,15 +150,31 @@ class Household:
         return home
 
     def _home_changed(self, device: Device) -> None:
-        self._publish(HomeChanged(device_id=device.id, name=device.name, state=device.state))
+        if device.domain != "sensor":  # those of a real home change all the time
+            self._publish(HomeChanged(device_id=device.id, name=device.name, state=device.state))
 
-
-def _weather(home: HomeConfig, locale: LocaleConfig, publish: Publish) -> WeatherPort:
-    if not home.weather_url or not (locale.latitude or locale.longitude):
+    def _weather(self) -> WeatherPort:
+        home, locale = self._settings.home, self._settings.locale
+        imperial = locale.units == "imperial"
+        if home.weather_url and (locale.latitude or locale.longitude):
+            return OpenMeteo(
+                home.weather_url, (locale.latitude, locale.longitude), imperial=imperial, left=self._weather_asked
+            )
+        if self._real:
+            return HomeWeather(self._real, home.weather_entity, imperial=imperial, zone=lambda: self._zone)
         return NoWeather()
 
-    def left(to: str, size: int) -> None:
-        publish(DataLeft(turn_id="", to=to, bytes=size, why="weather"))
+    def _weather_asked(self, to: str, size: int) -> None:
+        self._publish(DataLeft(turn_id="", to=to, bytes=size, why="weather"))
 
-    place = locale.latitude, locale.longitude
-    return OpenMeteo(home.weather_url, place, imperial=locale.units == "imperial", left=left)
+
+def _home_assistant(home: HomeConfig, changed: Callable[[Device], None]) -> HomeAssistant | None:
+    """None where none is configured. Raises ConfigError."""
+    if not home.url:
+        return None
+    token = read_secret(home.token, home.token_file, name="home.token_file")
+    if not token or not token.isascii() or not token.isprintable():
+        what = "has odd characters" if token else "is missing"
+        hint = "Make a long-lived access token on your profile page in Home Assistant, and set home.token_file."
+        raise ConfigError("home-token", f"the token for Home Assistant {what}", hint=hint)
+    return HomeAssistant(home.url, token, changed, area=home.area)

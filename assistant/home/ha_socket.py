@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT_S = 5.0
 ASK_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 1.0
 HEARTBEAT_S = 15.0
 """A connection that is dead is noticed within one and a half of these."""
 MAX_MESSAGE = 64 * 1024 * 1024
@@ -42,15 +43,15 @@ class Socket:
         self._numbers = itertools.count(1)
         self._pending: dict[int, asyncio.Future[Any]] = {}
         self._listeners: dict[int, OnEvent] = {}
-        self._broken: HomeError | None = None
+        self._broken = False
 
-    async def ask(self, kind: str, *, timeout_s: float = ASK_TIMEOUT_S, **data: Any) -> Any:
-        """The answer to one message.
+    async def ask(self, kind: str, *, timeout_s: float | None = None, **data: Any) -> Any:
+        """The answer to one message, in ASK_TIMEOUT_S unless said otherwise.
 
         Raises:
             HomeError: `home-offline`, `home-timeout`, `home-refused`, `home-busy`.
         """
-        return await self._ask(next(self._numbers), kind, timeout_s, data)
+        return await self._ask(next(self._numbers), kind, timeout_s or ASK_TIMEOUT_S, data)
 
     async def subscribe(self, on_event: OnEvent, kind: str, **data: Any) -> None:
         """Have every event told from now on. Raises as `ask`."""
@@ -78,14 +79,14 @@ class Socket:
 
     def _break(self) -> None:
         """Nothing comes any more: whoever still waits is told."""
-        self._broken = offline("hung up")
+        self._broken = True
         for waiting in self._pending.values():
             if not waiting.done():
-                waiting.set_exception(self._broken)
+                waiting.set_exception(offline("hung up"))
 
     async def _ask(self, number: int, kind: str, timeout_s: float, data: Mapping[str, Any]) -> Any:
         if self._broken:
-            raise self._broken
+            raise offline("hung up")
         if len(self._pending) >= MAX_PENDING:
             raise HomeError("home-busy", "Home Assistant has too many unanswered questions", retryable=True)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -132,21 +133,22 @@ async def open_socket(url: str, token: str) -> AsyncIterator[Socket]:
     Raises:
         HomeError: `home-offline`, `home-auth`.
     """
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)) as http:
+    async with contextlib.AsyncExitStack() as stack:
+        http = await stack.enter_async_context(aiohttp.ClientSession())
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                websocket = await http.ws_connect(
-                    url.rstrip("/") + "/api/websocket", heartbeat=HEARTBEAT_S, max_msg_size=MAX_MESSAGE
+                websocket = await stack.enter_async_context(
+                    http.ws_connect(
+                        url.rstrip("/") + "/api/websocket",
+                        heartbeat=HEARTBEAT_S,
+                        max_msg_size=MAX_MESSAGE,
+                        timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
+                    )
                 )
                 await _authenticate(websocket, token)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             raise offline(f"couldn't be reached ({type(exc).__name__})") from exc
-        try:
-            yield Socket(websocket)
-        finally:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await websocket.close()
+        yield Socket(websocket)
 
 
 def offline(what: str) -> HomeError:

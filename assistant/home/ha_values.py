@@ -180,7 +180,7 @@ def _exposed(identifier: str, attributes: Mapping[str, Any], entry: Entry | None
 
 
 def _light(raw: Mapping[str, Any], _: str) -> dict[str, Any]:
-    mode, color = raw.get("color_mode"), raw.get("rgb_color")
+    mode, color = str(raw.get("color_mode")), raw.get("rgb_color")
     colored = mode in _COLORED and isinstance(color, list | tuple) and len(color) == 3
     return {
         "brightness": _percent(raw.get("brightness"), 255),

@@ -74,6 +74,15 @@ class HomeAssistant:
         """Why it can't be reached; None when it can."""
         return self._problem
 
+    @property
+    def weathers(self) -> Mapping[str, Mapping[str, Any]]:
+        """Weather entities, exposed or not, with `temperature` and its `unit`."""
+        return {
+            identifier: values.device(identifier, self._states[identifier], _NO_ENTRY, self._unit).attributes
+            for identifier in self._weathers
+            if identifier in self._states
+        }
+
     async def settled(self) -> None:
         """Wait until it was reached for the first time, or wasn't."""
         await self._settled.wait()
@@ -105,7 +114,7 @@ class HomeAssistant:
 
     async def _call(self, service: str, target: Mapping[str, Any], data: Mapping[str, Any], **more: Any) -> Any:
         if self._socket is None:
-            raise self._problem or offline("isn't connected")
+            raise self._problem.again() if self._problem else offline("isn't connected")
         domain, _, name = service.partition(".")
         return await self._socket.ask(
             "call_service",

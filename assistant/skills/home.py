@@ -19,6 +19,13 @@ from assistant.homes import ALL, DOORS, UNAVAILABLE, Device, Home, ServiceCall, 
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.values import IntentMatch, Slots
 
+_PROBLEMS = {
+    "home-offline": "offline",
+    "home-busy": "offline",
+    "home-timeout": "timeout",
+    "home-auth": "locked_out",
+}
+"""What is said about each kind of failure."""
 _LISTED = 4
 """More things than this are counted, not read out."""
 _SWITCHED = ("light", "switch", "fan", "media_player", "input_boolean")
@@ -56,13 +63,13 @@ class _HomeSkill(Skill):
 
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
         try:
+            if problem := context.home.problem:
+                raise problem.again()
             return await self.act(match, context)
         except _Answered as exc:
             return exc.reply
         except HomeError as exc:
-            if not exc.retryable:
-                raise
-            return self._home("offline", ok=False)
+            return self._home(_PROBLEMS.get(exc.code, "refused"), ok=False)
 
     @abstractmethod
     async def act(self, match: IntentMatch, context: SkillContext) -> SkillReply: ...

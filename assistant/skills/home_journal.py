@@ -59,5 +59,7 @@ class UnmovedHome:
     def problem(self) -> HomeError | None:
         return self._port.problem
 
-    async def call(self, call: ServiceCall) -> None:
-        """Nothing."""
+    async def call(self, call: ServiceCall) -> None:  # noqa: ARG002 - the port's signature
+        """Nothing. Raises HomeError when the real one can't be reached: then it would."""
+        if problem := self.problem:
+            raise problem.again()

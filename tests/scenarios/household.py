@@ -27,13 +27,12 @@ import yaml
 
 from assistant.config import Config, load_config
 from assistant.daemon import Assistant, open_assistant
-from assistant.errors import HomeError
 from assistant.events import Event, RingStarted
-from assistant.homes import Home, HomePort, ServiceCall
+from assistant.homes import Home
 from assistant.models import Models
 from assistant.nlu.language import Loader
 from assistant.values import Clock
-from tests.fakes import FakeEngines
+from tests.fakes import FakeEngines, FakeHome
 from tests.virtual_time import VirtualClock
 
 FOLDER = Path(__file__).parent
@@ -45,23 +44,6 @@ def scenarios() -> list[dict[str, Any]]:
     return [
         scenario for file in sorted(FOLDER.glob("*.yaml")) for scenario in yaml.load(file.read_text("utf-8"), Loader)
     ]
-
-
-class _Failing:
-    """homes.HomePort that can be made to fail."""
-
-    def __init__(self, port: HomePort) -> None:
-        self._port = port
-        self.code = ""
-
-    @property
-    def home(self) -> Home:
-        return self._port.home
-
-    async def call(self, call: ServiceCall) -> None:
-        if self.code:
-            raise HomeError(self.code, "made to fail", retryable=self.code != "home-refused")
-        await self._port.call(call)
 
 
 class Household:
@@ -87,7 +69,7 @@ class Household:
     async def _assistant(self) -> AsyncIterator[Assistant]:
         engines = FakeEngines(self._config, Models(self._config.paths.models_dir))
         async with open_assistant(self._config, clock=self._clock, engines=engines) as assistant:
-            assistant.household.home = _Failing(assistant.household.home)
+            assistant.household.home = FakeHome(assistant.household.home)
             with assistant.bus.watch(self._count):
                 yield assistant
 
@@ -97,7 +79,7 @@ class Household:
     async def _step(self, assistant: Assistant, step: dict[str, Any], where: str) -> None:
         unknown = step.keys() - _EXPECTED - {"say", "wait", "fail", "restart"}
         assert not unknown, f"{where}: unknown {unknown}"
-        if "fail" in step and isinstance(assistant.household.home, _Failing):
+        if "fail" in step and isinstance(assistant.household.home, FakeHome):
             assistant.household.home.code = step["fail"] or ""
         self._rings = 0
         found: dict[str, Any] = {}
