@@ -32,6 +32,18 @@ _KEPT = frozenset(
     }
 )
 """Attributes that are of use; there are some hundred others."""
+_OPEN, _LOCK, _SEEN = (
+    {"on": "open", "off": "closed"},
+    {"on": "unlocked", "off": "locked"},
+    {"on": "detected", "off": "clear"},
+)
+_BINARY_STATES: Mapping[str, Mapping[str, str]] = {
+    **dict.fromkeys(("door", "garage_door", "opening", "window"), _OPEN),
+    **dict.fromkeys(("motion", "occupancy", "smoke", "gas", "carbon_monoxide", "moisture", "vibration"), _SEEN),
+    "lock": _LOCK,
+    "presence": {"on": "home", "off": "not_home"},
+}
+"""What on and off mean of some sensors."""
 _COLORED = frozenset(["hs", "rgb", "rgbw", "rgbww", "xy"])
 
 
@@ -88,6 +100,8 @@ def device(entity_id: str, state: State, entry: Entry, unit: str) -> Device:
     """An entity as a device. `unit` is the home's unit of temperature (`°C`)."""
     value, raw = state
     domain = entity_id.partition(".")[0]
+    if domain == "binary_sensor":
+        value = _BINARY_STATES.get(str(raw.get("device_class")), {}).get(value, value)
     read = _READ.get(domain)
     attributes = {key: each for key, each in read(raw, unit).items() if each is not None} if read else {}
     name = raw.get("friendly_name")

@@ -15,7 +15,7 @@ from assistant.skills.calculator import Calculator
 from assistant.skills.chance import FlipCoin, RandomNumber, RollDice, TellJoke
 from assistant.skills.clock import Date, DaysUntil, Time
 from assistant.skills.control import Nevermind, Repeat, Stop
-from assistant.skills.home import Climate, FanSpeed, GetState, LightSet, SetPosition, Switch, Vacuum
+from assistant.skills.home import Climate, FanSpeed, GetState, HowWarm, LightSet, SetPosition, Switch, Vacuum
 from assistant.skills.lists import AddItem, CompleteItem, ReadList, RemoveItem
 from assistant.skills.privacy import ExplainLast, SetPrivateMode
 from assistant.skills.replies import Replies, filled, load_replies
@@ -29,8 +29,8 @@ from assistant.values import IntentMatch
 _log = structlog.get_logger(__name__)
 _BUILT_IN: tuple[type[Skill], ...] = (
     Alarms, Reminders, Time, Date, DaysUntil, StartTimer, CancelTimer, CancelAllTimers, ChangeTimer, PauseTimer,
-    TimerStatus, Calculator, Switch, LightSet, Climate, SetPosition, FanSpeed, Vacuum, GetState, AddItem, RemoveItem,
-    CompleteItem, ReadList, FlipCoin, RollDice, RandomNumber, TellJoke, ConvertUnit, SetVolume, GetWeather,
+    TimerStatus, Calculator, Switch, LightSet, Climate, HowWarm, SetPosition, FanSpeed, Vacuum, GetState, AddItem,
+    RemoveItem, CompleteItem, ReadList, FlipCoin, RollDice, RandomNumber, TellJoke, ConvertUnit, SetVolume, GetWeather,
     SetPrivateMode, ExplainLast, Stop, Nevermind, Repeat, Smalltalk,
 )  # fmt: skip
 _Reply = Callable[[IntentMatch, SkillContext], Awaitable[SkillReply]]

@@ -6,6 +6,7 @@ for what people mean by it there: its lights, and to be switched off whatever is
 
 from __future__ import annotations
 
+import contextlib
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -217,19 +218,14 @@ class LightSet(_HomeSkill):
 
 
 class Climate(_HomeSkill):
-    """Warmer, cooler, and how warm it is."""
+    """Warmer, cooler."""
 
-    intents: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "HassClimateSetTemperature": (),
-        "HassClimateGetTemperature": (),
-    }
+    intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassClimateSetTemperature": ()}
     domains: ClassVar[tuple[str, ...]] = ("climate",)
 
     async def act(self, match: IntentMatch, context: SkillContext) -> SkillReply:
         home = context.home.home
         devices = self.devices(match, home)
-        if match.intent == "HassClimateGetTemperature":
-            return self._measured(match, devices, home)
         slots = match.slots
         if "temperature" not in slots and "direction" not in slots:
             return SkillReply(self._replies.say(match.intent, "how_warm"), expects_answer=True)
@@ -250,17 +246,29 @@ class Climate(_HomeSkill):
         await _call(context, calls)
         return self.done(match.intent, "done", self.called(devices, slots, home), degrees=_number(degrees))
 
-    def _measured(self, match: IntentMatch, devices: Sequence[Device], home: Home) -> SkillReply:
-        known = [(device, device.attributes.get("current_temperature")) for device in devices]
+
+class HowWarm(_HomeSkill):
+    """What thermostats measure, or sensors where there are none."""
+
+    intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassClimateGetTemperature": ()}
+
+    async def act(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        home = context.home.home
         told = []
-        for device, degrees in known[:_LISTED]:
+        for device in self.devices(match, home, ("climate",))[:_LISTED]:
+            degrees = _measured(device)
             area = home.area_of(device)
             place = area.name if area else device.name
-            if isinstance(degrees, int | float):
+            if degrees is not None:
                 told.append(self._replies.say(match.intent, "one", degrees=_number(degrees), place=place.lower()))
         if not told:
             return SkillReply(self._replies.say(match.intent, "unknown"), ok=False)
         return SkillReply(" ".join(told))
+
+    def _meant(self, slots: Slots, home: Home) -> list[Device]:
+        anywhere = {key: value for key, value in slots.items() if key != "domain"}
+        measuring = [device for device in super()._meant(anywhere, home) if _measured(device) is not None]
+        return measuring or super()._meant(slots, home)
 
 
 class SetPosition(_HomeSkill):
@@ -336,7 +344,16 @@ class GetState(_HomeSkill):
 
     def _one(self, intent: str, device: Device, asked: str) -> SkillReply:
         reply = ("yes" if device.state == asked else "no") if asked else "is"
-        return self.told(intent, reply, device.name.lower(), state=self._state(device.state))
+        return self.told(intent, reply, device.name.lower(), state=self._standing(device))
+
+    def _standing(self, device: Device) -> str:
+        """How a device stands, for the ear; what was measured with its unit."""
+        try:
+            number, unit = _number(float(device.state)), str(device.attributes.get("unit", ""))
+        except ValueError:
+            return self._state(device.state)
+        spoken = self._replies.intents["Home"].get(f"unit_{unit}", unit)
+        return self._say("measured", number=number, unit=spoken) if spoken else number
 
     def _state(self, state: str) -> str:
         return self._replies.intents["Home"].get(f"state_{state}", state.replace("_", " "))
@@ -388,6 +405,15 @@ def _lets_in(device: Device, on: bool) -> bool:
 
 def _sign(slots: Slots) -> int:
     return 1 if slots["direction"] == "up" else -1
+
+
+def _measured(device: Device) -> float | None:
+    """How warm it is there."""
+    degrees = device.attributes.get("current_temperature")
+    if device.domain == "sensor" and device.device_class == "temperature":
+        with contextlib.suppress(ValueError):
+            degrees = float(device.state)
+    return degrees if isinstance(degrees, int | float) else None
 
 
 def _in_unit_of(device: Device, degrees: float, unit: str) -> float:

@@ -45,7 +45,7 @@ async def living_in(server: RealHomeAssistant, config: Config) -> AsyncIterator[
 
 async def test_a_day_in_a_real_home(tmp_path: Path, config: Config) -> None:
     async with real_home_assistant(tmp_path / "ha") as server, living_in(server, config) as (assistant, ask):
-        assert await ask("turn off the bed light") == "Bed light off."
+        assert await ask("turn off the bed light") == "Bed Light off."
         assert await ask("set the bed light to 40 percent") == "Bed Light at 40 percent."
         bed = await server.state("light.bed_light")
         assert (bed["state"], bed["brightness"]) == ("on", 102)
@@ -99,5 +99,5 @@ async def test_restarts_and_slow_things(tmp_path: Path, config: Config) -> None:
             assert await ask("turn off the bed light") == "I can't reach your home right now."
             await server.start()
             await until(lambda: assistant.household.home.problem is None, timeout_s=90)
-            assert await ask("turn off the bed light") == "Bed light off."
+            assert await ask("turn off the bed light") == "Bed Light off."
             assert (await server.state("light.bed_light"))["state"] == "off"
