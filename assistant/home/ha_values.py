@@ -57,6 +57,35 @@ class Entry:
     """Put out of sight, or for setting something up: not exposed unless somebody says so."""
 
 
+@dataclass(frozen=True, slots=True)
+class Registries:
+    """What was read of a whole home, but for aliases."""
+
+    areas: tuple[Area, ...]
+    entries: Mapping[str, Entry]
+    states: Mapping[str, State]
+    exposed: frozenset[str]
+    weathers: tuple[str, ...]
+    """Weather entities, exposed or not."""
+    unit: str
+    """Of temperatures."""
+
+
+def read(answers: Mapping[str, Any]) -> Registries:
+    """A home from the answers to `get_config` ("config"), the lists of "areas", "floors", "devices" and the entity
+    "registry" for display, who is "exposed" and the "preference" for new ones, and `get_states` ("states")."""
+    known = states(answers["states"])
+    found = entries(answers["registry"], answers["devices"])
+    return Registries(
+        areas(answers["areas"], answers["floors"]),
+        found,
+        known,
+        all_exposed(known, found, decisions(answers["exposed"]), answers["preference"]),
+        tuple(sorted(identifier for identifier in known if identifier.startswith("weather."))),
+        unit_of(answers["config"]),
+    )
+
+
 def kept(attributes: Any) -> dict[str, Any]:
     """Those of an entity's attributes that are of use."""
     return {key: attributes[key] for key in _KEPT & attributes.keys()} if isinstance(attributes, Mapping) else {}

@@ -34,7 +34,7 @@ REFUSED_PAUSE_S = 300.0
 RESYNC_S = 600.0
 SETTLE_S = 0.5
 """Registries change in bursts: they are read once it has been quiet for this long."""
-_BATCH = 500
+_BATCH = 250
 """Entities asked about, or made into devices, in one step: some milliseconds."""
 _REGISTRIES = ("area", "floor", "device", "entity")
 _NO_ENTRY = values.Entry()
@@ -159,32 +159,33 @@ class HomeAssistant:
 
     async def _sync(self, socket: Socket) -> None:
         """Read everything, and follow what is exposed."""
-        config = await socket.ask("get_config")
-        areas = values.areas(
-            await socket.ask("config/area_registry/list"), await _optional(socket, "config/floor_registry/list")
-        )
-        registry = await socket.ask("config/entity_registry/list_for_display")
-        devices = await socket.ask("config/device_registry/list")
-        decided = values.decisions(await _optional(socket, "homeassistant/expose_entity/list"))
-        preference = await _optional(socket, "homeassistant/expose_new_entities/get", assistant="conversation")
-        states = values.states(await socket.ask("get_states"))
-        entries = values.entries(registry, devices)
-        exposed = values.all_exposed(states, entries, decided, preference)
-        for batch in _batches(sorted(exposed)):
+        answers = {
+            "config": await socket.ask("get_config"),
+            "areas": await socket.ask("config/area_registry/list"),
+            "floors": await _optional(socket, "config/floor_registry/list"),
+            "registry": await socket.ask("config/entity_registry/list_for_display"),
+            "devices": await socket.ask("config/device_registry/list"),
+            "exposed": await _optional(socket, "homeassistant/expose_entity/list"),
+            "preference": await _optional(socket, "homeassistant/expose_new_entities/get", assistant="conversation"),
+            "states": await socket.ask("get_states"),
+        }
+        read = await asyncio.to_thread(values.read, answers)  # thousands of entities take too long for the event loop
+        entries = dict(read.entries)
+        for batch in _batches(sorted(read.exposed)):
             told = await socket.ask("config/entity_registry/get_entries", entity_ids=batch)
             entries |= values.with_aliases(entries, told)
-        self._unit = values.unit_of(config)
         self._entries = entries
-        self._weathers = tuple(sorted(identifier for identifier in states if identifier.startswith("weather.")))
-        self._exposed = exposed
-        home = Home(areas)
+        self._unit = read.unit
+        self._weathers = read.weathers
+        self._exposed = read.exposed
+        self._states = {identifier: read.states[identifier] for identifier in (*read.exposed, *read.weathers)}
+        home = Home(read.areas)
         own = home.area_called(self._own_area) if self._own_area else None
-        self._base = Home(areas, area=own.id if own else "")
+        self._base = Home(read.areas, area=own.id if own else "")
         self._home = None
-        self._states = {identifier: states[identifier] for identifier in (*exposed, *self._weathers)}
-        for gone in self._devices.keys() - exposed:
+        for gone in self._devices.keys() - read.exposed:
             del self._devices[gone]
-        for batch in _batches(sorted(exposed)):
+        for batch in _batches(sorted(read.exposed)):
             for identifier in batch:
                 self._put(identifier)
             await asyncio.sleep(0)  # others may run
