@@ -23,7 +23,7 @@ from assistant.home.home_assistant import HomeAssistant
 from assistant.homes import Area, Device, ServiceCall
 from assistant.models import Models
 from tests.fakes import FakeEngines, FakeHomeAssistant
-from tests.real_home_assistant import until
+from tests.until import until
 
 pytestmark = pytest.mark.real_time
 

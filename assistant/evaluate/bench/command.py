@@ -19,6 +19,7 @@ from rich.table import Table
 from assistant.errors import EdgewiseError, EvaluateError
 from assistant.evaluate.bench import figures, machine
 from assistant.evaluate.bench.figures import TITLES, Measured
+from assistant.evaluate.bench.home_assistant import measure_home
 from assistant.evaluate.bench.peers import PeerOptions, find_data, measure_peers
 from assistant.evaluate.bench.plot import write_plot
 from assistant.evaluate.bench.readers import COLUMNS, measure_readers
@@ -27,8 +28,8 @@ from assistant.evaluate.bench.worker import own_config
 from assistant.evaluate.words import Normaliser, load_normaliser
 from assistant.logs import setup_logging
 
-PEERS, NLU = "peers", "nlu"
-NAMES = (*machine.BENCHES, NLU, PEERS)
+PEERS, NLU, HOME = "peers", "nlu", "home"
+NAMES = (*machine.BENCHES, NLU, PEERS, HOME)
 PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -78,8 +79,9 @@ def plot_path(plot: Path | None, json_out: Path | None) -> Path | None:
 
 
 def _machine(name: str, seconds: float) -> dict[str, float]:
+    bench = measure_home if name == HOME else machine.BENCHES[name]
     with tempfile.TemporaryDirectory() as folder:
-        found = asyncio.run(machine.BENCHES[name](own_config(Path(folder)), seconds))
+        found = asyncio.run(bench(own_config(Path(folder)), seconds))
     table = Table(title=f"bench {name}", show_header=False)
     for key, value in found.items():
         table.add_row(key.replace("_", " "), f"{value:g}")
