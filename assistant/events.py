@@ -246,6 +246,16 @@ class HomeChanged(Event):
     state: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MusicChanged(Event):
+    """The device's own player plays something else, or stopped."""
+
+    private: ClassVar[frozenset[str]] = frozenset({"title"})
+    state: str
+    """`playing` `paused` `idle`."""
+    title: str
+
+
 def all_event_types() -> list[type[Event]]:
     """Every concrete event class, by name."""
 

@@ -132,6 +132,9 @@ class HomePort(Protocol):
             HomeError: `home-offline`, `home-timeout`, `home-busy` (all retryable), `home-auth`, `home-refused`.
         """
 
+    async def play(self, player: str, what: str) -> None:
+        """Have a player (its device id) play what is called so, or a stream's URL. Raises as `call`."""
+
 
 class Named(Protocol):
     @property
@@ -197,6 +200,8 @@ _BACK = {
     ("lock", "unlocked"): "lock.unlock",
     ("vacuum", "cleaning"): "vacuum.start",
     ("vacuum", "docked"): "vacuum.return_to_base",
+    ("media_player", "playing"): "media_player.media_play",
+    ("media_player", "paused"): "media_player.media_pause",
     ("cover", "open"): "cover.open_cover",
     ("cover", "closed"): "cover.close_cover",
     **{(domain, "off"): f"{domain}.turn_off" for domain in _SWITCHED},

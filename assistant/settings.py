@@ -146,6 +146,18 @@ class HomeConfig(Section):
     devices: tuple[DeviceConfig, ...]
 
 
+class StationConfig(Section):
+    """One radio station."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+    url: Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
+
+
+class MediaConfig(Section):
+    stations: tuple[StationConfig, ...]
+    folders: tuple[str, ...]
+
+
 class SkillsConfig(Section):
     ring_timeout_s: Seconds
     brief: bool
@@ -191,6 +203,7 @@ class Settings(Section):
     privacy: PrivacyConfig
     locale: LocaleConfig
     home: HomeConfig
+    media: MediaConfig
     skills: SkillsConfig
     control: ControlConfig
     gateway: GatewayConfig

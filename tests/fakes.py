@@ -34,6 +34,7 @@ from assistant.events import (
 )
 from assistant.home.virtual import State as DeviceState
 from assistant.homes import Home, HomePort, ServiceCall
+from assistant.media import Playing, Track, matching
 from assistant.models import Models
 from assistant.sentences import split_sentences
 from assistant.values import (
@@ -114,8 +115,36 @@ class FakeHome:
             raise self._failure()
         await self._port.call(call)
 
+    async def play(self, player: str, what: str) -> None:
+        if self.code:
+            raise self._failure()
+        await self._port.play(player, what)
+
     def _failure(self) -> HomeError:
         return HomeError(self.code, "made to fail", retryable=self.code != "home-refused")
+
+
+class FakeMusic:
+    """media.MusicPort that plays in silence; nothing whose URL is `BROKEN`."""
+
+    BROKEN = "broken"
+
+    def __init__(self, *tracks: Track) -> None:
+        self.tracks = tracks
+        self.playing: Playing | None = None
+
+    async def find(self, query: str) -> tuple[Track, ...]:
+        stations = [track for track in self.tracks if track.live]
+        return matching(query, stations, [track for track in self.tracks if not track.live])
+
+    async def put(self, wanted: Playing | None) -> None:
+        self.playing = None
+        if wanted and not wanted.paused:
+            playable = [at for at, track in enumerate(wanted.tracks) if track.url != self.BROKEN and at >= wanted.index]
+            if not playable:
+                raise AudioError("media-unreadable", "made to fail")
+            wanted = replace(wanted, index=playable[0])
+        self.playing = wanted
 
 
 class FakeListStore:

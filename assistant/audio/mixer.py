@@ -32,6 +32,8 @@ class Mixer:
     def __init__(self, rate_hz: int = 48_000, *, volume: int = 70, duck_db: float = 18.0) -> None:
         self.rate_hz = rate_hz
         self.duck_db = duck_db
+        self.floor = 0
+        """Voices of lower priority are turned down, whatever else sounds: somebody is listened to."""
         self._volume = volume
         self._gain = _volume_gain(volume)
         self._lock = threading.Lock()
@@ -114,13 +116,14 @@ class Mixer:
         volume = self._volume_ramp(frames)
         with self._lock:
             voices = self._voices
-            top = max((voice.priority for voice in voices if voice.audible), default=None)
+            top = max((voice.priority for voice in voices if voice.audible), default=0)
+            top = max(top, self.floor)
             ducked = 10 ** (-self.duck_db / 20)
             most_change = frames / (_DUCK_RAMP_S * self.rate_hz)
             news = False
             loud = np.zeros(frames, np.float32)
             for voice in voices:
-                target = ducked if top is not None and voice.priority < top else 1.0
+                target = ducked if voice.priority < top else 1.0
                 if voice.least_gain:
                     own = np.zeros(frames, np.float32)
                     news |= voice.add_to(own, target, most_change)

@@ -36,7 +36,7 @@ from assistant.dialog.context import MAX_TURNS, Context
 from assistant.dialog.end_of_turn import SilencePolicy
 from assistant.dialog.followup import Before, understand_turn
 from assistant.dialog.router import RouterPolicy
-from assistant.dialog.speak import Speaker, Spoken
+from assistant.dialog.speak import REPLY_PRIORITY, Speaker, Spoken
 from assistant.dialog.speculate import Guesser, Speculation
 from assistant.dialog.turn import TurnRunner
 from assistant.dialog.turn_state import TurnRequest
@@ -131,7 +131,8 @@ class Assistant:
         turns = SqliteTurnStore(database)
         self._context.restore(await turns.recent(MAX_TURNS))
         await self._start_due(stack, SqliteDueStore(database), sound)
-        self.household = Household(self._settings, self._clock, self._zone, self.bus.publish)
+        self.household = Household(self._settings, self._clock, self._zone, self.bus.publish, self._sound.mixer)
+        stack.push_async_callback(self.household.music.close)
         await self.household.start(database, self._set_level)
         for name, part in self.household.parts.items():
             self._background.run(name, part)
@@ -365,6 +366,16 @@ class Assistant:
                 return await self.due.resume(item_id)
         raise ControlError("change-unknown", f"timers know no {change!r}", hint="Use cancel, pause or resume.")
 
+    def stop_everything(self) -> bool:
+        """Silence rings and the reply being spoken, else the music; True when there was something to silence."""
+        if self.hush():
+            return True
+        playing = self.household.music.playing
+        if not playing or playing.paused:
+            return False
+        self._later(self.household.music.put(None))
+        return True
+
     def hush(self) -> bool:
         """Silence rings and the reply being spoken; True when there was something to silence."""
         for reply in self._talking():
@@ -383,6 +394,11 @@ class Assistant:
     def _sounds(self) -> bool:
         """Whether there is something that `hush` would silence."""
         return bool(self._talking()) or self._rings()
+
+    def _anything_sounds(self) -> bool:
+        """Whether there is something that `stop_everything` would silence."""
+        playing = self.household.music.playing
+        return self._sounds() or bool(playing and not playing.paused)
 
     def end_after_sentence(self) -> bool:
         """Have the replies that are spoken end after their sentence; True when something is being said."""
@@ -409,11 +425,11 @@ class Assistant:
         return self._sound.speaker().problem or ("" if self._speaker.audible else "not used")
 
     def _skill_context(self) -> SkillContext:
-        return self.household.context(self.due, self._context, hush=self.hush, work=self._thinking.run)
+        return self.household.context(self.due, self._context, hush=self.stop_everything, work=self._thinking.run)
 
     def _rehearsal(self) -> SkillContext:
         """A context on which a skill can be tried out: nothing that it does happens."""
-        return self.household.rehearsal(self._skill_context(), self.due, hush=self._sounds)
+        return self.household.rehearsal(self._skill_context(), self.due, hush=self._anything_sounds)
 
     async def _understand(self, text: str, before: Before) -> Understanding:
         understander = await self.engines.nlu.get()
@@ -430,6 +446,8 @@ class Assistant:
     def _set_state(self, state: State) -> None:
         if state is not self._state:
             old, self._state = self._state, state
+            if self._sound.mixer:
+                self._sound.mixer.floor = 0 if state is State.IDLE else REPLY_PRIORITY
             self.bus.publish(StateChanged(old=old, new=state))
 
     async def _tidy_memory(self) -> None:

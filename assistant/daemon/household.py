@@ -8,26 +8,31 @@ import dataclasses
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import tzinfo
+from pathlib import Path
 from typing import Any
 
+from assistant.audio.mixer import Mixer
+from assistant.audio.music import MusicPlayer
 from assistant.config import read_secret
 from assistant.dialog import privacy
 from assistant.dialog.context import Context
 from assistant.due.journal import Journal
 from assistant.due.scheduler import Scheduler
 from assistant.errors import ConfigError
-from assistant.events import DataLeft, Event, HomeChanged, VolumeChanged
+from assistant.events import DataLeft, Event, HomeChanged, MusicChanged, VolumeChanged
 from assistant.home.ha_weather import HomeWeather
 from assistant.home.home_assistant import HomeAssistant
 from assistant.home.open_meteo import NoWeather, OpenMeteo
 from assistant.home.virtual import VirtualHome, built_in, furnished
 from assistant.homes import Device, Home, HomePort
+from assistant.media import Track
 from assistant.settings import HomeConfig, Settings
 from assistant.skills import loudness
 from assistant.skills.base import SkillContext
 from assistant.skills.home_journal import HomeJournal, UnmovedHome
 from assistant.skills.list_book import ListJournal, Lists
 from assistant.skills.loudness import Volume, VolumeJournal
+from assistant.skills.music_journal import MusicJournal, UnheardMusic
 from assistant.store.database import Database
 from assistant.store.home import SqliteHomeStore
 from assistant.store.lists import SqliteLists
@@ -44,7 +49,8 @@ Publish = Callable[[Event], None]
 class Household:
     """Made, then started; what it is made of is there once `start` has returned."""
 
-    def __init__(self, settings: Settings, clock: Clock, zone: tzinfo, publish: Publish) -> None:
+    def __init__(self, settings: Settings, clock: Clock, zone: tzinfo, publish: Publish, mixer: Mixer | None) -> None:
+        """Without a `mixer` no music is played."""
         self.home: HomePort
         self.weather: WeatherPort
         self.private: privacy.Privacy
@@ -54,6 +60,12 @@ class Household:
         self._publish = publish
         self._memory: dict[str, Any] = {}
         self._real = _home_assistant(settings.home, self._home_changed)
+        stations = [
+            Track(each.name, each.url, live=True, words=frozenset(each.name.casefold().split()))
+            for each in settings.media.stations
+        ]
+        folders = [Path(folder) for folder in settings.media.folders]
+        self.music = MusicPlayer(mixer, stations, folders, self._music_changed)
 
     @property
     def parts(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
@@ -114,6 +126,7 @@ class Household:
             home=HomeJournal(self.home),
             lists=ListJournal(self._lists),
             volume=VolumeJournal(self._volume),
+            music=MusicJournal(self.music),
             work=work,
             random=_RANDOM,
             memory=self._memory,
@@ -133,6 +146,7 @@ class Household:
             home=HomeJournal(UnmovedHome(self.home)),
             lists=ListJournal(self._lists.rehearsal()),
             volume=VolumeJournal(self._volume.rehearsal()),
+            music=MusicJournal(UnheardMusic(self.music)),
             memory={},
             hush=hush,
         )
@@ -152,6 +166,9 @@ class Household:
     def _home_changed(self, device: Device) -> None:
         if device.domain != "sensor":  # those of a real home change all the time
             self._publish(HomeChanged(device_id=device.id, name=device.name, state=device.state))
+
+    def _music_changed(self, state: str, title: str) -> None:
+        self._publish(MusicChanged(state=state, title=title))
 
     def _weather(self) -> WeatherPort:
         home, locale = self._settings.home, self._settings.locale

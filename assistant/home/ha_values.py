@@ -201,6 +201,16 @@ def decisions(listed: Any) -> dict[str, bool]:
     }
 
 
+def first_found(told: Any, player: str) -> dict[str, str]:
+    """What `media_player.search_media` found first, for `play_media`; empty for nothing."""
+    results = _dict(_dict(_dict(told).get("response")).get(player)).get("result")
+    for each in _dicts(results):
+        kind, identifier = each.get("media_content_type"), each.get("media_content_id")
+        if isinstance(kind, str) and isinstance(identifier, str):
+            return {"media_content_id": identifier, "media_content_type": kind}
+    return {}
+
+
 def _changed(state: State, change: Any) -> State:
     """A state after `{"+": {"s", "a"}, "-": {"a"}}`."""
     added, removed = _dict(_dict(change).get("+")), _dict(_dict(change).get("-"))

@@ -23,7 +23,7 @@ _BEGIN: Mapping[str, State] = {
     "light": ("off", {"brightness": 100}),
     "switch": ("off", {}),
     "fan": ("off", {"percentage": 50}),
-    "media_player": ("off", {}),
+    "media_player": ("off", {"volume": 50}),
     "cover": ("closed", {"position": 0}),
     "lock": ("locked", {}),
     "climate": ("heat", {"temperature": 20.0, "current_temperature": 20.0}),
@@ -38,6 +38,9 @@ _STATES = {
     "start": "cleaning",
     "return_to_base": "docked",
     "stop": "idle",
+    "media_play": "playing",
+    "media_pause": "paused",
+    "media_stop": "idle",
 }
 _ATTRIBUTES = {
     "brightness_pct": "brightness",
@@ -46,6 +49,8 @@ _ATTRIBUTES = {
     "percentage": "percentage",
     "temperature": "temperature",
     "position": "position",
+    "is_volume_muted": "muted",
+    "volume_level": "volume",
 }
 
 
@@ -94,6 +99,15 @@ class VirtualHome:
         await self._store.save(states)
         for device in self._replace(states):
             self._changed(device)
+
+    async def play(self, player: str, what: str) -> None:
+        device = self._device(player)
+        if device.domain != "media_player":
+            raise HomeError("home-refused", f"a {device.domain} plays nothing")
+        states = {player: ("playing", {**device.attributes, "title": what})}
+        await self._store.save(states)
+        for each in self._replace(states):
+            self._changed(each)
 
     def _device(self, name: str) -> Device:
         device = self._home.device_by_id.get(name)
@@ -163,6 +177,8 @@ def _after(device: Device, call: ServiceCall) -> State:
     if not set(call.data) <= set(_ATTRIBUTES):
         raise HomeError("home-refused", f"{call.service} takes no such data")
     attributes = {**device.attributes, **{_ATTRIBUTES[key]: value for key, value in call.data.items()}}
+    if "volume_level" in call.data:
+        attributes["volume"] = round(call.data["volume_level"] * 100)
     if "rgb_color" in call.data:
         attributes.pop("kelvin", None)
         attributes["color"] = list(call.data["rgb_color"])

@@ -24,7 +24,7 @@ _AMOUNTS = {
 _MARKED = _PREFIXES.keys() | {"date", "day", "expression"}
 _READ = _AMOUNTS | _MARKED
 """Slots whose values are marks."""
-_TEXTS = {"item", "message"}
+_TEXTS = {"item", "message", "query"}
 _SCALES = {"celsius": "degC", "fahrenheit": "degF"}
 """Scales of temperature, and their units."""
 _PLACE = "place"
@@ -44,6 +44,7 @@ class SlotReader:
         self._when = WhenReader(language)
         self._no_list = language.set("list_stopwords")
         self._unsaid = language.set("item_unsaid")
+        self._any_media = language.set("query_unsaid")
         self._trailing = sorted(language.list("name_trailing"), key=len, reverse=True)
 
     def read(self, reading: Reading, view: View, today: date) -> Slots | None:
@@ -91,7 +92,8 @@ class SlotReader:
         text = words.strip()
         if not text or has_mark(text) or self._other_requests.intersection(text.split()):
             return None
-        return {} if text in self._unsaid else {slot: text}
+        unsaid = text in self._unsaid or (slot == "query" and self._any_media.issuperset(text.split()))
+        return {} if unsaid else {slot: text}
 
     def name(self, words: str, *, place: bool = False) -> str | None:
         """What a timer or place is called, without article; empty for "ten" in "a timer for ten"; None for no name."""
@@ -112,7 +114,10 @@ class SlotReader:
     def _target(values: dict[str, Any], view: View) -> Slots | None:
         """Takes from `values` what a request is about; None when its verb isn't for that."""
         kind, only = (str(values.pop(name, "")) for name in ("kind", "only"))
-        values.pop("it", None)  # "how warm is it" is about nothing
+        if "it" in values:  # "how warm is it" is about nothing
+            pronoun = _value(values.pop("it"), view)
+            if isinstance(pronoun, Target) and REFERENCE not in pronoun.slots:
+                return None
         if "target" not in values:
             return {}
         slots = _fit(_value(values.pop("target"), view), kind, only.split())

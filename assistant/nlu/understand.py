@@ -278,7 +278,8 @@ class Understander:
             ours = self._weighed(None, text, reading, now) if match.confidence < _EXACT else None
             return ours if ours and ours.confidence > match.confidence else match
         if match:
-            return replace(match, confidence=agreed(match, reading))
+            query = self._said(match, text, reading, now)
+            return replace(match, slots={**match.slots, **query}, confidence=agreed(match, reading))
         claim = claimed(reading)
         if claim is None or claim[1] < self._reject_threshold or not (self._served is None or claim[0] in self._served):
             return None
@@ -289,6 +290,13 @@ class Understander:
             if TARGET_SLOTS.isdisjoint(slots):
                 slots = {**home.named_in(text), **slots}
         return IntentMatch(claim[0], slots, claim[1], SOURCE)
+
+    def _said(self, match: IntentMatch, text: str, reading: TextReading, now: datetime) -> Slots:
+        """What is to be played, as the model cuts it out of the words that a template left open."""
+        if "query" not in match.slots or match.intent != next(iter(reading.intents), ""):
+            return {}
+        query = self._spans.slots(match.intent, text, reading.spans, now).get("query")
+        return {"query": query} if query else {}
 
     def _several(self, text: str, read: Callable[[str], IntentMatch | None]) -> tuple[IntentMatch, ...]:
         """The requests of an utterance that is made of nothing else; each once."""
@@ -325,10 +333,15 @@ class Understander:
         """The best reading of exactly this text."""
         views = self._entities.views(text, now.date(), self._home_names())
         timers = self._timer_names()
+        open_words: IntentMatch | None = None
         for view in views:
             match = self._best(self._own, view, view.text, timers, now)
-            if match:
+            if match and "query" in match.slots and not open_words:
+                open_words = match  # "jazz on the tv": with the home's names marked there may be less to guess
+            elif match and (not open_words or match.intent == open_words.intent):
                 return match
+        if open_words:
+            return open_words
         digits = spelled(views[0], self._units, str(self._language.words["joiner"]))
         match = self._best(self._home_assistant, views[0], digits, (), now)
         return replace(match, confidence=min(match.confidence, _HOME_ASSISTANT)) if match else None

@@ -13,6 +13,7 @@ from assistant.due.journal import Journal
 from assistant.skills.home_journal import HomeJournal
 from assistant.skills.list_book import ListJournal
 from assistant.skills.loudness import VolumeJournal
+from assistant.skills.music_journal import MusicJournal
 from assistant.skills.ports import Switch
 from assistant.skills.replies import Replies
 from assistant.values import Clock, IntentMatch, TurnRecord
@@ -47,6 +48,8 @@ class SkillContext:
     """Notes what is changed, for `undo`."""
     lists: ListJournal
     """Notes what is changed, for `undo`."""
+    music: MusicJournal
+    """The device's own player; notes what is changed, for `undo`."""
     confirm_over: int
     """A request for more devices than this is asked about first; 0 for none."""
     volume: VolumeJournal
@@ -76,6 +79,7 @@ class SkillContext:
         await self.home.undo()
         await self.lists.undo()
         await self.volume.undo()
+        await self.music.undo()
 
 
 class Handler(Protocol):

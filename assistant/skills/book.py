@@ -17,6 +17,7 @@ from assistant.skills.clock import Date, DaysUntil, Time
 from assistant.skills.control import Nevermind, Repeat, Stop
 from assistant.skills.home import Climate, FanSpeed, GetState, HowWarm, LightSet, SetPosition, Switch, Vacuum
 from assistant.skills.lists import AddItem, CompleteItem, ReadList, RemoveItem
+from assistant.skills.media import PlayMedia, SteerMedia
 from assistant.skills.privacy import ExplainLast, SetPrivateMode
 from assistant.skills.replies import Replies, filled, load_replies
 from assistant.skills.smalltalk import Smalltalk
@@ -31,7 +32,7 @@ _BUILT_IN: tuple[type[Skill], ...] = (
     Alarms, Reminders, Time, Date, DaysUntil, StartTimer, CancelTimer, CancelAllTimers, ChangeTimer, PauseTimer,
     TimerStatus, Calculator, Switch, LightSet, Climate, HowWarm, SetPosition, FanSpeed, Vacuum, GetState, AddItem,
     RemoveItem, CompleteItem, ReadList, FlipCoin, RollDice, RandomNumber, TellJoke, ConvertUnit, SetVolume, GetWeather,
-    SetPrivateMode, ExplainLast, Stop, Nevermind, Repeat, Smalltalk,
+    PlayMedia, SteerMedia, SetPrivateMode, ExplainLast, Stop, Nevermind, Repeat, Smalltalk,
 )  # fmt: skip
 _Reply = Callable[[IntentMatch, SkillContext], Awaitable[SkillReply]]
 _ANY_OF = {

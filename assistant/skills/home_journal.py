@@ -33,6 +33,11 @@ class HomeJournal:
                 self._before.setdefault(name, known[name])
         await self._port.call(call)
 
+    async def play(self, player: str, what: str) -> None:
+        if device := self.home.device_by_id.get(player):
+            self._before.setdefault(player, device)
+        await self._port.play(player, what)
+
     async def undo(self) -> None:
         """Bring every device back to how it stood; what can't be brought back stays, and says so in the log."""
         before, self._before = self._before, {}
@@ -61,5 +66,10 @@ class UnmovedHome:
 
     async def call(self, call: ServiceCall) -> None:  # noqa: ARG002 - the port's signature
         """Nothing. Raises HomeError when the real one can't be reached: then it would."""
+        if problem := self.problem:
+            raise problem.again()
+
+    async def play(self, player: str, what: str) -> None:  # noqa: ARG002 - the port's signature
+        """Nothing. Raises as `call`."""
         if problem := self.problem:
             raise problem.again()

@@ -9,7 +9,8 @@ from typing import Any
 from assistant.home.open_meteo import NoWeather
 from assistant.skills.list_book import ListJournal, Lists
 from assistant.skills.loudness import Volume, VolumeJournal
-from tests.fakes import FakeListStore, FakeSwitch
+from assistant.skills.music_journal import MusicJournal
+from tests.fakes import FakeListStore, FakeMusic, FakeSwitch
 
 
 def bystanders() -> dict[str, Any]:
@@ -17,6 +18,7 @@ def bystanders() -> dict[str, Any]:
     return {
         "lists": ListJournal(Lists(FakeListStore())),
         "volume": VolumeJournal(Volume(50, lambda level: None, _unkept)),
+        "music": MusicJournal(FakeMusic()),
         "work": _at_once,
         "random": Random(1),
         "memory": {},
