@@ -1085,6 +1085,13 @@ class FakeEngines(Engines):
         return self.synthesizer
 
 
+class HearingEngines(FakeEngines):
+    """The same, with real speech recognition."""
+
+    async def _load_stt(self) -> Transcriber:
+        return await Engines._load_stt(self)
+
+
 class FakeTextModel:
     """`nlu.classifier.TextModel` that says the same of everything."""
 

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from assistant.audio.format import Chunk
 from assistant.config import Config, load_config
 from assistant.daemon import Assistant, open_assistant
 from assistant.events import Event, RingStarted
@@ -32,7 +33,7 @@ from assistant.homes import Home
 from assistant.models import Models
 from assistant.nlu.language import Loader
 from assistant.values import Clock
-from tests.fakes import FakeEngines, FakeHome
+from tests.fakes import FakeEngines, FakeHome, HearingEngines
 from tests.virtual_time import VirtualClock
 
 FOLDER = Path(__file__).parent
@@ -46,10 +47,33 @@ def scenarios() -> list[dict[str, Any]]:
     ]
 
 
-class Household:
-    """One running scenario."""
+class ClearVoice:
+    """Somebody who says things so that they are heard word for word: of several paces the first that is."""
 
-    def __init__(self, config: Config, scenario: dict[str, Any]) -> None:
+    PACES = (1.0, 1.2, 1.35, 0.9)
+
+    def __init__(self, says: Callable[[str, float], Chunk], same: Callable[[str, str], bool]) -> None:
+        """`says` makes sound of a text at a pace, `same` tells whether two texts are the same words."""
+        self._says = says
+        self._same = same
+        self.misheard: list[str] = []
+        """What was heard otherwise at every pace."""
+
+    async def says(self, text: str, assistant: Assistant) -> Chunk:
+        ear = await assistant.engines.stt.get()
+        for pace in self.PACES:
+            sound = self._says(text, pace)
+            if self._same(text, (await ear.transcribe(sound)).text):
+                return sound
+        self.misheard.append(text)
+        return self._says(text, self.PACES[0])
+
+
+class Household:
+    """One running scenario. With a `voice` everything is spoken and really heard."""
+
+    def __init__(self, config: Config, scenario: dict[str, Any], voice: ClearVoice | None = None) -> None:
+        self._voice = voice
         self._config = load_config(config.paths, scenario.get("set", ()))
         self._scenario = scenario
         self._clock: Clock = VirtualClock()
@@ -67,7 +91,8 @@ class Household:
 
     @contextlib.asynccontextmanager
     async def _assistant(self) -> AsyncIterator[Assistant]:
-        engines = FakeEngines(self._config, Models(self._config.paths.models_dir))
+        kind = HearingEngines if self._voice else FakeEngines
+        engines = kind(self._config, Models(self._config.paths.models_dir))
         async with open_assistant(self._config, clock=self._clock, engines=engines) as assistant:
             assistant.household.home = FakeHome(assistant.household.home)
             with assistant.bus.watch(self._count):
@@ -84,9 +109,16 @@ class Household:
         self._rings = 0
         found: dict[str, Any] = {}
         if "say" in step:
+            sound = await self._voice.says(step["say"], assistant) if self._voice else None
             record = await assistant.ask(
-                text=step["say"], audio=None, source="text", speak=False, on_audio=None, on_event=None
+                text=None if sound else step["say"],
+                audio=sound,
+                source="voice" if sound else "text",
+                speak=False,
+                on_audio=None,
+                on_event=None,
             )
+            where = f"{where}: heard {record.text!r}" if sound else where
             found = {"intent": record.intent, "outcome": str(record.outcome), "route": record.reason}
             found |= {"reply": record.reply, "like": record.reply, "not_like": record.reply}
         if "wait" in step:
