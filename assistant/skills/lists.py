@@ -14,7 +14,7 @@ from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.skills.list_book import Items
 from assistant.values import IntentMatch, ListItem
 
-_READ_OUT = 12
+_READ_OUT = 8
 """More items than this are counted, and only so many read."""
 _SHOPPING, _TO_DO = "shopping", "to do"
 
@@ -50,13 +50,12 @@ class _ListSkill(Skill):
 
     def found(self, items: Sequence[ListItem], said: str) -> list[ListItem]:
         """The items that are meant, one for each that was said: as it stands there, by a word of it, by its sound."""
-        wanted = []
-        for text in self.parts(said, several=True):
-            exact = [item for item in items if item.text == text]
-            within = [item for item in items if set(text.split()) <= set(item.text.split())]
-            like = closest(text, [item.text for item in items])
-            wanted += exact or (within if len(within) == 1 else [item for item in items if item.text == like])
+        wanted = [item for text in self.parts(said, several=True) for item in _meant(items, text)]
         return list(dict.fromkeys(wanted))
+
+    def missing(self, items: Sequence[ListItem], said: str) -> list[str]:
+        """What was said that none of the items is."""
+        return [text for text in self.parts(said, several=True) if not _meant(items, text)]
 
     def parts(self, said: str, *, several: bool) -> list[str]:
         """What was said, item by item: cut at commas, and where there are `several` things also at "and"."""
@@ -133,6 +132,8 @@ class RemoveItem(_ListSkill):
             return SkillReply(self._say("not_on", item=match.slots["item"], list=name), ok=False)
         await context.lists.change(name, lambda now: tuple(item for item in now or () if item not in found))
         text = self._replies.say(match.intent, "removed", items=self.read_out(found), list=name)
+        if missing := self.missing(items, str(match.slots["item"])):
+            return SkillReply(f"{text} {self._say('not_on', item=self._replies.all_of(missing), list=name)}")
         return SkillReply(text, acknowledges=True)
 
     async def _whole(
@@ -189,10 +190,22 @@ class ReadList(_ListSkill):
             return SkillReply(self._replies.say(match.intent, reply, item=text, list=name))
         if not left:
             return SkillReply(self._say("empty", list=name))
-        if len(left) > _READ_OUT:
-            text = self.read_out(left[:_READ_OUT])
-            return SkillReply(self._replies.say(match.intent, "many", count=len(left), items=text, list=name))
+        if match.confirmed:
+            left = left[_READ_OUT:]
+        if len(left) > _READ_OUT and not match.confirmed:
+            text = self._replies.say(
+                match.intent, "many", count=len(left), items=self.read_out(left[:_READ_OUT]), list=name
+            )
+            return SkillReply(text, expects_answer=True, confirms=True)
         return SkillReply(self._replies.say(match.intent, "items", items=self.read_out(left), list=name))
+
+
+def _meant(items: Sequence[ListItem], text: str) -> list[ListItem]:
+    """The items that are so, that alone has its words, or that sounds like it."""
+    exact = [item for item in items if item.text == text]
+    within = [item for item in items if set(text.split()) <= set(item.text.split())]
+    like = closest(text, [item.text for item in items])
+    return exact or (within if len(within) == 1 else [item for item in items if item.text == like])
 
 
 def _done(found: Sequence[ListItem], now: Items | None) -> Items:

@@ -25,6 +25,8 @@ class ConvertUnit(Skill):
         quantity, source, target = float(slots.get("quantity", 1)), str(slots["from_unit"]), str(slots["to_unit"])
         source = _OTHER_SCALE.get(target, source) if source == "degree" else source  # "20 degrees in fahrenheit"
         result = await context.work(lambda: _converted(quantity, source, target))
+        if source in _ZERO and quantity < _ZERO[source]:
+            return SkillReply(self._replies.say(match.intent, "colder"), ok=False)
         names = {"source": self._unit(source, quantity), "target": self._unit(target, 0)}
         if result is None:
             return SkillReply(self._replies.say(match.intent, "apart", **names), ok=False)
@@ -36,6 +38,10 @@ class ConvertUnit(Skill):
         """As it is spoken: one and several."""
         one, many = self._replies.units.get(unit, (unit, unit))
         return one if count == 1 else many
+
+
+_ZERO = {"degC": -273.15, "degF": -459.67, "kelvin": 0.0}
+"""The coldest, by scale."""
 
 
 @lru_cache(maxsize=1)
