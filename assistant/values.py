@@ -196,7 +196,8 @@ class DueItem:
     """What the user called it, or is to be reminded of; empty for nothing."""
     state: DueState
     duration_s: float
-    """The whole length, as last set (increases included)."""
+    """The whole length, as last set (increases included). 0 for what is for a local time; not for a snooze, and what is
+    to come "in half an hour": they stay where they are when the time zone changes."""
     due_wall_s: float
     """When it rings, Unix seconds; meaningless while paused."""
     due_steady_s: float

@@ -65,10 +65,10 @@ class FakeDueStore:
         """Clear it and saves wait: a stalled disk."""
         self.unblocked.set()
 
-    async def save(self, item: DueItem) -> None:
+    async def save(self, *items: DueItem) -> None:
         await self.unblocked.wait()
         self._check()
-        self.rows[item.id] = item
+        self.rows.update({item.id: item for item in items})
 
     async def open_items(self) -> list[DueItem]:
         self._check()

@@ -8,9 +8,7 @@ import functools
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, tzinfo
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -27,6 +25,7 @@ from assistant.daemon.background import Background
 from assistant.daemon.devices import device_sound
 from assistant.daemon.engines import Engines, LazySynthesizer, LazyTranscriber
 from assistant.daemon.household import Household
+from assistant.daemon.local_zone import LocalZone, zone_finder
 from assistant.daemon.ringer import ring_on_events
 from assistant.daemon.sound import Sound, SoundMaker
 from assistant.dialog import phrases
@@ -71,18 +70,20 @@ MAX_ASKS = 16
 
 
 @contextlib.asynccontextmanager
-async def open_assistant(
+async def open_assistant(  # noqa: PLR0913 - what a test replaces, by keyword
     config: Config,
     sound: SoundMaker | None = None,
     *,
     audio_devices: bool = False,
     clock: Clock | None = None,
     engines: Engines | None = None,
+    zone: Callable[[], tzinfo] | None = None,
 ) -> AsyncIterator[Assistant]:
     """A running assistant that holds its state directory's lock.
 
     Without `sound` it hears nobody and is asked by text and file; with `audio_devices` it speaks all the same.
-    `clock` and `engines` replace the system's clock and the real engines.
+    `clock`, `engines` and `zone` (which finds the time zone in force) replace the system's clock, the real engines and
+    the configured or the machine's zone.
 
     Raises:
         EdgewiseError: `already-running`, `state-unwritable`, StoreError, ConfigError.
@@ -92,7 +93,8 @@ async def open_assistant(
         if sound is None and audio_devices:
             sound = functools.partial(device_sound, config.settings.audio, microphone=False)
         models = Models(config.paths.models_dir, config.paths.user_manifest)
-        assistant = Assistant(config, clock or SystemClock(), engines or Engines(config, models))
+        zone = zone or zone_finder(config.settings.locale.time_zone)
+        assistant = Assistant(config, clock or SystemClock(), engines or Engines(config, models), LocalZone(zone))
         async with AsyncExitStack() as stack:
             await assistant.start(stack, sound)
             yield assistant
@@ -101,12 +103,12 @@ async def open_assistant(
 class Assistant:
     """`control.ports.ControlTarget`. Built and started by `open_assistant`."""
 
-    def __init__(self, config: Config, clock: Clock, engines: Engines) -> None:
+    def __init__(self, config: Config, clock: Clock, engines: Engines, zone: LocalZone) -> None:
         self._config = config
         self._settings = config.settings
         self._clock = clock
         self._began_s = clock.steady_s()
-        self._zone = _zone(config.settings.locale.time_zone)
+        self._zone = zone
         self._context = Context()
         self._state = State.IDLE
         self._sound = Sound()
@@ -160,7 +162,7 @@ class Assistant:
             self._clock,
             self.bus.publish,
             ring_timeout_s=self._settings.skills.ring_timeout_s,
-            zone=self._zone,
+            zone=self._zone.look,
         )
         reminders = stack.enter_context(self.bus.subscribe(1024))
         self._background.run("reminders", lambda: announce_reminders(reminders, self.due, self.say, phrases.reminder))
@@ -442,11 +444,3 @@ class Assistant:
 def _tell(event: Event, turn_id: str, on_event: Callable[[Event], None] | None) -> None:
     if on_event and isinstance(event, TurnEvent | Failed) and event.turn_id == turn_id:
         on_event(event)
-
-
-def _zone(name: str) -> tzinfo:
-    if name:
-        return ZoneInfo(name)
-    with contextlib.suppress(OSError, ValueError), Path("/etc/localtime").open("rb") as file:
-        return ZoneInfo.from_file(file)
-    return ZoneInfo("UTC")
