@@ -156,7 +156,9 @@ class Assistant:
             if self._sound.pump:
                 self._background.run("speaker", self._sound.pump)
             events = stack.enter_context(self.bus.subscribe(1024))
-            self._background.run("ringer", lambda: ring_on_events(events, mixer, tones.ring()))
+            fade_in_s = self._settings.skills.alarm_fade_in_s
+            ringer = functools.partial(ring_on_events, events, mixer, tones.ring(), alarm_fade_in_s=fade_in_s)
+            self._background.run("ringer", ringer)
         self.due = Scheduler(
             store,
             self._clock,
