@@ -171,6 +171,14 @@ class ListItem:
     done: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class NamedList:
+    """A list and what is on it."""
+
+    name: str
+    items: tuple[ListItem, ...]
+
+
 class DueState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"

@@ -55,13 +55,14 @@ from assistant.models import Models
 from assistant.nlu.understand import Known
 from assistant.nlu.understanding import Understanding
 from assistant.process import share_one_heap, single_instance, trim_memory
+from assistant.skills import list_steering
 from assistant.skills.base import SkillContext
 from assistant.speech.endpoint import make_endpoint
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
 from assistant.store.turns import SqliteTurnStore
 from assistant.streams import closing
-from assistant.values import Clock, DueItem, DueState, State, SystemClock, TurnRecord
+from assistant.values import Clock, DueItem, DueState, NamedList, State, SystemClock, TurnRecord
 
 log = structlog.get_logger(__name__)
 
@@ -345,14 +346,18 @@ class Assistant:
 
     def timers(self) -> Sequence[tuple[DueItem, float]]:
         """Active timers with the seconds each has left, the next one first."""
-        return [(item, self.due.remaining_s(item)) for item in self.due.active()]
+        return self.due_items("timer")
+
+    def due_items(self, kind: str) -> Sequence[tuple[DueItem, float]]:
+        """The same of one kind."""
+        return [(item, self.due.remaining_s(item)) for item in self.due.active(kind)]
 
     async def add_timer(self, duration_s: float, name: str) -> DueItem:
         """Start a timer."""
         return await self.due.add(duration_s=duration_s, name=name)
 
     async def change_timer(self, item_id: str, change: str) -> DueItem:
-        """`cancel`, `pause` or `resume` a timer."""
+        """`cancel`, `pause` or `resume` a timer; `cancel` also an alarm or a reminder."""
         match change:
             case "cancel":
                 return await self.due.cancel(item_id)
@@ -361,6 +366,14 @@ class Assistant:
             case "resume":
                 return await self.due.resume(item_id)
         raise ControlError("change-unknown", f"timers know no {change!r}", hint="Use cancel, pause or resume.")
+
+    def lists(self) -> Sequence[NamedList]:
+        """Every list, the oldest first."""
+        return list_steering.named_lists(self._skill_context().lists)
+
+    async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList:
+        """`add` items to a list, or `remove` them; see `skills.list_steering`."""
+        return await list_steering.change_list(self._skill_context().lists, name, change, items)
 
     def hush(self) -> bool:
         """Silence rings and the reply being spoken; True when there was something to silence."""
