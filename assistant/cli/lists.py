@@ -42,7 +42,7 @@ def lists() -> None:
 
 @app.command(SHOW)
 def show(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Just this list, item by item.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Just this list, item by item.")] = None,
     as_json: AsJson = False,
     config_file: ConfigFile = None,
     overrides: Overrides = None,

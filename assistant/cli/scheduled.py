@@ -16,7 +16,7 @@ from assistant.config import Config
 from assistant.values import DueItem
 
 WHICH_HELP = "Its number in the list, name, or id; not needed when there is just one."
-Which = Annotated[str | None, typer.Argument(metavar="[ID]", help=WHICH_HELP)]
+Which = Annotated[str | None, typer.Argument(metavar="ID", help=WHICH_HELP)]
 
 
 def commands(kind: str) -> typer.Typer:
