@@ -160,6 +160,7 @@ class MediaConfig(Section):
 
 class SkillsConfig(Section):
     ring_timeout_s: Seconds
+    alarm_fade_in_s: Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)]
     brief: bool
     timeout_s: Seconds
     disabled: tuple[str, ...]

@@ -171,6 +171,14 @@ class ListItem:
     done: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class NamedList:
+    """A list and what is on it."""
+
+    name: str
+    items: tuple[ListItem, ...]
+
+
 class DueState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
@@ -196,7 +204,8 @@ class DueItem:
     """What the user called it, or is to be reminded of; empty for nothing."""
     state: DueState
     duration_s: float
-    """The whole length, as last set (increases included)."""
+    """The whole length, as last set (increases included). 0 for what is for a local time; not for a snooze, and what is
+    to come "in half an hour": they stay where they are when the time zone changes."""
     due_wall_s: float
     """When it rings, Unix seconds; meaningless while paused."""
     due_steady_s: float

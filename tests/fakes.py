@@ -37,12 +37,15 @@ from assistant.homes import Home, HomePort, ServiceCall
 from assistant.media import Playing, Track, matching
 from assistant.models import Models
 from assistant.sentences import split_sentences
+from assistant.skills import list_steering
+from assistant.skills.list_book import ListJournal, Lists
 from assistant.values import (
     CloudQuestion,
     DueItem,
     DueState,
     Layer,
     ListItem,
+    NamedList,
     Outcome,
     Slots,
     StageTime,
@@ -67,10 +70,10 @@ class FakeDueStore:
         """Clear it and saves wait: a stalled disk."""
         self.unblocked.set()
 
-    async def save(self, item: DueItem) -> None:
+    async def save(self, *items: DueItem) -> None:
         await self.unblocked.wait()
         self._check()
-        self.rows[item.id] = item
+        self.rows.update({item.id: item for item in items})
 
     async def open_items(self) -> list[DueItem]:
         self._check()
@@ -712,6 +715,7 @@ class FakeTarget:
         self.reply_sound = Chunk(np.arange(4000, dtype=np.int16), 16_000)
         self.spoken_repeats = 1
         self.problems: tuple[str, ...] = ()
+        self.list_book = Lists(FakeListStore())
 
     def status(self) -> StatusReport:
         return StatusReport(
@@ -792,8 +796,7 @@ class FakeTarget:
         yield self.reply_sound
 
     def timers(self) -> Sequence[tuple[DueItem, float]]:
-        live = (DueState.RUNNING, DueState.PAUSED, DueState.RINGING)
-        return [(item, item.duration_s / 2) for item in self.items.values() if item.state in live]
+        return self.due_items("timer")
 
     async def add_timer(self, duration_s: float, name: str) -> DueItem:
         if self.error:
@@ -817,6 +820,17 @@ class FakeTarget:
             raise SkillError("due-unknown", "there is no such timer", hint="Näher hinsehen.")
         states = {"cancel": DueState.CANCELLED, "pause": DueState.PAUSED, "resume": DueState.RUNNING}
         return self._keep(replace(self.items[item_id], state=states[change]))
+
+    def due_items(self, kind: str) -> Sequence[tuple[DueItem, float]]:
+        live = (DueState.RUNNING, DueState.PAUSED, DueState.RINGING)
+        items = [item for item in self.items.values() if item.kind == kind and item.state in live]
+        return [(item, item.duration_s / 2) for item in items]
+
+    def lists(self) -> Sequence[NamedList]:
+        return list_steering.named_lists(ListJournal(self.list_book))
+
+    async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList:
+        return await list_steering.change_list(ListJournal(self.list_book), name, change, items)
 
     def _keep(self, item: DueItem) -> DueItem:
         self.items[item.id] = item

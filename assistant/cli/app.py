@@ -20,12 +20,14 @@ from assistant.errors import EdgewiseError
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A command that isn't imported yet. Its module has an `app`."""
+    """A command that isn't imported yet. Its module has a Typer app for it."""
 
     module: str
     help: str
     group: bool = False
     """It has commands of its own."""
+    app: str = "app"
+    """Its name in the module."""
 
 
 COMMANDS = {
@@ -33,6 +35,9 @@ COMMANDS = {
     "ask": _Entry("ask", "Ask once, by text or by a sound file, and see every step."),
     "say": _Entry("say", "Speak a text."),
     "timers": _Entry("timers", "List, add, cancel, pause and resume timers.", group=True),
+    "alarms": _Entry("scheduled", "List and cancel alarms.", group=True, app="alarms"),
+    "reminders": _Entry("scheduled", "List and cancel reminders.", group=True, app="reminders"),
+    "lists": _Entry("lists", "Show lists, put things on them, take them off.", group=True),
     "devices": _Entry("devices", "List microphones and speakers."),
     "doctor": _Entry("doctor", "Check this machine, line by line, and say what to do."),
     "config": _Entry("config", "Print the configuration in force and where each value comes from."),
@@ -67,7 +72,7 @@ class _Root(TyperGroup):
 
 
 def _load(entry: _Entry) -> Any:
-    sub_app = importlib.import_module(f"assistant.cli.{entry.module}").app
+    sub_app = getattr(importlib.import_module(f"assistant.cli.{entry.module}"), entry.app)
     command: Any = get_group(sub_app) if entry.group else get_command(sub_app)
     command.help = command.help or entry.help
     return command

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
 
 from assistant.audio.format import Chunk
+from assistant.cli.options import log_quietly
 from assistant.cli.output import note
 from assistant.config import Config
 from assistant.control.client import ControlClient
 from assistant.control.ports import ControlTarget, StatusReport
 from assistant.control.unix_socket import Listener, find_listener
 from assistant.events import Event
-from assistant.values import DueItem, TurnRecord
+from assistant.values import DueItem, NamedList, TurnRecord
+
+T = TypeVar("T")
 
 
 class Session(Protocol):
@@ -40,6 +44,12 @@ class Session(Protocol):
     async def add_timer(self, duration_s: float, name: str) -> DueItem: ...
 
     async def change_timer(self, item_id: str, change: str) -> DueItem: ...
+
+    async def due_items(self, kind: str) -> Sequence[tuple[DueItem, float]]: ...
+
+    async def lists(self) -> Sequence[NamedList]: ...
+
+    async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList: ...
 
 
 class OwnAssistant:
@@ -80,6 +90,15 @@ class OwnAssistant:
     async def change_timer(self, item_id: str, change: str) -> DueItem:
         return await self._target.change_timer(item_id, change)
 
+    async def due_items(self, kind: str) -> Sequence[tuple[DueItem, float]]:
+        return self._target.due_items(kind)
+
+    async def lists(self) -> Sequence[NamedList]:
+        return self._target.lists()
+
+    async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList:
+        return await self._target.change_list(name, change, items)
+
 
 @contextlib.asynccontextmanager
 async def open_session(config: Config, *, audio_devices: bool) -> AsyncIterator[tuple[Session, bool]]:
@@ -102,3 +121,14 @@ async def open_session(config: Config, *, audio_devices: bool) -> AsyncIterator[
             for problem in target.status().problems:
                 note(problem)
             yield OwnAssistant(target), False
+
+
+def with_session(config: Config, work: Callable[[Session], Awaitable[T]]) -> tuple[T, bool]:
+    """What `work` returns, done on a session without sound; and whether that was the running daemon's."""
+
+    async def done() -> tuple[T, bool]:
+        async with open_session(config, audio_devices=False) as (session, daemon):
+            return await work(session), daemon
+
+    log_quietly(config)
+    return asyncio.run(done())

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
-from assistant.cli.options import AsJson, ConfigFile, Overrides, load, log_quietly
-from assistant.cli.output import note, show_json, show_table
-from assistant.cli.session import Session, open_session
+from assistant.cli.due_items import All, cancel_items, facts, pick, warn_silent
+from assistant.cli.options import AsJson, ConfigFile, Overrides, load
+from assistant.cli.output import show_json, show_table
+from assistant.cli.session import Session, with_session
 from assistant.config import Config
-from assistant.errors import ControlError
 from assistant.values import DueItem, DueState
-
-T = TypeVar("T")
 
 LONGEST_S = 7 * 86_400.0
 UNITS_S = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
-ID_PREFIX_CHARS = 4
-"""A beginning of an id shorter than this names nothing: `1` is the first in the list."""
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -41,9 +35,9 @@ def timers(
 @app.command("list")
 def list_timers(as_json: AsJson = False, config_file: ConfigFile = None, overrides: Overrides = None) -> None:
     """Timers that run, pause or ring, the next one first."""
-    found, daemon = _run(load(config_file, overrides), lambda session: session.timers())
+    found, daemon = with_session(load(config_file, overrides), lambda session: session.due_items("timer"))
     if as_json:
-        show_json([_facts(item, remaining_s) for item, remaining_s in found])
+        show_json([facts(item, remaining_s) for item, remaining_s in found])
     elif not found:
         typer.echo("no timers")
     else:
@@ -53,7 +47,7 @@ def list_timers(as_json: AsJson = False, config_file: ConfigFile = None, overrid
         ]
         show_table(("", "name", "left", "state", "of", "id"), rows)
     if found and not daemon:
-        _warn_silent()
+        warn_silent("timer")
 
 
 @app.command()
@@ -66,16 +60,22 @@ def add(
 ) -> None:
     """Start a timer."""
     duration_s = parse_duration(duration)
-    item, daemon = _run(load(config_file, overrides), lambda session: session.add_timer(duration_s, name.strip()))
+    item, daemon = with_session(
+        load(config_file, overrides), lambda session: session.add_timer(duration_s, name.strip())
+    )
     _show_changed(item, as_json, daemon)
 
 
 @app.command()
 def cancel(
-    which: Which = None, as_json: AsJson = False, config_file: ConfigFile = None, overrides: Overrides = None
+    which: Which = None,
+    everything: All = False,
+    as_json: AsJson = False,
+    config_file: ConfigFile = None,
+    overrides: Overrides = None,
 ) -> None:
-    """Cancel a timer, or silence one that rings."""
-    _change(which, "cancel", as_json, load(config_file, overrides))
+    """Cancel a timer, or silence one that rings; or all of them."""
+    cancel_items(load(config_file, overrides), "timer", which, _label, everything=everything, as_json=as_json)
 
 
 @app.command()
@@ -115,31 +115,6 @@ def parse_duration(text: str) -> float:
     return duration_s
 
 
-def pick(found: Sequence[tuple[DueItem, float]], which: str | None) -> DueItem:
-    """The timer a person means.
-
-    Raises:
-        ControlError: `timer-none`, `timer-unknown`, `timer-ambiguous`.
-    """
-    items = [item for item, _ in found]
-    if not items:
-        raise ControlError("timer-none", "there are no timers")
-    if which is None:
-        matches = items
-    else:
-        matches = [item for item in items if which == item.id]
-        matches = matches or [item for item in items if item.name and item.name.casefold() == which.strip().casefold()]
-        if not matches and which.isascii() and which.isdigit() and 0 < int(which[:9]) <= len(items):
-            matches = [items[int(which) - 1]]
-        if not matches and len(which) >= ID_PREFIX_CHARS:
-            matches = [item for item in items if item.id.startswith(which)]
-    if not matches:
-        raise ControlError("timer-unknown", "there is no such timer", hint="`assistant timers` lists them.")
-    if len(matches) > 1:
-        raise ControlError("timer-ambiguous", "that fits several timers", hint="Use a number of `assistant timers`.")
-    return matches[0]
-
-
 def clock(seconds: float) -> str:
     """`1:02:03` or `2:03`, rounded up, as a countdown shows it."""
     whole = max(0, -int(-seconds // 1))
@@ -149,41 +124,20 @@ def clock(seconds: float) -> str:
 
 def _change(which: str | None, change: str, as_json: bool, config: Config) -> None:
     async def work(session: Session) -> DueItem:
-        return await session.change_timer(pick(await session.timers(), which).id, change)
+        return await session.change_timer(pick(await session.due_items("timer"), which).id, change)
 
-    item, daemon = _run(config, work)
+    item, daemon = with_session(config, work)
     _show_changed(item, as_json, daemon)
-
-
-def _run(config: Config, work: Callable[[Session], Awaitable[T]]) -> tuple[T, bool]:
-    async def with_session() -> tuple[T, bool]:
-        async with open_session(config, audio_devices=False) as (session, daemon):
-            return await work(session), daemon
-
-    log_quietly(config)
-    return asyncio.run(with_session())
 
 
 def _show_changed(item: DueItem, as_json: bool, daemon: bool) -> None:
     if as_json:
-        show_json(_facts(item, None))
+        show_json(facts(item, None))
     else:
-        typer.echo(f"{item.state} {item.name or clock(item.duration_s)} ({item.id})")
+        typer.echo(f"{item.state} {_label(item)} ({item.id})")
     if not daemon and item.state is DueState.RUNNING:
-        _warn_silent()
+        warn_silent("timer")
 
 
-def _warn_silent() -> None:
-    note("no assistant is running: timers ring once `assistant run` runs.")
-
-
-def _facts(item: DueItem, remaining_s: float | None) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "id": item.id,
-        "kind": item.kind,
-        "name": item.name,
-        "state": item.state,
-        "duration_s": item.duration_s,
-        "due_wall_s": item.due_wall_s,
-    }
-    return facts if remaining_s is None else facts | {"remaining_s": remaining_s}
+def _label(item: DueItem) -> str:
+    return item.name or clock(item.duration_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import wave
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,10 +17,10 @@ from assistant.audio.format import Chunk
 from assistant.control.convert import event_from_pb, value_from
 from assistant.control.ports import StatusReport
 from assistant.control.unix_socket import Listener, find_listener, target_of
-from assistant.control.wire import CHANGE_CODES, MAX_MESSAGE_BYTES, MAX_WAV_BYTES, error_from
+from assistant.control.wire import CHANGE_CODES, LIST_CHANGE_CODES, MAX_MESSAGE_BYTES, MAX_WAV_BYTES, error_from
 from assistant.errors import ControlError
 from assistant.events import Event
-from assistant.values import DueItem, TurnRecord
+from assistant.values import DueItem, NamedList, TurnRecord
 
 
 class ControlClient:
@@ -120,6 +120,25 @@ class ControlClient:
         request = pb.ChangeTimerRequest(item_id=_sendable(item_id), change=CHANGE_CODES.get(change))
         with _errors_received():
             return value_from(DueItem, await self._stub.ChangeTimer(request, timeout=self._timeout_s))
+
+    async def due_items(self, kind: str) -> list[tuple[DueItem, float]]:
+        """As `timers`, for a `timer`, `alarm` or `reminder`."""
+        with _errors_received():
+            reply = await self._stub.ListDue(pb.ListDueRequest(kind=kind), timeout=self._timeout_s)
+        return [(value_from(DueItem, each.item), each.remaining_s) for each in reply.items]
+
+    async def lists(self) -> list[NamedList]:
+        """Every list, the oldest first."""
+        with _errors_received():
+            reply = await self._stub.GetLists(pb.GetListsRequest(), timeout=self._timeout_s)
+        return [value_from(NamedList, each) for each in reply.lists]
+
+    async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList:
+        """`add` or `remove`."""
+        code, texts = LIST_CHANGE_CODES.get(change), [_sendable(text) for text in items]
+        request = pb.ChangeListRequest(name=_sendable(name), change=code, items=texts)
+        with _errors_received():
+            return value_from(NamedList, await self._stub.ChangeList(request, timeout=self._timeout_s))
 
     async def watch(self) -> AsyncIterator[tuple[Event, int]]:
         """Events as they happen, each with the number lost so far; ends when the assistant stops. Waits for ever."""

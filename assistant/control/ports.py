@@ -8,7 +8,7 @@ from typing import Protocol
 
 from assistant.audio.format import Chunk
 from assistant.events import Event, EventBus
-from assistant.values import DueItem, State, TurnRecord
+from assistant.values import DueItem, NamedList, State, TurnRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +78,19 @@ class ControlTarget(Protocol):
         """Start a timer. Raises EdgewiseError."""
 
     async def change_timer(self, item_id: str, change: str) -> DueItem:
-        """`cancel`, `pause` or `resume` a timer. Raises EdgewiseError: unknown id, change that doesn't apply."""
+        """`cancel`, `pause` or `resume` a timer; `cancel` also an alarm or a reminder.
+
+        Raises EdgewiseError: unknown id, change that doesn't apply.
+        """
+
+    def due_items(self, kind: str) -> Sequence[tuple[DueItem, float]]:
+        """As `timers`, for a `timer`, `alarm` or `reminder`."""
+
+    def lists(self) -> Sequence[NamedList]:
+        """Every list, the oldest first."""
+
+    async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList:
+        """`add` these items to a list, which is made when it isn't there, or `remove` them. Case doesn't matter.
+
+        Raises EdgewiseError: `list-unknown`, `item-unknown` (then none was removed), `lists-limit`.
+        """

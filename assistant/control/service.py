@@ -24,6 +24,9 @@ from assistant.control.unix_socket import place_socket, remove_socket
 from assistant.control.unreadable import refuse_unreadable
 from assistant.control.wire import (
     CHANGES,
+    KINDS,
+    LIST_CHANGES,
+    MAX_ITEMS,
     MAX_MESSAGE_BYTES,
     MAX_NAME_BYTES,
     MAX_TEXT_BYTES,
@@ -237,6 +240,34 @@ class _Service:
             if not 0 < len(request.item_id) <= MAX_NAME_BYTES:
                 raise _bad_request("say which timer: its id is missing or too long")
             return _due_pb(await self._target.change_timer(request.item_id, change))
+
+    async def ListDue(self, request: Any, context: Any) -> Any:  # noqa: N802
+        async with _errors_sent(context):
+            if request.kind not in KINDS:
+                raise _bad_request(f"a kind is one of {', '.join(KINDS)}")
+            reply = pb.ListDueReply()
+            for item, remaining_s in self._target.due_items(request.kind):
+                message_from(item, reply.items.add(remaining_s=remaining_s).item)
+            return reply
+
+    async def GetLists(self, _request: Any, context: Any) -> Any:  # noqa: N802
+        async with _errors_sent(context):
+            reply = pb.GetListsReply()
+            for each in self._target.lists():
+                message_from(each, reply.lists.add())
+            return reply
+
+    async def ChangeList(self, request: Any, context: Any) -> Any:  # noqa: N802
+        async with _errors_sent(context):
+            change = LIST_CHANGES.get(request.change)
+            if change is None:
+                raise _bad_request("items can be added to a list or removed")
+            if not request.name.strip() or len(request.name.encode()) > MAX_NAME_BYTES:
+                raise _bad_request("say which list: its name is missing or too long")
+            if not 0 < len(request.items) <= MAX_ITEMS or not all(text.strip() for text in request.items):
+                raise _bad_request(f"say which items: 1 to {MAX_ITEMS}, none of them empty")
+            changed = await self._target.change_list(request.name, change, tuple(request.items))
+            return message_from(changed, pb.NamedList())
 
     async def _input(self, request: Any) -> tuple[str | None, Chunk | None]:
         kind = request.WhichOneof("input")

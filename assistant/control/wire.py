@@ -10,6 +10,9 @@ from assistant.errors import ControlError, EdgewiseError
 SERVICE = "edgewise.control.v1.Control"
 MAX_TEXT_BYTES = 8192
 MAX_NAME_BYTES = 200
+MAX_ITEMS = 500
+"""Items of a list, in one request."""
+KINDS = ("timer", "alarm", "reminder")
 MAX_WAV_BYTES = 16 * 2**20
 MAX_MESSAGE_BYTES = MAX_WAV_BYTES + 2**16
 """A little more than the largest request, so that too large a file gets our own answer."""
@@ -20,6 +23,11 @@ CHANGE_CODES = {
     "resume": pb.ChangeTimerRequest.CHANGE_RESUME,
 }
 CHANGES: dict[int, str] = {code: name for name, code in CHANGE_CODES.items()}
+LIST_CHANGE_CODES = {
+    "add": pb.ChangeListRequest.CHANGE_ADD,
+    "remove": pb.ChangeListRequest.CHANGE_REMOVE,
+}
+LIST_CHANGES: dict[int, str] = {code: name for name, code in LIST_CHANGE_CODES.items()}
 
 _STATUS_NAMES = {
     "control-request": "INVALID_ARGUMENT",

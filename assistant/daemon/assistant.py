@@ -8,9 +8,7 @@ import functools
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, tzinfo
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -27,6 +25,7 @@ from assistant.daemon.background import Background
 from assistant.daemon.devices import device_sound
 from assistant.daemon.engines import Engines, LazySynthesizer, LazyTranscriber
 from assistant.daemon.household import Household
+from assistant.daemon.local_zone import LocalZone, zone_finder
 from assistant.daemon.ringer import ring_on_events
 from assistant.daemon.sound import Sound, SoundMaker
 from assistant.dialog import phrases
@@ -56,13 +55,14 @@ from assistant.models import Models
 from assistant.nlu.understand import Known
 from assistant.nlu.understanding import Understanding
 from assistant.process import share_one_heap, single_instance, trim_memory
+from assistant.skills import list_steering
 from assistant.skills.base import SkillContext
 from assistant.speech.endpoint import make_endpoint
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
 from assistant.store.turns import SqliteTurnStore
 from assistant.streams import closing
-from assistant.values import Clock, DueItem, DueState, State, SystemClock, TurnRecord
+from assistant.values import Clock, DueItem, DueState, NamedList, State, SystemClock, TurnRecord
 
 log = structlog.get_logger(__name__)
 
@@ -71,18 +71,20 @@ MAX_ASKS = 16
 
 
 @contextlib.asynccontextmanager
-async def open_assistant(
+async def open_assistant(  # noqa: PLR0913 - what a test replaces, by keyword
     config: Config,
     sound: SoundMaker | None = None,
     *,
     audio_devices: bool = False,
     clock: Clock | None = None,
     engines: Engines | None = None,
+    zone: Callable[[], tzinfo] | None = None,
 ) -> AsyncIterator[Assistant]:
     """A running assistant that holds its state directory's lock.
 
     Without `sound` it hears nobody and is asked by text and file; with `audio_devices` it speaks all the same.
-    `clock` and `engines` replace the system's clock and the real engines.
+    `clock`, `engines` and `zone` (which finds the time zone in force) replace the system's clock, the real engines and
+    the configured or the machine's zone.
 
     Raises:
         EdgewiseError: `already-running`, `state-unwritable`, StoreError, ConfigError.
@@ -92,7 +94,8 @@ async def open_assistant(
         if sound is None and audio_devices:
             sound = functools.partial(device_sound, config.settings.audio, microphone=False)
         models = Models(config.paths.models_dir, config.paths.user_manifest)
-        assistant = Assistant(config, clock or SystemClock(), engines or Engines(config, models))
+        zone = zone or zone_finder(config.settings.locale.time_zone)
+        assistant = Assistant(config, clock or SystemClock(), engines or Engines(config, models), LocalZone(zone))
         async with AsyncExitStack() as stack:
             await assistant.start(stack, sound)
             yield assistant
@@ -101,12 +104,12 @@ async def open_assistant(
 class Assistant:
     """`control.ports.ControlTarget`. Built and started by `open_assistant`."""
 
-    def __init__(self, config: Config, clock: Clock, engines: Engines) -> None:
+    def __init__(self, config: Config, clock: Clock, engines: Engines, zone: LocalZone) -> None:
         self._config = config
         self._settings = config.settings
         self._clock = clock
         self._began_s = clock.steady_s()
-        self._zone = _zone(config.settings.locale.time_zone)
+        self._zone = zone
         self._context = Context()
         self._state = State.IDLE
         self._sound = Sound()
@@ -157,13 +160,15 @@ class Assistant:
             if self._sound.pump:
                 self._background.run("speaker", self._sound.pump)
             events = stack.enter_context(self.bus.subscribe(1024))
-            self._background.run("ringer", lambda: ring_on_events(events, mixer, tones.ring()))
+            fade_in_s = self._settings.skills.alarm_fade_in_s
+            ringer = functools.partial(ring_on_events, events, mixer, tones.ring(), alarm_fade_in_s=fade_in_s)
+            self._background.run("ringer", ringer)
         self.due = Scheduler(
             store,
             self._clock,
             self.bus.publish,
             ring_timeout_s=self._settings.skills.ring_timeout_s,
-            zone=self._zone,
+            zone=self._zone.look,
         )
         reminders = stack.enter_context(self.bus.subscribe(1024))
         self._background.run("reminders", lambda: announce_reminders(reminders, self.due, self.say, phrases.reminder))
@@ -349,14 +354,18 @@ class Assistant:
 
     def timers(self) -> Sequence[tuple[DueItem, float]]:
         """Active timers with the seconds each has left, the next one first."""
-        return [(item, self.due.remaining_s(item)) for item in self.due.active()]
+        return self.due_items("timer")
+
+    def due_items(self, kind: str) -> Sequence[tuple[DueItem, float]]:
+        """The same of one kind."""
+        return [(item, self.due.remaining_s(item)) for item in self.due.active(kind)]
 
     async def add_timer(self, duration_s: float, name: str) -> DueItem:
         """Start a timer."""
         return await self.due.add(duration_s=duration_s, name=name)
 
     async def change_timer(self, item_id: str, change: str) -> DueItem:
-        """`cancel`, `pause` or `resume` a timer."""
+        """`cancel`, `pause` or `resume` a timer; `cancel` also an alarm or a reminder."""
         match change:
             case "cancel":
                 return await self.due.cancel(item_id)
@@ -375,6 +384,14 @@ class Assistant:
             return False
         self._later(self.household.music.put(None))
         return True
+
+    def lists(self) -> Sequence[NamedList]:
+        """Every list, the oldest first."""
+        return list_steering.named_lists(self._skill_context().lists)
+
+    async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList:
+        """`add` items to a list, or `remove` them; see `skills.list_steering`."""
+        return await list_steering.change_list(self._skill_context().lists, name, change, items)
 
     def hush(self) -> bool:
         """Silence rings and the reply being spoken; True when there was something to silence."""
@@ -467,11 +484,3 @@ class Assistant:
 def _tell(event: Event, turn_id: str, on_event: Callable[[Event], None] | None) -> None:
     if on_event and isinstance(event, TurnEvent | Failed) and event.turn_id == turn_id:
         on_event(event)
-
-
-def _zone(name: str) -> tzinfo:
-    if name:
-        return ZoneInfo(name)
-    with contextlib.suppress(OSError, ValueError), Path("/etc/localtime").open("rb") as file:
-        return ZoneInfo.from_file(file)
-    return ZoneInfo("UTC")

@@ -46,8 +46,12 @@ def timer(item_id: str, name: str, duration_s: float, now: Now) -> DueItem:
     return _running(item, item.duration_s, now)
 
 
-def scheduled(item_id: str, what: tuple[str, str], when: tuple[datetime, str], now: Now, zone: tzinfo) -> DueItem:
+def scheduled(  # noqa: PLR0913 - all of one item
+    item_id: str, what: tuple[str, str], when: tuple[datetime, str], now: Now, zone: tzinfo, *, length_s: float = 0.0
+) -> DueItem:
     """A new alarm or reminder: `what` (kind, name) and `when` (naive local time, recurrence).
+
+    `length_s` when it is for so long from now, and only therefore for that time.
 
     Raises:
         SkillError: `due-limit`, `due-past`.
@@ -64,7 +68,7 @@ def scheduled(item_id: str, what: tuple[str, str], when: tuple[datetime, str], n
         kind=kind,
         name=name,
         state=DueState.RUNNING,
-        duration_s=0.0,
+        duration_s=round(length_s, 3),
         due_wall_s=due_wall_s,
         due_steady_s=0.0,
         boot_id=now.boot_id,
@@ -94,9 +98,14 @@ def following(item: DueItem, now: Now, zone: tzinfo) -> DueItem | None:
 
 
 def aligned(item: DueItem, zone: tzinfo) -> DueItem:
-    """What waits for a local time, in a zone that may be another than before."""
+    """What waits for a local time, in a zone that may be another than before.
+
+    What waits for a length of time to pass stays where it is; only the clocks there say something else then.
+    """
     if not item.local or item.state is not DueState.RUNNING:
         return item
+    if item.duration_s:
+        return replace(item, local=_local(item.due_wall_s, zone))
     return replace(item, due_wall_s=round(moment(datetime.fromisoformat(item.local), zone), 3))
 
 
@@ -112,9 +121,9 @@ def snoozed(item: DueItem, seconds: float, now: Now, zone: tzinfo) -> DueItem:
         raise _limit("a snooze lasts between one second and seven days")
     if not item.local:
         return extended(item, seconds, now)
-    local = datetime.fromtimestamp(now.wall_s + seconds, zone).replace(tzinfo=None, microsecond=0)
     due_wall_s = round(now.wall_s + seconds, 3)
-    return replace(item, state=DueState.RUNNING, due_wall_s=due_wall_s, local=local.isoformat(timespec="seconds"))
+    again = replace(item, state=DueState.RUNNING, duration_s=round(seconds, 3), due_wall_s=due_wall_s)
+    return replace(again, local=_local(due_wall_s, zone))
 
 
 def paused(item: DueItem, now: Now) -> DueItem:
@@ -125,7 +134,7 @@ def paused(item: DueItem, now: Now) -> DueItem:
     """
     if item.state is DueState.PAUSED:
         return item
-    if item.state is not DueState.RUNNING:
+    if item.state is not DueState.RUNNING or item.local:
         raise _state("only a running timer can be paused")
     return replace(item, state=DueState.PAUSED, remaining_s=round(max(0.0, left_s(item, now)), 3))
 
@@ -177,6 +186,10 @@ def _running(item: DueItem, left: float, now: Now) -> DueItem:
         boot_id=now.boot_id,
         remaining_s=0.0,
     )
+
+
+def _local(wall_s: float, zone: tzinfo) -> str:
+    return datetime.fromtimestamp(wall_s, zone).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def _limit(message: str) -> SkillError:

@@ -26,8 +26,10 @@ class Journal:
         self._before[item.id] = None
         return item
 
-    async def add_at(self, kind: str, local: datetime, *, name: str = "", recurrence: str = "") -> DueItem:
-        item = await self._scheduler.add_at(kind, local, name=name, recurrence=recurrence)
+    async def add_at(
+        self, kind: str, local: datetime, *, name: str = "", recurrence: str = "", length_s: float = 0.0
+    ) -> DueItem:
+        item = await self._scheduler.add_at(kind, local, name=name, recurrence=recurrence, length_s=length_s)
         self._before[item.id] = None
         return item
 

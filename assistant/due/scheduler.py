@@ -7,6 +7,10 @@
                          force unsaved, `Failed` is published, and saving is tried again every RECHECK_S. Dying
                          before that is safe: the stored item, still running and overdue, rings again or was missed.
 
+When the machine is taken to another time zone, what waits for a local time waits for that time there: it is moved
+before anything else happens, so that nothing rings by the old clock. What has passed there already was missed, and what
+rang does not come again.
+
 A missed item stays MISSED until `told`, across restarts and crashes. Told but not yet recorded when the power goes is
 told again: better twice than never.
 """
@@ -60,13 +64,15 @@ class Scheduler:
         publish: Callable[[Event], None],
         *,
         ring_timeout_s: float,
-        zone: tzinfo = UTC,
+        zone: Callable[[], tzinfo] = lambda: UTC,
     ) -> None:
+        """`zone` gives the time zone in force, the same object unless it is another zone. It is asked at every tick."""
         self._store = store
         self._clock = clock
         self._publish = publish
         self._ring_timeout_s = ring_timeout_s
-        self._zone = zone
+        self._zone_now = zone
+        self._zone = zone()
         self._silenced: tuple[DueItem, ...] = ()
         self._silenced_at_s = -math.inf
         self._items: dict[str, DueItem] = {}
@@ -84,7 +90,9 @@ class Scheduler:
         `told` once the user knows. Raises StoreError.
         """
         loaded = await self._store.open_items()
-        self._items = {item.id: change.aligned(decide.revived(item), self._zone) for item in loaded}
+        self._zone = self._zone_now()
+        # aligned first: what rang already has had its time, in whatever zone
+        self._items = {item.id: decide.revived(change.aligned(item, self._zone)) for item in loaded}
         await self._tick()
         self._loop_task = asyncio.create_task(self._run(), name="due")
         _log.info("due-started", active=len(self.active()), missed=len(self.missed()))
@@ -118,8 +126,10 @@ class Scheduler:
 
         return await self._apply(added)
 
-    async def add_at(self, kind: str, local: datetime, *, name: str = "", recurrence: str = "") -> DueItem:
-        """Begin to wait for a local time (naive).
+    async def add_at(
+        self, kind: str, local: datetime, *, name: str = "", recurrence: str = "", length_s: float = 0.0
+    ) -> DueItem:
+        """Begin to wait for a local time (naive); `length_s` when that is only so long from now, wherever one goes.
 
         Raises:
             SkillError: `due-limit` or `due-past`. StoreError: it was not saved and won't ring.
@@ -128,18 +138,22 @@ class Scheduler:
         def added() -> DueItem:
             if len(self.active(kind=None)) >= MAX_ITEMS:
                 raise SkillError("due-limit", f"{MAX_ITEMS} things are waiting", hint="Cancel some first.")
-            return change.scheduled(new_id(), (kind, name), (local, recurrence), self._now(), self._zone)
+            what, when = (kind, name), (local, recurrence)
+            return change.scheduled(new_id(), what, when, self._now(), self._zone, length_s=length_s)
 
         return await self._apply(added)
 
     async def skip(self, item_id: str) -> DueItem:
         """Leave out the next time of what recurs. Returns the one after it. Raises as `cancel`; `due-state`."""
-        item = self._get(item_id)
-        after = change.following(item, self._now(), self._zone)
-        if after is None:
-            raise SkillError("due-state", "that doesn't recur")
-        await self._apply(lambda: after)
-        await self.cancel(item_id)
+
+        def skipped() -> tuple[DueItem, DueItem]:
+            item = self._get(item_id)
+            after = change.following(item, self._now(), self._zone)
+            if after is None:
+                raise SkillError("due-state", "that doesn't recur")
+            return after, change.cancelled(item)
+
+        after, _ = await self._apply_all(skipped)
         return after
 
     async def snooze(self, item_id: str, seconds: float) -> DueItem:
@@ -187,11 +201,13 @@ class Scheduler:
 
     async def restore(self, item: DueItem) -> None:
         """Put an item back as it was; one that was due meanwhile rings. Raises StoreError."""
-        await self._apply(lambda: item)
+        await self._apply(lambda: change.aligned(item, self._zone))
 
     def rehearsal(self) -> Scheduler:
         """A copy to try things on: what becomes of it is saved nowhere, told nobody and never rings."""
-        copy = Scheduler(_Nowhere(), self._clock, lambda _: None, ring_timeout_s=self._ring_timeout_s, zone=self._zone)
+        copy = Scheduler(
+            _Nowhere(), self._clock, lambda _: None, ring_timeout_s=self._ring_timeout_s, zone=lambda: self._zone
+        )
         copy._items = dict(self._items)
         copy._rang_at_s = dict(self._rang_at_s)
         return copy
@@ -244,7 +260,7 @@ class Scheduler:
         """Let happen what is due. Returns how long to sleep unless something changes."""
         async with self._lock:
             now = self._now()
-            stepped = [self._step(item, now) for item in self._items.values()]
+            stepped = [self._step(item, now) for item in self._in_zone()]
             changed = [item for item in stepped if item is not self._items[item.id]]
             await self._settle([each for item in changed for each in self._with_following(item, now)], by="timeout")
             if too_many := self.missed()[:-MAX_ITEMS]:
@@ -254,8 +270,16 @@ class Scheduler:
             check_in_s = min((self._check_in_s(item, now) for item in self._items.values()), default=RECHECK_S)
             return max(_MIN_SLEEP_S, check_in_s)
 
+    def _in_zone(self) -> list[DueItem]:
+        """All items, in the time zone in force."""
+        before, self._zone = self._zone, self._zone_now()
+        if self._zone is before:
+            return list(self._items.values())
+        _log.info("due-zone-changed", active=len(self.active(kind=None)))
+        return [item if (moved := change.aligned(item, self._zone)) == item else moved for item in self._items.values()]
+
     def _with_following(self, item: DueItem, now: Now) -> list[DueItem]:
-        """What is due, and before it, so that it is saved first, the next one of what recurs."""
+        """What is due, and with it the next one of what recurs."""
         after = change.following(item, now, self._zone) if item.state is not DueState.RUNNING else None
         return [after, replace(item, recurrence="")] if after else [item]
 
@@ -282,26 +306,29 @@ class Scheduler:
 
     async def _told(self, item_ids: frozenset[str]) -> None:
         async with self._lock:
-            for item in self.missed():
-                if item.id in item_ids:
-                    await self._save(replace(item, state=DueState.DONE))
+            await self._save([replace(item, state=DueState.DONE) for item in self.missed() if item.id in item_ids])
 
     async def _apply(self, changed: Callable[[], DueItem]) -> DueItem:
-        """Do what a person asked: decide under the lock, save, then adopt."""
+        (item,) = await self._apply_all(lambda: (changed(),))
+        return item
 
-        async def apply() -> DueItem:
+    async def _apply_all(self, changed: Callable[[], tuple[DueItem, ...]]) -> tuple[DueItem, ...]:
+        """Do what a person asked: decide under the lock, save all or nothing, then adopt."""
+
+        async def apply() -> tuple[DueItem, ...]:
             async with self._lock:
-                item = changed()
-                if item != self._items.get(item.id):
-                    await self._save(item)
-                return item
+                items = changed()
+                await self._save([item for item in items if item != self._items.get(item.id)])
+                return items
 
         return await self._uncancelled(apply())
 
-    async def _save(self, item: DueItem) -> None:
-        await self._store.save(item)
-        self._unsaved.pop(item.id, None)
-        self._adopt(item, by="user")
+    async def _save(self, items: Sequence[DueItem]) -> None:
+        if items:
+            await self._store.save(*items)
+        for item in items:
+            self._unsaved.pop(item.id, None)
+            self._adopt(item, by="user")
 
     async def _uncancelled(self, work: Coroutine[Any, Any, T]) -> T:
         """Finish `work` even when the caller is cancelled."""
@@ -327,9 +354,8 @@ class Scheduler:
     async def _flush(self) -> None:
         try:
             async with asyncio.timeout(SAVE_TIMEOUT_S):
-                for item in list(self._unsaved.values()):
-                    await self._store.save(item)
-                    del self._unsaved[item.id]
+                await self._store.save(*self._unsaved.values())
+            self._unsaved.clear()
         except TimeoutError:
             self._failed(StoreError("store-stalled", "the disk takes too long to save a timer", retryable=True))
         except EdgewiseError as exc:
@@ -359,7 +385,7 @@ class Scheduler:
 class _Nowhere:
     """A store that keeps nothing."""
 
-    async def save(self, item: DueItem) -> None:
+    async def save(self, *items: DueItem) -> None:
         """Nothing to do."""
 
     async def open_items(self) -> Sequence[DueItem]:

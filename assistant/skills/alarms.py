@@ -34,7 +34,8 @@ class _Scheduled(Skill):
             return SkillReply(self._replies.say(match.intent, "ask_time"), expects_answer=True)
         local, often = found
         try:
-            item = await context.timers.add_at(self.kind, local, name=name, recurrence=often)
+            length_s = seconds_of(match.slots)
+            item = await context.timers.add_at(self.kind, local, name=name, recurrence=often, length_s=length_s)
         except SkillError as exc:
             if exc.code not in {"due-limit", "due-past"}:
                 raise

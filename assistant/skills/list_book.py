@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from assistant.errors import SkillError
@@ -112,6 +113,23 @@ class ListJournal:
         changes, self._changes = self._changes, []
         for name, before, after in reversed(changes):
             await self._lists.change(name, functools.partial(_without, before, after))
+
+
+def added(texts: Iterable[str], now: Items | None) -> Items:
+    """A list with these things on it, each once; what was crossed off comes again, at the end."""
+    there = {item.text for item in now or () if not item.done}
+    new = [text for text in dict.fromkeys(texts) if text not in there]
+    return (*(item for item in now or () if item.text not in new), *map(ListItem, new))
+
+
+def removed(gone: Collection[ListItem], now: Items | None) -> Items:
+    """A list without some of its items."""
+    return tuple(item for item in now or () if item not in gone)
+
+
+def completed(done: Collection[ListItem], now: Items | None) -> Items:
+    """A list with some of its items crossed off."""
+    return tuple(replace(item, done=True) if item in done else item for item in now or ())
 
 
 def _without(before: Items | None, after: Items | None, now: Items | None) -> Items | None:

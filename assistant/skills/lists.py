@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 from assistant.errors import SkillError
 from assistant.names import closest
 from assistant.skills.base import Skill, SkillContext, SkillReply
-from assistant.skills.list_book import Items
+from assistant.skills.list_book import added, completed, removed
 from assistant.values import IntentMatch, ListItem
 
 _READ_OUT = 8
@@ -105,9 +104,7 @@ class AddItem(_ListSkill):
         new = [text for text in wanted if text not in there]
         if not new:
             return SkillReply(self._replies.say(match.intent, "already", items=self._all(wanted), list=name))
-        await context.lists.change(
-            name, lambda now: (*(item for item in now or () if item.text not in new), *map(ListItem, new))
-        )
+        await context.lists.change(name, functools.partial(added, new))
         text = self._replies.say(match.intent, "added", items=self._all(new), list=name)
         return SkillReply(text, acknowledges=True)
 
@@ -130,7 +127,7 @@ class RemoveItem(_ListSkill):
         found = self.found(items, str(match.slots["item"]))
         if not found:
             return SkillReply(self._say("not_on", item=match.slots["item"], list=name), ok=False)
-        await context.lists.change(name, lambda now: tuple(item for item in now or () if item not in found))
+        await context.lists.change(name, functools.partial(removed, found))
         text = self._replies.say(match.intent, "removed", items=self.read_out(found), list=name)
         if missing := self.missing(items, str(match.slots["item"])):
             return SkillReply(f"{text} {self._say('not_on', item=self._replies.all_of(missing), list=name)}")
@@ -165,7 +162,7 @@ class CompleteItem(_ListSkill):
             items = context.lists.items(name) or ()
             found = self.found([item for item in items if not item.done], str(match.slots["item"]))
             if found:
-                await context.lists.change(name, functools.partial(_done, found))
+                await context.lists.change(name, functools.partial(completed, found))
                 text = self._replies.say(match.intent, "done", items=self.read_out(found), list=name)
                 return SkillReply(text, acknowledges=True)
         return SkillReply(self._say("on_none", item=match.slots["item"]), ok=False)
@@ -206,8 +203,3 @@ def _meant(items: Sequence[ListItem], text: str) -> list[ListItem]:
     within = [item for item in items if set(text.split()) <= set(item.text.split())]
     like = closest(text, [item.text for item in items])
     return exact or (within if len(within) == 1 else [item for item in items if item.text == like])
-
-
-def _done(found: Sequence[ListItem], now: Items | None) -> Items:
-    """A list with some of its items done."""
-    return tuple(replace(item, done=True) if item in found else item for item in now or ())

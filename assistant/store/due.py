@@ -34,8 +34,9 @@ class SqliteDueStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def save(self, item: DueItem) -> None:
-        await self._database.write(lambda connection: connection.execute(_SAVE, _to_row(item)))
+    async def save(self, *items: DueItem) -> None:
+        rows = [_to_row(item) for item in items]
+        await self._database.write(lambda connection: connection.executemany(_SAVE, rows))
 
     async def open_items(self) -> Sequence[DueItem]:
         def read(connection: sqlite3.Connection) -> list[DueItem]:

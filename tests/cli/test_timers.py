@@ -9,7 +9,8 @@ import pytest
 import typer
 
 import assistant.daemon
-from assistant.cli.timers import clock, parse_duration, pick
+from assistant.cli.due_items import pick
+from assistant.cli.timers import clock, parse_duration
 from assistant.config import Config
 from assistant.errors import ControlError, EdgewiseError
 from assistant.values import DueItem, DueState
@@ -136,6 +137,21 @@ def test_add_list_pause_resume_cancel(daemon: FakeTarget) -> None:
     assert call("timers", "cancel", "2").stdout.startswith("cancelled 1:00:00 (")
     [left] = call_json("timers")
     assert (left["id"], left["remaining_s"]) == (added["id"], 300.0)
+
+
+def test_all_are_cancelled(daemon: FakeTarget) -> None:
+    assert call("timers", "cancel", "--all").stdout == "no timers\n"
+    assert call_json("timers", "cancel", "--all") == []
+    ids = [call_json("timers", "add", length)["id"] for length in ("10m", "1h")]
+    lines = call("timers", "cancel", "--all").stdout.splitlines()
+    assert lines == [f"cancelled 10:00 ({ids[0]})", f"cancelled 1:00:00 ({ids[1]})"]
+    assert call_json("timers") == []
+
+
+def test_one_and_all_is_wrong_usage(daemon: FakeTarget) -> None:
+    call("timers", "add", "10m")
+    call("timers", "cancel", "1", "--all", code=2)
+    assert len(call_json("timers")) == 1
 
 
 @pytest.mark.parametrize("arguments", [["add", "soon"], ["add", "0s"], ["add", "--name", "tea"], ["add", "-5m"]])

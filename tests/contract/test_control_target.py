@@ -14,7 +14,7 @@ from assistant.control.ports import ControlTarget
 from assistant.daemon import open_assistant
 from assistant.errors import EdgewiseError
 from assistant.events import DueChanged, Event, Routed, TurnEnded, TurnEvent, TurnStarted
-from assistant.values import DueState, Outcome, State
+from assistant.values import DueState, ListItem, NamedList, Outcome, State
 from tests.fakes import FakeTarget
 
 Opener = Callable[[Config], AbstractAsyncContextManager[ControlTarget]]
@@ -82,6 +82,51 @@ async def test_timers_are_kept_and_changed(config: Config, opened: Opener) -> No
         for change, state in (("pause", DueState.PAUSED), ("resume", DueState.RUNNING), ("cancel", DueState.CANCELLED)):
             assert (await target.change_timer(added.id, change)).state is state
         assert list(target.timers()) == []
+
+
+@BOTH
+async def test_timers_are_no_alarms_and_no_reminders(config: Config, opened: Opener) -> None:
+    async with opened(config) as target:
+        added = await target.add_timer(90.0, "tea")
+        assert [item for item, _ in target.due_items("timer")] == [added]
+        assert list(target.due_items("alarm")) == list(target.due_items("reminder")) == []
+
+
+@BOTH
+async def test_lists_are_made_added_to_and_taken_from(config: Config, opened: Opener) -> None:
+    async with opened(config) as target:
+        assert list(target.lists()) == []
+        milk, eggs = ListItem("milk"), ListItem("brown eggs")
+        assert await target.change_list(" Shopping ", "add", ["Milk", "brown  eggs", "milk"]) == NamedList(
+            "shopping", (milk, eggs)
+        )
+        await target.change_list("party", "add", ["balloons"])
+        assert [each.name for each in target.lists()] == ["shopping", "party"]
+        assert (await target.change_list("shopping", "remove", ["MILK"])).items == (eggs,)
+        assert target.lists()[0] == NamedList("shopping", (eggs,))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("name", "change", "items", "code"),
+    [
+        ("shopping", "remove", ["milk", "caviar"], "item-unknown"),
+        ("shoping", "remove", ["milk"], "list-unknown"),
+        ("shopping", "add", ["x" * 201], "lists-limit"),
+        ("x" * 201, "add", ["milk"], "lists-limit"),
+        ("shopping", "add", [" "], "lists-limit"),
+        ("shopping", "admire", ["milk"], "list-change"),
+    ],
+)
+async def test_what_cannot_be_done_to_a_list_changes_none(  # noqa: PLR0917 - all of one case
+    config: Config, opened: Opener, name: str, change: str, items: list[str], code: str
+) -> None:
+    async with opened(config) as target:
+        there = await target.change_list("shopping", "add", ["milk"])
+        with pytest.raises(EdgewiseError) as caught:
+            await target.change_list(name, change, items)
+        assert caught.value.code == code
+        assert list(target.lists()) == [there]
 
 
 @BOTH

@@ -51,6 +51,14 @@ async def test_closed_items_do_not(kind: str, tmp_path: Path, state: DueState) -
         assert [item.id for item in await store.open_items()] == ["other"]
 
 
+async def test_several_are_saved_at_once(kind: str, tmp_path: Path) -> None:
+    other = replace(ITEM, id="other", due_wall_s=ITEM.due_wall_s + 1)
+    async with open_due_store(kind, tmp_path) as store:
+        await store.save(ITEM)
+        await store.save(replace(ITEM, state=DueState.CANCELLED), other)
+        assert list(await store.open_items()) == [other]
+
+
 async def test_the_newest_version_counts_in_every_field(kind: str, tmp_path: Path) -> None:
     changed = DueItem(ITEM.id, "alarm", "tea", DueState.PAUSED, 1.0, 2.0, 3.0, "boot-2", 4.0, 5.0)
     async with open_due_store(kind, tmp_path) as store:

@@ -25,12 +25,14 @@ from assistant.control.convert import (
 from assistant.control.ports import DeviceStatus, StatusReport
 from assistant.errors import ControlError
 from assistant.events import Event, IntentRecognized, NotRecognized, all_event_types
-from assistant.values import DueItem, Slots, SlotValue, StageTime, TurnRecord
+from assistant.values import DueItem, ListItem, NamedList, Slots, SlotValue, StageTime, TurnRecord
 
 MESSAGES: dict[type[Any], Any] = {
     DueItem: pb.DueItem,
     TurnRecord: pb.TurnRecord,
     StageTime: pb.StageTime,
+    NamedList: pb.NamedList,
+    ListItem: pb.ListItem,
     StatusReport: pb.StatusReport,
     DeviceStatus: pb.DeviceStatus,
 }

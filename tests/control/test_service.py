@@ -155,7 +155,8 @@ async def test_timers_are_added_listed_paused_resumed_and_cancelled(tmp_path: Pa
         item = await client.add_timer(90.0, "  tea ")
         assert item.name == "tea"
         assert item == target.items[item.id]
-        assert await client.timers() == [(item, 45.0)]
+        assert await client.timers() == await client.due_items("timer") == [(item, 45.0)]
+        assert await client.due_items("alarm") == []
         assert (await client.change_timer(item.id, "pause")).state is DueState.PAUSED
         assert (await client.change_timer(item.id, "resume")).state is DueState.RUNNING
         assert (await client.change_timer(item.id, "cancel")).state is DueState.CANCELLED

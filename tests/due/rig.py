@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import UTC, tzinfo
 
 from assistant.due.ports import DueStore
 from assistant.due.scheduler import Scheduler
@@ -47,11 +48,14 @@ class Rig:
     def __init__(self, store: DueStore) -> None:
         self.store = store
         self.clock = MachineClock()
+        self.zone: tzinfo = UTC
         self.events: list[Event] = []
         self.scheduler = self._new()
 
     def _new(self) -> Scheduler:
-        return Scheduler(self.store, self.clock, self.events.append, ring_timeout_s=RING_TIMEOUT_S)
+        return Scheduler(
+            self.store, self.clock, self.events.append, ring_timeout_s=RING_TIMEOUT_S, zone=lambda: self.zone
+        )
 
     async def kill(self) -> None:
         """The process dies: nothing more is saved or published."""

@@ -189,3 +189,25 @@ async def test_the_past_and_a_full_disk_are_refused() -> None:
         with pytest.raises(StoreError):
             await rig.scheduler.add_at("alarm", ahead(rig, 60))
         assert rig.scheduler.active("alarm") == ()
+
+
+async def test_one_that_cannot_be_skipped_on_a_full_disk_rings_and_the_next_one_is_there_once() -> None:
+    async with rigged() as rig:
+        alarm = await rig.scheduler.add_at("alarm", ahead(rig, 600), recurrence="daily")
+        assert isinstance(rig.store, FakeDueStore)
+        rig.store.error = StoreError("disk-full", "full")
+        with pytest.raises(StoreError):
+            await rig.scheduler.skip(alarm.id)
+        rig.store.error = None
+        assert rig.scheduler.active("alarm") == (alarm,)
+        await asyncio.sleep(610)
+        assert rig.rung() == [alarm.id]
+        assert len(rig.scheduler.active("alarm")) == 2
+
+
+async def test_an_alarm_is_not_paused() -> None:
+    async with rigged() as rig:
+        alarm = await rig.scheduler.add_at("alarm", ahead(rig, 600))
+        with pytest.raises(SkillError) as caught:
+            await rig.scheduler.pause(alarm.id)
+        assert caught.value.code == "due-state"

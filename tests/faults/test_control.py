@@ -25,7 +25,7 @@ from assistant.control import service
 from assistant.control.client import ControlClient, wav_bytes
 from assistant.control.service import ControlServer
 from assistant.control.unix_socket import place_socket, target_of
-from assistant.control.wire import MAX_NAME_BYTES, MAX_TEXT_BYTES, MAX_WAV_BYTES, error_from
+from assistant.control.wire import MAX_ITEMS, MAX_NAME_BYTES, MAX_TEXT_BYTES, MAX_WAV_BYTES, error_from
 from assistant.errors import ControlError, EdgewiseError
 from tests.control.serving import serving
 from tests.fakes import FakeTarget
@@ -33,6 +33,7 @@ from tests.fakes import FakeTarget
 pytestmark = pytest.mark.real_time
 
 CHANGE = pb.ChangeTimerRequest
+LIST_CHANGE = pb.ChangeListRequest
 
 
 def wav(seconds: float = 0.1, rate_hz: int = 16_000) -> bytes:
@@ -178,6 +179,34 @@ async def test_changes_that_mean_nothing(tmp_path: Path, request_: Any, code: st
     async with raw_stub(FakeTarget(), tmp_path / "s") as stub:
         error = await refusal(stub.ChangeTimer(request_, timeout=10))
     assert error.code == code
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        LIST_CHANGE(),
+        LIST_CHANGE(name="shopping", items=["milk"]),
+        LIST_CHANGE(name="shopping", change=99, items=["milk"]),  # type: ignore[arg-type]
+        LIST_CHANGE(name="shopping", change=LIST_CHANGE.CHANGE_ADD),
+        LIST_CHANGE(name="shopping", change=LIST_CHANGE.CHANGE_ADD, items=["milk", " "]),
+        LIST_CHANGE(name="shopping", change=LIST_CHANGE.CHANGE_ADD, items=["milk"] * (MAX_ITEMS + 1)),
+        LIST_CHANGE(name=" ", change=LIST_CHANGE.CHANGE_ADD, items=["milk"]),
+        LIST_CHANGE(name="n" * (MAX_NAME_BYTES + 1), change=LIST_CHANGE.CHANGE_ADD, items=["milk"]),
+    ],
+)
+async def test_changes_of_lists_that_mean_nothing(tmp_path: Path, request_: Any) -> None:
+    target = FakeTarget()
+    async with raw_stub(target, tmp_path / "s") as stub:
+        error = await refusal(stub.ChangeList(request_, timeout=10))
+    assert error.code == "control-request"
+    assert not target.lists()
+
+
+@pytest.mark.parametrize("kind", ["", "party", "x" * 5_000])
+async def test_due_things_of_no_kind(tmp_path: Path, kind: str) -> None:
+    async with raw_stub(FakeTarget(), tmp_path / "s") as stub:
+        error = await refusal(stub.ListDue(pb.ListDueRequest(kind=kind), timeout=10))
+    assert error.code == "control-request"
 
 
 @pytest.mark.parametrize("payload", [b"\xff\xff\xff\xff", b"\x0a\xff", b"\x0a\x02\xc3\x28", b"\x08"])
@@ -333,6 +362,8 @@ CALLS: dict[str, Callable[[ControlClient], Awaitable[Any]]] = {
     "ask": lambda client: client.ask(text=NOT_UNICODE, audio=None, speak=False, on_audio=None, on_event=None),
     "add timer": lambda client: client.add_timer(5.0, NOT_UNICODE),
     "change timer": lambda client: client.change_timer(NOT_UNICODE, "cancel"),
+    "add to a list": lambda client: client.change_list("shopping", "add", [NOT_UNICODE]),
+    "name a list": lambda client: client.change_list(NOT_UNICODE, "add", ["milk"]),
     "synthesize": lambda client: drained(client.synthesize(NOT_UNICODE)),
 }
 

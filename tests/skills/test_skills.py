@@ -312,7 +312,7 @@ async def test_never_mind_silences_what_rings() -> None:
 async def test_a_full_disk_is_an_apology() -> None:
     async with house() as home:
 
-        async def full(item: object) -> None:
+        async def full(*items: object) -> None:
             raise StoreError("disk-full", "no space")
 
         home.store.save = full  # type: ignore[method-assign]

@@ -196,6 +196,62 @@ class ChangeTimerRequest(_message.Message):
     change: ChangeTimerRequest.Change
     def __init__(self, item_id: _Optional[str] = ..., change: _Optional[_Union[ChangeTimerRequest.Change, str]] = ...) -> None: ...
 
+class ListDueRequest(_message.Message):
+    __slots__ = ("kind",)
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    def __init__(self, kind: _Optional[str] = ...) -> None: ...
+
+class ListDueReply(_message.Message):
+    __slots__ = ("items",)
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[Timer]
+    def __init__(self, items: _Optional[_Iterable[_Union[Timer, _Mapping]]] = ...) -> None: ...
+
+class GetListsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetListsReply(_message.Message):
+    __slots__ = ("lists",)
+    LISTS_FIELD_NUMBER: _ClassVar[int]
+    lists: _containers.RepeatedCompositeFieldContainer[NamedList]
+    def __init__(self, lists: _Optional[_Iterable[_Union[NamedList, _Mapping]]] = ...) -> None: ...
+
+class ChangeListRequest(_message.Message):
+    __slots__ = ("name", "change", "items")
+    class Change(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        CHANGE_UNSPECIFIED: _ClassVar[ChangeListRequest.Change]
+        CHANGE_ADD: _ClassVar[ChangeListRequest.Change]
+        CHANGE_REMOVE: _ClassVar[ChangeListRequest.Change]
+    CHANGE_UNSPECIFIED: ChangeListRequest.Change
+    CHANGE_ADD: ChangeListRequest.Change
+    CHANGE_REMOVE: ChangeListRequest.Change
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    change: ChangeListRequest.Change
+    items: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., change: _Optional[_Union[ChangeListRequest.Change, str]] = ..., items: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class NamedList(_message.Message):
+    __slots__ = ("name", "items")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    items: _containers.RepeatedCompositeFieldContainer[ListItem]
+    def __init__(self, name: _Optional[str] = ..., items: _Optional[_Iterable[_Union[ListItem, _Mapping]]] = ...) -> None: ...
+
+class ListItem(_message.Message):
+    __slots__ = ("text", "done")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    done: bool
+    def __init__(self, text: _Optional[str] = ..., done: _Optional[bool] = ...) -> None: ...
+
 class DueItem(_message.Message):
     __slots__ = ("id", "kind", "name", "state", "duration_s", "due_wall_s", "due_steady_s", "boot_id", "remaining_s", "created_wall_s", "local", "recurrence")
     ID_FIELD_NUMBER: _ClassVar[int]

@@ -74,6 +74,21 @@ class ControlStub:
                 request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ChangeTimerRequest.SerializeToString,
                 response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.DueItem.FromString,
                 _registered_method=True)
+        self.ListDue = channel.unary_unary(
+                '/edgewise.control.v1.Control/ListDue',
+                request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListDueRequest.SerializeToString,
+                response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListDueReply.FromString,
+                _registered_method=True)
+        self.GetLists = channel.unary_unary(
+                '/edgewise.control.v1.Control/GetLists',
+                request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.GetListsRequest.SerializeToString,
+                response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.GetListsReply.FromString,
+                _registered_method=True)
+        self.ChangeList = channel.unary_unary(
+                '/edgewise.control.v1.Control/ChangeList',
+                request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ChangeListRequest.SerializeToString,
+                response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.NamedList.FromString,
+                _registered_method=True)
 
 
 class ControlServicer:
@@ -129,7 +144,29 @@ class ControlServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ChangeTimer(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Changes a timer; CHANGE_CANCEL also an alarm or a reminder.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDue(self, request, context):
+        """Timers, alarms or reminders that run, pause or ring, the next one first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLists(self, request, context):
+        """Every list, the oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeList(self, request, context):
+        """ChangeList returns the list as it is then. A list that is named for the first time is made.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -176,6 +213,21 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.ChangeTimer,
                     request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ChangeTimerRequest.FromString,
                     response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.DueItem.SerializeToString,
+            ),
+            'ListDue': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDue,
+                    request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListDueRequest.FromString,
+                    response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListDueReply.SerializeToString,
+            ),
+            'GetLists': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLists,
+                    request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.GetListsRequest.FromString,
+                    response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.GetListsReply.SerializeToString,
+            ),
+            'ChangeList': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeList,
+                    request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ChangeListRequest.FromString,
+                    response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.NamedList.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -394,6 +446,87 @@ class Control:
             '/edgewise.control.v1.Control/ChangeTimer',
             edgewise_dot_control_dot_v1_dot_control__pb2.ChangeTimerRequest.SerializeToString,
             edgewise_dot_control_dot_v1_dot_control__pb2.DueItem.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/edgewise.control.v1.Control/ListDue',
+            edgewise_dot_control_dot_v1_dot_control__pb2.ListDueRequest.SerializeToString,
+            edgewise_dot_control_dot_v1_dot_control__pb2.ListDueReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLists(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/edgewise.control.v1.Control/GetLists',
+            edgewise_dot_control_dot_v1_dot_control__pb2.GetListsRequest.SerializeToString,
+            edgewise_dot_control_dot_v1_dot_control__pb2.GetListsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeList(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/edgewise.control.v1.Control/ChangeList',
+            edgewise_dot_control_dot_v1_dot_control__pb2.ChangeListRequest.SerializeToString,
+            edgewise_dot_control_dot_v1_dot_control__pb2.NamedList.FromString,
             options,
             channel_credentials,
             insecure,
