@@ -21,11 +21,16 @@ def closest(heard: str, known: Iterable[str]) -> str | None:
     return None if len(ranked) > 1 and ranked[0][0] - ranked[1][0] < _LEAD else ranked[0][1]
 
 
+def _sound(text: str) -> str:
+    """Metaphone, which takes the w of "whole" for one that is heard."""
+    return jellyfish.metaphone(text.replace("who", "ho"))
+
+
 def alike(heard: str, name: str) -> float:
     """How alike they are in letters or, if that is more, in sound (Metaphone), 0 to 1; spaces don't count."""
     first, second = ("".join(text.casefold().split()) for text in (heard, name))
     letters = jellyfish.jaro_winkler_similarity(first, second)
     if letters < _NEARLY:
         return letters
-    sound, other = jellyfish.metaphone(first), jellyfish.metaphone(second)
+    sound, other = _sound(first), _sound(second)
     return max(letters, jellyfish.jaro_winkler_similarity(sound, other)) if sound and other else letters

@@ -89,12 +89,13 @@ class UserVoice:
 
         self._voice = PiperVoice.load(Models(models_dir).path("voice-joe") / "en_US-joe-medium.onnx")
 
-    def says(self, text: str, *, pace: float = 1.0) -> Chunk:
-        """`text` as sound, so many times as long."""
+    def says(self, text: str, *, pace: float = 1.0, chance: bool = False) -> Chunk:
+        """`text` as sound, so many times as long; with `chance` a little different each time, as people do."""
         from piper import SynthesisConfig
 
-        plainly = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0, length_scale=pace)
-        parts = [part.audio_int16_array for part in self._voice.synthesize(text, plainly)]
+        noise = None if chance else 0.0  # None: as the voice has it
+        way = SynthesisConfig(length_scale=pace, noise_scale=noise, noise_w_scale=noise)
+        parts = [part.audio_int16_array for part in self._voice.synthesize(text, way)]
         return Chunk(np.concatenate(parts), self._voice.config.sample_rate)
 
 

@@ -27,6 +27,7 @@ from assistant.daemon.engines import Engines, LazySynthesizer, LazyTranscriber
 from assistant.daemon.household import Household
 from assistant.daemon.local_zone import LocalZone, zone_finder
 from assistant.daemon.ringer import ring_on_events
+from assistant.daemon.silencer import Silencer
 from assistant.daemon.sound import Sound, SoundMaker
 from assistant.dialog import phrases
 from assistant.dialog.answer import Answerer
@@ -35,7 +36,7 @@ from assistant.dialog.context import MAX_TURNS, Context
 from assistant.dialog.end_of_turn import SilencePolicy
 from assistant.dialog.followup import Before, understand_turn
 from assistant.dialog.router import RouterPolicy
-from assistant.dialog.speak import REPLY_PRIORITY, Speaker, Spoken
+from assistant.dialog.speak import REPLY_PRIORITY, Speaker
 from assistant.dialog.speculate import Guesser, Speculation
 from assistant.dialog.turn import TurnRunner
 from assistant.dialog.turn_state import TurnRequest
@@ -62,7 +63,7 @@ from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
 from assistant.store.turns import SqliteTurnStore
 from assistant.streams import closing
-from assistant.values import Clock, DueItem, DueState, NamedList, State, SystemClock, TurnRecord
+from assistant.values import Clock, DueItem, NamedList, State, SystemClock, TurnRecord
 
 log = structlog.get_logger(__name__)
 
@@ -142,6 +143,7 @@ class Assistant:
         self._start_cloud(stack)
         stack.push_async_callback(self._finish)
         self._runner = self._build_runner(turns)
+        self._silencer = Silencer(self._runner, self.due, self.household.music, self._later)
         if sound:
             await self._start_sound()
 
@@ -375,16 +377,6 @@ class Assistant:
                 return await self.due.resume(item_id)
         raise ControlError("change-unknown", f"timers know no {change!r}", hint="Use cancel, pause or resume.")
 
-    def stop_everything(self) -> bool:
-        """Silence rings and the reply being spoken, else the music; True when there was something to silence."""
-        if self.hush():
-            return True
-        playing = self.household.music.playing
-        if not playing or playing.paused:
-            return False
-        self._later(self.household.music.put(None))
-        return True
-
     def lists(self) -> Sequence[NamedList]:
         """Every list, the oldest first."""
         return list_steering.named_lists(self._skill_context().lists)
@@ -395,27 +387,7 @@ class Assistant:
 
     def hush(self) -> bool:
         """Silence rings and the reply being spoken; True when there was something to silence."""
-        for reply in self._talking():
-            reply.stop("stop")
-        sounded = self._sounds()
-        if self._rings():
-            self._later(self.due.dismiss())
-        return sounded
-
-    def _talking(self) -> list[Spoken]:
-        return [reply for reply in self._runner.aloud if reply.first_audio.is_set()]
-
-    def _rings(self) -> bool:
-        return any(item.state is DueState.RINGING for item in self.due.active(kind=None))
-
-    def _sounds(self) -> bool:
-        """Whether there is something that `hush` would silence."""
-        return bool(self._talking()) or self._rings()
-
-    def _anything_sounds(self) -> bool:
-        """Whether there is something that `stop_everything` would silence."""
-        playing = self.household.music.playing
-        return self._sounds() or bool(playing and not playing.paused)
+        return self._silencer.hush()
 
     def end_after_sentence(self) -> bool:
         """Have the replies that are spoken end after their sentence; True when something is being said."""
@@ -442,11 +414,13 @@ class Assistant:
         return self._sound.speaker().problem or ("" if self._speaker.audible else "not used")
 
     def _skill_context(self) -> SkillContext:
-        return self.household.context(self.due, self._context, hush=self.stop_everything, work=self._thinking.run)
+        return self.household.context(
+            self.due, self._context, hush=self._silencer.stop_everything, work=self._thinking.run
+        )
 
     def _rehearsal(self) -> SkillContext:
         """A context on which a skill can be tried out: nothing that it does happens."""
-        return self.household.rehearsal(self._skill_context(), self.due, hush=self._anything_sounds)
+        return self.household.rehearsal(self._skill_context(), self.due, hush=lambda: self._silencer.anything_sounds)
 
     async def _understand(self, text: str, before: Before) -> Understanding:
         understander = await self.engines.nlu.get()

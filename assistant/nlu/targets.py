@@ -194,14 +194,15 @@ class HomeNames:
 
     def _by_name(self) -> dict[str, tuple[Device, ...]]:
         """Devices by every name, also without the room that it begins with ("counter light" in the kitchen), as long as
-        that is more than what kind of thing it is.
+        that is more than what kind of thing it is; and written in one word ("counterlight").
         """
         found: dict[str, tuple[Device, ...]] = {}
         for device in self._home.devices:
             area = self._home.area_of(device)
             names = {_plain(name) for name in device.names}
             short = {name.removeprefix(f"{_plain(area.name)} ") for name in names} if area else set()
-            for name in names | {name for name in short if not self._is_kind(name)}:
+            names |= {name for name in short if not self._is_kind(name)}
+            for name in names | {name.replace(" ", "") for name in names}:
                 found[name] = (*found.get(name, ()), device)
         return found
 

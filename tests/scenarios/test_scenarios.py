@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import jellyfish
+import numpy as np
 import pytest
 
 from assistant.audio.format import RATE_HZ, Chunk
@@ -30,14 +32,17 @@ async def test_spoken_scenario(config: Config, scenario: dict[str, Any], user: U
     """The same with everything said aloud by a voice, and written down by real speech recognition."""
     normalise = load_normaliser()
 
-    def says(text: str, pace: float) -> Chunk:
-        sound = user.says(text, pace=pace)
-        return Chunk(resample(sound.samples, sound.rate_hz, RATE_HZ), RATE_HZ)
+    def says(text: str, pace: float, chance: bool) -> Chunk:
+        sound = user.says(text, pace=pace, chance=chance)
+        quiet = np.zeros(sound.rate_hz // 4, np.int16)
+        samples = np.concatenate([quiet, sound.samples, quiet])
+        return Chunk(resample(samples, sound.rate_hz, RATE_HZ), RATE_HZ)
 
-    def same(said: str, heard: str) -> bool:
-        return normalise(said).replace(" ", "") == normalise(heard).replace(" ", "")
+    def wrong(said: str, heard: str) -> int:
+        words, others = normalise(said), normalise(heard)
+        return jellyfish.levenshtein_distance(words.replace(" ", ""), others.replace(" ", ""))
 
-    voice = ClearVoice(says, same)
+    voice = ClearVoice(says, wrong)
     try:
         await Household(config, scenario, voice).play()
     except AssertionError:
