@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 
 from assistant.audio.fade import faded_in
@@ -16,6 +17,7 @@ RING_VOLUME = 40
 """A muted assistant still wakes people."""
 RING_PRIORITY = 10
 """Below a reply: it is ducked while somebody is being answered."""
+_PIECE_S = 0.25
 
 
 async def ring_on_events(events: Subscription, player: Player, tone: Chunk, *, alarm_fade_in_s: float) -> None:
@@ -49,8 +51,11 @@ async def ring_on_events(events: Subscription, player: Player, tone: Chunk, *, a
 
 
 async def _over_and_over(tone: Chunk, *, fade_in_s: float) -> AsyncIterator[Chunk]:
+    """Piece by piece, so that the fade never holds up the event loop."""
+    size = round(_PIECE_S * tone.rate_hz)
+    pieces = [Chunk(tone.samples[at : at + size], tone.rate_hz) for at in range(0, len(tone.samples), size)]
     at_s = 0.0
-    while True:
-        yield faded_in(tone, at_s, fade_in_s)
-        at_s += tone.duration_s
+    for piece in itertools.cycle(pieces):
+        yield faded_in(piece, at_s, fade_in_s)
+        at_s += piece.duration_s
         await asyncio.sleep(0)
