@@ -179,6 +179,19 @@ class NamedList:
     items: tuple[ListItem, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class KnownDevice:
+    """A device of the home as people speak of it."""
+
+    id: str
+    name: str
+    area: str
+    """The area's name; empty for none."""
+    floor: str
+    state: str
+    aliases: tuple[str, ...]
+
+
 class DueState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"

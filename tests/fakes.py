@@ -43,6 +43,7 @@ from assistant.values import (
     CloudQuestion,
     DueItem,
     DueState,
+    KnownDevice,
     Layer,
     ListItem,
     NamedList,
@@ -825,6 +826,9 @@ class FakeTarget:
         live = (DueState.RUNNING, DueState.PAUSED, DueState.RINGING)
         items = [item for item in self.items.values() if item.kind == kind and item.state in live]
         return [(item, item.duration_s / 2) for item in items]
+
+    async def devices(self) -> Sequence[KnownDevice]:
+        return [KnownDevice("light.lamp", "Lamp", "Hall", "", "on", ("glow",))]
 
     def lists(self) -> Sequence[NamedList]:
         return list_steering.named_lists(ListJournal(self.list_book))

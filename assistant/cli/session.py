@@ -15,7 +15,7 @@ from assistant.control.client import ControlClient
 from assistant.control.ports import ControlTarget, StatusReport
 from assistant.control.unix_socket import Listener, find_listener
 from assistant.events import Event
-from assistant.values import DueItem, NamedList, TurnRecord
+from assistant.values import DueItem, KnownDevice, NamedList, TurnRecord
 
 T = TypeVar("T")
 
@@ -50,6 +50,8 @@ class Session(Protocol):
     async def lists(self) -> Sequence[NamedList]: ...
 
     async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList: ...
+
+    async def devices(self) -> Sequence[KnownDevice]: ...
 
 
 class OwnAssistant:
@@ -98,6 +100,9 @@ class OwnAssistant:
 
     async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList:
         return await self._target.change_list(name, change, items)
+
+    async def devices(self) -> Sequence[KnownDevice]:
+        return await self._target.devices()
 
 
 @contextlib.asynccontextmanager

@@ -20,7 +20,7 @@ from assistant.control.unix_socket import Listener, find_listener, target_of
 from assistant.control.wire import CHANGE_CODES, LIST_CHANGE_CODES, MAX_MESSAGE_BYTES, MAX_WAV_BYTES, error_from
 from assistant.errors import ControlError
 from assistant.events import Event
-from assistant.values import DueItem, NamedList, TurnRecord
+from assistant.values import DueItem, KnownDevice, NamedList, TurnRecord
 
 
 class ControlClient:
@@ -132,6 +132,12 @@ class ControlClient:
         with _errors_received():
             reply = await self._stub.GetLists(pb.GetListsRequest(), timeout=self._timeout_s)
         return [value_from(NamedList, each) for each in reply.lists]
+
+    async def devices(self) -> list[KnownDevice]:
+        """Every device of the home, by area and name."""
+        with _errors_received():
+            reply = await self._stub.GetHome(pb.GetHomeRequest(), timeout=self._timeout_s)
+        return [value_from(KnownDevice, each) for each in reply.devices]
 
     async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList:
         """`add` or `remove`."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from assistant.audio.format import Chunk
 from assistant.events import Event, EventBus
-from assistant.values import DueItem, NamedList, State, TurnRecord
+from assistant.values import DueItem, KnownDevice, NamedList, State, TurnRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,9 @@ class ControlTarget(Protocol):
 
     def lists(self) -> Sequence[NamedList]:
         """Every list, the oldest first."""
+
+    async def devices(self) -> Sequence[KnownDevice]:
+        """Every device of the home that is known, by area and name. Raises HomeError while it can't be reached."""
 
     async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList:
         """`add` these items to a list, which is made when it isn't there, or `remove` them. Case doesn't matter.

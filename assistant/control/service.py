@@ -257,6 +257,13 @@ class _Service:
                 message_from(each, reply.lists.add())
             return reply
 
+    async def GetHome(self, _request: Any, context: Any) -> Any:  # noqa: N802
+        async with _errors_sent(context):
+            reply = pb.GetHomeReply()
+            for each in await self._target.devices():
+                message_from(each, reply.devices.add())
+            return reply
+
     async def ChangeList(self, request: Any, context: Any) -> Any:  # noqa: N802
         async with _errors_sent(context):
             change = LIST_CHANGES.get(request.change)

@@ -63,7 +63,7 @@ from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
 from assistant.store.turns import SqliteTurnStore
 from assistant.streams import closing
-from assistant.values import Clock, DueItem, NamedList, State, SystemClock, TurnRecord
+from assistant.values import Clock, DueItem, KnownDevice, NamedList, State, SystemClock, TurnRecord
 
 log = structlog.get_logger(__name__)
 
@@ -376,6 +376,10 @@ class Assistant:
             case "resume":
                 return await self.due.resume(item_id)
         raise ControlError("change-unknown", f"timers know no {change!r}", hint="Use cancel, pause or resume.")
+
+    async def devices(self) -> Sequence[KnownDevice]:
+        """Every device of the home that is known."""
+        return await self.household.devices()
 
     def lists(self) -> Sequence[NamedList]:
         """Every list, the oldest first."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from assistant.store.database import Database
 from assistant.store.home import SqliteHomeStore
 from assistant.store.lists import SqliteLists
 from assistant.store.settings import SqliteSettings
-from assistant.values import Clock
+from assistant.values import Clock, KnownDevice
 from assistant.weather import WeatherPort
 
 _RANDOM = random.SystemRandom()
@@ -74,8 +74,9 @@ class Household:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        problem = self.home.problem
-        return (str(problem),) if problem else ()
+        if self._real is None or not self._real.asked or not self._real.problem:
+            return ()
+        return (str(self._real.problem),)
 
     async def known_home(self) -> Home:
         """The home; the first time it waits a moment for a real one to be reached."""
@@ -108,6 +109,18 @@ class Household:
             self._publish(VolumeChanged(volume=level))
 
         self._volume = Volume(self._settings.audio.volume, loud, settings.put, kept.get(loudness.SETTING))
+
+    async def devices(self) -> Sequence[KnownDevice]:
+        """Every device of the home, by area and name. Raises HomeError while it can't be reached."""
+        home = await self.known_home()
+        if problem := self.home.problem:
+            raise problem.again()
+        known = []
+        for device in home.devices:
+            area = home.area_of(device)
+            where = (area.name, area.floor) if area else ("", "")
+            known.append(KnownDevice(device.id, device.name, *where, device.state, device.aliases))
+        return sorted(known, key=lambda each: (each.area.casefold(), each.name.casefold()))
 
     def context(
         self,

@@ -83,6 +83,11 @@ class HomeAssistant:
             if identifier in self._states
         }
 
+    @property
+    def asked(self) -> bool:
+        """Whether it was reached, or wasn't: before, `problem` says nothing."""
+        return self._settled.is_set()
+
     async def settled(self) -> None:
         """Wait until it was reached for the first time, or wasn't."""
         await self._settled.wait()

@@ -93,6 +93,15 @@ async def test_timers_are_no_alarms_and_no_reminders(config: Config, opened: Ope
 
 
 @BOTH
+async def test_the_home_is_told(config: Config, opened: Opener) -> None:
+    async with opened(config) as target:
+        devices = await target.devices()
+        assert devices
+        assert [device.area.casefold() for device in devices] == sorted(device.area.casefold() for device in devices)
+        assert all(device.id and device.name and device.state for device in devices)
+
+
+@BOTH
 async def test_lists_are_made_added_to_and_taken_from(config: Config, opened: Opener) -> None:
     async with opened(config) as target:
         assert list(target.lists()) == []

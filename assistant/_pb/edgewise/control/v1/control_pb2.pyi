@@ -236,6 +236,32 @@ class ChangeListRequest(_message.Message):
     items: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, name: _Optional[str] = ..., change: _Optional[_Union[ChangeListRequest.Change, str]] = ..., items: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class GetHomeRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetHomeReply(_message.Message):
+    __slots__ = ("devices",)
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
+    devices: _containers.RepeatedCompositeFieldContainer[KnownDevice]
+    def __init__(self, devices: _Optional[_Iterable[_Union[KnownDevice, _Mapping]]] = ...) -> None: ...
+
+class KnownDevice(_message.Message):
+    __slots__ = ("id", "name", "area", "floor", "state", "aliases")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    AREA_FIELD_NUMBER: _ClassVar[int]
+    FLOOR_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    name: str
+    area: str
+    floor: str
+    state: str
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., area: _Optional[str] = ..., floor: _Optional[str] = ..., state: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class NamedList(_message.Message):
     __slots__ = ("name", "items")
     NAME_FIELD_NUMBER: _ClassVar[int]

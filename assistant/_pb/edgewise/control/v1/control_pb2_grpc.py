@@ -89,6 +89,11 @@ class ControlStub:
                 request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ChangeListRequest.SerializeToString,
                 response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.NamedList.FromString,
                 _registered_method=True)
+        self.GetHome = channel.unary_unary(
+                '/edgewise.control.v1.Control/GetHome',
+                request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.GetHomeRequest.SerializeToString,
+                response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.GetHomeReply.FromString,
+                _registered_method=True)
 
 
 class ControlServicer:
@@ -171,6 +176,13 @@ class ControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetHome(self, request, context):
+        """Every device of the home that is known here. Fails when the home can't be reached.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -228,6 +240,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.ChangeList,
                     request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ChangeListRequest.FromString,
                     response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.NamedList.SerializeToString,
+            ),
+            'GetHome': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHome,
+                    request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.GetHomeRequest.FromString,
+                    response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.GetHomeReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -527,6 +544,33 @@ class Control:
             '/edgewise.control.v1.Control/ChangeList',
             edgewise_dot_control_dot_v1_dot_control__pb2.ChangeListRequest.SerializeToString,
             edgewise_dot_control_dot_v1_dot_control__pb2.NamedList.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHome(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/edgewise.control.v1.Control/GetHome',
+            edgewise_dot_control_dot_v1_dot_control__pb2.GetHomeRequest.SerializeToString,
+            edgewise_dot_control_dot_v1_dot_control__pb2.GetHomeReply.FromString,
             options,
             channel_credentials,
             insecure,
