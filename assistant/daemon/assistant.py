@@ -25,6 +25,7 @@ from assistant.daemon.background import Background
 from assistant.daemon.devices import device_sound
 from assistant.daemon.engines import Engines, LazySynthesizer, LazyTranscriber
 from assistant.daemon.household import Household
+from assistant.daemon.housekeeping import log_events, tidy_memory
 from assistant.daemon.local_zone import LocalZone, zone_finder
 from assistant.daemon.ringer import ring_on_events
 from assistant.daemon.silencer import Silencer
@@ -43,13 +44,11 @@ from assistant.dialog.turn_state import TurnRequest
 from assistant.due.scheduler import Scheduler
 from assistant.errors import AudioError, BusyError, ControlError
 from assistant.events import (
-    AudioDeviceLost,
     Event,
     EventBus,
     Failed,
     StateChanged,
     TurnEvent,
-    log_fields,
 )
 from assistant.executor import BoundedExecutor
 from assistant.models import Models
@@ -126,8 +125,8 @@ class Assistant:
         stack.callback(self.bus.close)
         stack.callback(self._thinking.close)
         self._background = Background(stack, self.bus.publish)
-        self._background.run("event log", self._log_events)
-        self._background.run("tidy memory", self._tidy_memory)
+        self._background.run("event log", lambda: log_events(self.bus))
+        self._background.run("tidy memory", lambda: tidy_memory(self.bus, self._thinking))
         database = await Database.open(self._config.paths.database)
         stack.push_async_callback(database.close)
         if database.set_aside:
@@ -444,19 +443,6 @@ class Assistant:
             if self._sound.mixer:
                 self._sound.mixer.floor = 0 if state is State.IDLE else REPLY_PRIORITY
             self.bus.publish(StateChanged(old=old, new=state))
-
-    async def _tidy_memory(self) -> None:
-        """Loading engines and long replies leave much freed memory behind: give it back whenever it gets quiet."""
-        with self.bus.subscribe(64) as events:
-            async for event in events:
-                if isinstance(event, StateChanged) and event.new is State.IDLE:
-                    await self._thinking.run(trim_memory)
-
-    async def _log_events(self) -> None:
-        with self.bus.subscribe(1024) as events:
-            async for event in events:
-                tell = log.warning if isinstance(event, Failed | AudioDeviceLost) else log.info
-                tell(type(event).__name__, **log_fields(event))
 
 
 def _tell(event: Event, turn_id: str, on_event: Callable[[Event], None] | None) -> None:

@@ -28,4 +28,3 @@ def test_a_home_that_cant_be_reached(tmp_path: Path) -> None:
     token.write_text("x", "utf-8")
     settings = ("--set", 'home.url="http://127.0.0.1:9"', "--set", f'home.token_file="{token}"')
     assert error_code("home", *settings) == "home-offline"
-    assert error_code("home", "--set", 'home.url="http://127.0.0.1:9"') == "home-token"
