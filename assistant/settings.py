@@ -180,7 +180,9 @@ class GatewayConfig(Section):
         """One URL, several with commas between them, or a list of URLs and tables."""
         if isinstance(value, str):
             value = [part.strip() for part in value.split(",") if part.strip()]
-        return [{"url": item} if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
+        return (
+            [{"url": item} if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
+        )
 
 
 class LogConfig(Section):

@@ -29,8 +29,8 @@ def question(text: str = "why is the sky blue", *context: Message, deadline_s: f
 async def gateway_before(upstream: FakeOpenAiServer, *settings: str) -> AsyncIterator[Running]:
     """A gateway in front of the upstream, on a port of its own. `settings`: `section.key=value`."""
     own = ('gateway.listen="127.0.0.1:0"', f'gateway.upstream="{upstream.base_url}"')
-    config = load_config(find_paths(), [*own, *settings])
-    async with open_gateway(config, drain_s=0.5) as running:
+    config = load_config(find_paths(), [*own, "gateway.drain_s=0.5", *settings])
+    async with open_gateway(config) as running:
         yield running
 
 

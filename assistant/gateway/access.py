@@ -58,7 +58,7 @@ class Access:
         return device
 
     def admit(self, device: Device) -> None:
-        """Count a question. Raises OverQuota."""
+        """Count a question. Raises OverQuotaError."""
         self._quotas.admit(device.id, asyncio.get_running_loop().time(), self._wall_s())
 
     def charge(self, device: Device, tokens: int) -> None:

@@ -1,8 +1,8 @@
 """A circuit breaker for one upstream. Pure: every method takes the time.
 
-    closed     questions go there; `FAILURES` failures in a row open it
-    open       nothing goes there for `OPEN_S[n]`, longer each time, or until it is reached again after it was gone
-    half-open  one question at a time tries it: an answer closes the breaker, a failure opens it again
+closed     questions go there; `FAILURES` failures in a row open it
+open       nothing goes there for `OPEN_S[n]`, longer each time, or until it is reached again after it was gone
+half-open  one question at a time tries it: an answer closes the breaker, a failure opens it again
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class DeviceStore(Protocol):
         """Another number after anybody else changed something."""
 
     async def add_usage(self, day: int, tokens: Mapping[str, int]) -> None:
-        """Add tokens to what devices (by id) used on a day (since 1970-01-01 UTC). Devices that are gone don't count."""
+        """Add tokens to what devices (by id) used on a day (see quota.day_of). Devices that are gone don't count."""
 
     async def usage(self, day: int) -> Mapping[str, int]:
         """Tokens used on that day, by device id."""
@@ -128,7 +128,9 @@ class SqliteDevices:
         return await self._database.read(lambda connection: [Device(*row) for row in connection.execute(query)])
 
     async def version(self) -> int:
-        return await self._database.read(lambda connection: int(connection.execute("PRAGMA data_version").fetchone()[0]))
+        return await self._database.read(
+            lambda connection: int(connection.execute("PRAGMA data_version").fetchone()[0])
+        )
 
     async def add_usage(self, day: int, tokens: Mapping[str, int]) -> None:
         statement = """

@@ -13,7 +13,7 @@ DAY_S = 86_400
 MINUTE_S = 60.0
 
 
-class OverQuota(GatewayError):
+class OverQuotaError(GatewayError):
     """The device has to wait."""
 
     def __init__(self, code: str, message: str, retry_after_s: float) -> None:
@@ -43,19 +43,19 @@ class Quotas:
         """Count a question in.
 
         Raises:
-            OverQuota: `rate-limited` `quota-exhausted`; the question doesn't count.
+            OverQuotaError: `rate-limited` `quota-exhausted`; the question doesn't count.
         """
         self._begin_day(day_of(wall_s))
         if self._per_day and self._used.get(device_id, 0) >= self._per_day:
             left_s = (self._day + 1) * DAY_S - wall_s
-            raise OverQuota("quota-exhausted", "the device has used its tokens of the day", left_s)
+            raise OverQuotaError("quota-exhausted", "the device has used its tokens of the day", left_s)
         if not self._per_minute:
             return
         level, at_s = self._buckets.get(device_id, (float(self._per_minute), now_s))
         rate = self._per_minute / MINUTE_S
         level = min(float(self._per_minute), level + (now_s - at_s) * rate)
         if level < 1:
-            raise OverQuota("rate-limited", "the device asks too often", (1 - level) / rate)
+            raise OverQuotaError("rate-limited", "the device asks too often", (1 - level) / rate)
         self._buckets[device_id] = (level - 1, now_s)
 
     def charge(self, device_id: str, tokens: int, wall_s: float) -> None:

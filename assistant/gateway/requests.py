@@ -15,7 +15,7 @@ MAX_DEADLINE_MS = 120_000
 
 
 def read_request(data: bytes) -> tuple[Any, str]:
-    """A ConverseRequest, and which limit of the contract it breaks: empty for none. Repeats nothing of what was said."""
+    """A ConverseRequest, and which limit it breaks: empty for none. Repeats nothing of what was said."""
     if len(data) > MAX_REQUEST_BYTES:
         return None, f"the request is over {MAX_REQUEST_BYTES} bytes"
     request = _parse(data)

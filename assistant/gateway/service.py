@@ -17,7 +17,7 @@ from assistant.gateway.devices import Device
 from assistant.gateway.gate import Gate
 from assistant.gateway.pool import UpstreamPool
 from assistant.gateway.prompt import BYTES_PER_TOKEN, build_messages, estimate_tokens
-from assistant.gateway.quota import OverQuota
+from assistant.gateway.quota import OverQuotaError
 from assistant.gateway.requests import MAX_DEADLINE_MS, is_uuid7, read_request
 from assistant.gateway.upstream import Finish
 from assistant.values import Message
@@ -175,7 +175,7 @@ class CloudService:
 
 def trailer_of(error: EdgewiseError) -> tuple[tuple[str, str], ...]:
     """Trailing metadata: our code, and after how many whole seconds to ask again where waiting helps."""
-    wait_s = math.ceil(error.retry_after_s) if isinstance(error, OverQuota) else RETRY_AFTER_S.get(error.code, 0)
+    wait_s = math.ceil(error.retry_after_s) if isinstance(error, OverQuotaError) else RETRY_AFTER_S.get(error.code, 0)
     return ((ERROR_KEY, error.code), *(((RETRY_KEY, str(wait_s)),) if wait_s else ()))
 
 

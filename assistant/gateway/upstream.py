@@ -54,14 +54,23 @@ class Finish:
     completion_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What is asked of an upstream."""
+
+    name: str
+    """Empty for its first one."""
+    max_tokens: int
+    """Longest answer."""
+    context_tokens: int = 0
+    """Prompt and answer together; 0 for what its list of models says."""
+
+
 class Upstream:
     """One OpenAI-compatible server. `base_url` may change while it runs (a local server that was restarted)."""
 
-    def __init__(
-        self, base_url: str, *, api_key: str, model: str, max_tokens: int, timeout_s: float, context_tokens: int = 0
-    ) -> None:
-        """`timeout_s`: the longest silence before or within an answer. `model` empty: its first one. `context_tokens`:
-        of the model, prompt and answer together; 0 for what its list of models says.
+    def __init__(self, base_url: str, model: Model, *, api_key: str, timeout_s: float) -> None:
+        """`timeout_s`: the longest silence before or within an answer.
 
         Raises:
             ConfigError: `gateway-upstream`, `gateway-api-key`.
@@ -70,19 +79,17 @@ class Upstream:
         if not api_key.isascii() or not api_key.isprintable():
             raise ConfigError("gateway-api-key", "the API key has odd characters", hint="Check gateway.api_key.")
         self.api_key = api_key
-        self._wanted_model = model
-        self._model = model
-        self._max_tokens = max_tokens
+        self._wanted = model
+        self._model = model.name
         self._timeout_s = timeout_s
-        self._context_tokens = context_tokens
         self._listed_tokens = 0
         self._session: aiohttp.ClientSession | None = None
 
     @property
     def prompt_tokens(self) -> int:
         """What a prompt may take, as far as is known by now."""
-        context = self._context_tokens or self._listed_tokens
-        return max(MIN_PROMPT_TOKENS, context - self._max_tokens) if context else PROMPT_TOKENS
+        context = self._wanted.context_tokens or self._listed_tokens
+        return max(MIN_PROMPT_TOKENS, context - self._wanted.max_tokens) if context else PROMPT_TOKENS
 
     async def stream(
         self, messages: Sequence[dict[str, str]], *, first_text_s: float = math.inf
@@ -100,7 +107,7 @@ class Upstream:
         body = {
             "model": self._model or await self.probe(),
             "messages": list(messages),
-            "max_tokens": self._max_tokens,
+            "max_tokens": self._wanted.max_tokens,
             "stream": True,
             "stream_options": {"include_usage": True},
         }
@@ -138,10 +145,10 @@ class Upstream:
                 status, body = await self._guard(self._read_models, math.inf)
         except TimeoutError as exc:
             raise GatewayError("upstream-timeout", "the upstream doesn't answer", retryable=True) from exc
-        if status in {404, 405} and self._wanted_model:
-            return self._wanted_model  # a server without a list; the name is known
+        if status in {404, 405} and self._wanted.name:
+            return self._wanted.name  # a server without a list; the name is known
         _check_status(status)
-        name = self._wanted_model or _first_model(body)
+        name = self._wanted.name or _first_model(body)
         self._listed_tokens = _context_of(body, name)
         self._model = name
         return name
