@@ -94,7 +94,7 @@ class Link:
             self._tell()
 
     def probe_failed(self, reason: str) -> None:
-        """A probe ended with this error code. A device that is refused is told so when it asks, not that it is offline."""
+        """A probe ended with this error code. Whoever is refused hears that when asking, not that the cloud is away."""
         if reason in KEEPS_LINK:
             self.succeeded()
             return

@@ -78,7 +78,8 @@ def make_certificate(files: CertificateFiles, names: Sequence[str], *, now: date
     _need_cryptography()
     _check_names(names)
     try:
-        files.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.directory.mkdir(mode=0o700, exist_ok=True)
         files.directory.chmod(0o700)
         if not (files.ca.exists() and files.ca_key.exists()):
             _make_authority(files, now)
