@@ -183,7 +183,7 @@ class GrpcCloud:
         if self._target is None:
             raise CloudError("cloud-unreachable", "no gateway is configured", hint="Set cloud.address.")
         if self._channel is None:
-            self._channel = _make_channel(self._config.address, self._ca, secure=self._secure)
+            self._channel = _make_channel(self._config.address, self._ca, self._target, secure=self._secure)
         return self._channel
 
 
@@ -209,7 +209,7 @@ def _fitting(context: Sequence[Message]) -> list[Message]:
     return kept[::-1]
 
 
-def _make_channel(address: str, ca: bytes | None, *, secure: bool) -> Any:
+def _make_channel(address: str, ca: bytes | None, target: GatewayAddress, *, secure: bool) -> Any:
     import grpc  # noqa: PLC0415
 
     options = [
@@ -221,7 +221,7 @@ def _make_channel(address: str, ca: bytes | None, *, secure: bool) -> Any:
         ("grpc.keepalive_timeout_ms", 5_000),
         ("grpc.service_config_disable_resolution", 1),
     ]
-    if parse_address(address).loopback:
+    if target.loopback:
         options.append(("grpc.enable_http_proxy", 0))
     if not secure:
         return grpc.aio.insecure_channel(address, options=options)
