@@ -15,7 +15,7 @@ from aiohttp import web
 
 from assistant.audio.backend import OnBlock, OnEnd, Pull
 from assistant.audio.format import CHUNK_SAMPLES, RATE_HZ, Chunk, Samples, rms_dbfs
-from assistant.cloud.health import CALL_KEEPS_LINK
+from assistant.cloud.health import KEEPS_LINK
 from assistant.config import Config
 from assistant.control.ports import DeviceStatus, StatusReport
 from assistant.daemon.engines import Engines
@@ -176,7 +176,7 @@ class FakeCloud:
             self.hung_up += 1
             raise
         if self.error:
-            self.up = self.error.code in CALL_KEEPS_LINK
+            self.up = self.error.code in KEEPS_LINK
             raise self.error
 
 
@@ -199,6 +199,8 @@ class FakeOpenAiServer:
         self.hold_after: int | None = None
         """After so many pieces, wait for `released`."""
         self.released = asyncio.Event()
+        self.pause_s = 0.0
+        """Before each write."""
         self.cut = False
         """Break the connection instead of ending the answer."""
         self.asked = asyncio.Event()
@@ -241,6 +243,8 @@ class FakeOpenAiServer:
             for index, piece in enumerate(self._body()):
                 if index == self.hold_after:
                     await self.released.wait()
+                if self.pause_s:
+                    await asyncio.sleep(self.pause_s)
                 await response.write(piece)
         except (asyncio.CancelledError, ConnectionError):
             self.hung_up.set()

@@ -4,76 +4,87 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
-import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+import math
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from assistant.errors import BusyError, EdgewiseError, GatewayError
-from assistant.gateway.prompt import build_messages
-from assistant.gateway.upstream import Finish, Upstream
+from assistant.gateway.access import Access
+from assistant.gateway.devices import Device
+from assistant.gateway.gate import Gate
+from assistant.gateway.pool import UpstreamPool
+from assistant.gateway.prompt import BYTES_PER_TOKEN, build_messages, estimate_tokens
+from assistant.gateway.quota import OverQuotaError
+from assistant.gateway.requests import MAX_DEADLINE_MS, is_uuid7, read_request
+from assistant.gateway.upstream import Finish
 from assistant.values import Message
 
 log = structlog.get_logger(__name__)
 
 SERVICE = "edgewise.cloud.v1.Cloud"
-MAX_REQUEST_BYTES = 131_072
-MAX_UTTERANCE_BYTES = 8_192
-MAX_CONTEXT_MESSAGES = 64
-MAX_CONTEXT_BYTES = 32_768
-MAX_DEADLINE_MS = 120_000
 
 STATUS_NAMES = {
-    "busy": "RESOURCE_EXHAUSTED",
+    "token-missing": "UNAUTHENTICATED",
+    "token-refused": "UNAUTHENTICATED",
+    "token-expired": "UNAUTHENTICATED",
+    "invalid": "INVALID_ARGUMENT",
     "prompt-too-long": "INVALID_ARGUMENT",
-    "deadline": "DEADLINE_EXCEEDED",
+    "busy": "RESOURCE_EXHAUSTED",
+    "rate-limited": "RESOURCE_EXHAUSTED",
+    "quota-exhausted": "RESOURCE_EXHAUSTED",
     "upstream-busy": "RESOURCE_EXHAUSTED",
+    "deadline": "DEADLINE_EXCEEDED",
     "upstream-timeout": "DEADLINE_EXCEEDED",
 }
 """Error code -> gRPC status; every other code is UNAVAILABLE: the device can't mend it, and may ask again later."""
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    max_concurrent: int
-    max_queued: int
-    budget_tokens: int
-    """What a prompt may take of the model's context."""
+RETRY_AFTER_S = {"busy": 1, "upstream-busy": 2}
+"""How long a device should wait where nothing says it exactly."""
+ERROR_KEY = "edgewise-error"
+RETRY_KEY = "retry-after-s"
 
 
-class Gate:
-    """Lets `running` through at once and `waiting` wait in line; the next one is refused with BusyError."""
+class Watcher(Protocol):
+    """Told what becomes of questions. Learns nothing of what they say."""
 
-    def __init__(self, running: int, waiting: int) -> None:
-        self._seats = asyncio.Semaphore(running)
-        self._max_waiting = waiting
-        self._waiting = 0
+    def ended(self, outcome: str) -> None:
+        """`answered` `truncated` `abandoned`, or the code of an error."""
 
-    @contextlib.asynccontextmanager
-    async def seat(self) -> AsyncIterator[None]:
-        if self._seats.locked() and self._waiting >= self._max_waiting:
-            raise BusyError("the gateway")
-        self._waiting += 1
-        try:
-            await self._seats.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._seats.release()
+    def first_text(self, after_s: float) -> None:
+        """Seconds from the question's turn to the first text."""
+
+    def used(self, prompt_tokens: int, completion_tokens: int) -> None:
+        """What an answer took, as the upstream counts or, where it doesn't, as estimated."""
+
+
+@dataclass(slots=True)
+class _Account:
+    """What one question takes, as far as is known by now."""
+
+    asked_tokens: int
+    text_bytes: int = 0
+    finish: Finish | None = None
+
+    def tokens(self) -> tuple[int, int]:
+        """Prompt and answer: counted by the upstream, else estimated."""
+        prompt, completion = (self.finish.prompt_tokens, self.finish.completion_tokens) if self.finish else (0, 0)
+        return prompt or self.asked_tokens, completion or self.text_bytes // BYTES_PER_TOKEN + 1
 
 
 class CloudService:
-    """The servicer. `doubt` is called when the upstream failed, so that its health is looked at."""
+    """The servicer. `doubt` is called when an upstream failed, so that its health is looked at."""
 
-    def __init__(self, upstream: Upstream, limits: Limits, doubt: Callable[[], None]) -> None:
-        self._upstream = upstream
-        self._limits = limits
-        self._gate = Gate(limits.max_concurrent, limits.max_queued)
+    def __init__(
+        self, upstreams: UpstreamPool, gate: Gate, access: Access | None, watcher: Watcher, doubt: Callable[[], None]
+    ) -> None:
+        """Without `access` everybody may ask, as much as they like."""
+        self._upstreams = upstreams
+        self._gate = gate
+        self._access = access
+        self._watcher = watcher
         self._doubt = doubt
 
     def handler(self) -> Any:
@@ -91,96 +102,99 @@ class CloudService:
         """One question. Cancelled by gRPC when the device hangs up, which hangs up on the upstream in turn."""
         import grpc  # noqa: PLC0415 - heavy
 
-        request = parse_request(data)
-        if problem := find_problem(request) if request is not None else "the request can't be read":
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
+        request: Any = None
         try:
-            async with asyncio.timeout((request.deadline_ms or MAX_DEADLINE_MS) / 1000), self._gate.seat():
-                await self._answer(request, context)
+            device = self._access.identify(context.invocation_metadata() or ()) if self._access else None
+            request, problem = read_request(data)
+            if problem:
+                raise GatewayError("invalid", problem)
+            deadline_s = (request.deadline_ms or MAX_DEADLINE_MS) / 1000
+            async with self._admitted(device), asyncio.timeout(deadline_s), self._gate.seat():
+                await self._answer(request, device, context)
             return
         except asyncio.CancelledError:
-            log.info("question-abandoned", request_id=request.request_id)  # the device hung up, or we drain
+            log.info("question-abandoned", request_id=_id_of(request))  # the device hung up, or we drain
+            self._watcher.ended("abandoned")
             raise
         except TimeoutError:
             error: EdgewiseError = GatewayError("deadline", "the device's deadline is over")
         except (GatewayError, BusyError) as exc:
             error = exc
-        log.warning("question-failed", request_id=request.request_id, code=error.code, message=error.message)
+        log.warning("question-failed", request_id=_id_of(request), code=error.code, message=error.message)
+        self._watcher.ended(error.code)
         if error.code.startswith("upstream-"):
             self._doubt()
-        await context.abort(grpc.StatusCode[STATUS_NAMES.get(error.code, "UNAVAILABLE")], error.message)
+        status = grpc.StatusCode[STATUS_NAMES.get(error.code, "UNAVAILABLE")]
+        await context.abort(status, error.message, trailing_metadata=trailer_of(error))
 
-    async def _answer(self, request: Any, context: Any) -> None:
+    @contextlib.asynccontextmanager
+    async def _admitted(self, device: Device | None) -> AsyncIterator[None]:
+        if self._access is None or device is None:
+            yield
+            return
+        self._access.admit(device)
+        async with self._access.while_allowed(device):
+            yield
+
+    async def _answer(self, request: Any, device: Device | None, context: Any) -> None:
+        """Stream the answer, and account for it however it ends."""
+        account = _Account(sum(estimate_tokens(m.text) for m in request.context) + estimate_tokens(request.utterance))
+        try:
+            await self._relay(request, context, account)
+        finally:
+            if account.text_bytes or account.finish:
+                prompt, completion = account.tokens()
+                self._watcher.used(prompt, completion)
+                if self._access and device:
+                    self._access.charge(device, prompt + completion)
+
+    async def _relay(self, request: Any, context: Any, account: _Account) -> None:
         from assistant._pb.edgewise.cloud.v1 import cloud_pb2  # noqa: PLC0415 - heavy
 
-        began_s = asyncio.get_running_loop().time()
-        roles = {cloud_pb2.Message.ROLE_USER: "user", cloud_pb2.Message.ROLE_ASSISTANT: "assistant"}
-        messages = build_messages(
-            [Message(roles[message.role], message.text) for message in request.context],
-            request.utterance,
-            locale=request.locale,
-            budget_tokens=self._limits.budget_tokens,
-        )
-        first_s = 0.0
-        async with contextlib.aclosing(self._upstream.stream(messages)) as parts:
+        loop = asyncio.get_running_loop()
+        began_s, first_s = loop.time(), 0.0
+        async with contextlib.aclosing(self._upstreams.stream(lambda budget: _messages(request, budget))) as parts:
             async for part in parts:
                 if isinstance(part, Finish):
-                    reason = cloud_pb2.End.REASON_LENGTH if part.truncated else cloud_pb2.End.REASON_STOP
-                    usage = cloud_pb2.Usage(prompt_tokens=part.prompt_tokens, completion_tokens=part.completion_tokens)
-                    await context.write(cloud_pb2.ConverseReply(end=cloud_pb2.End(reason=reason, usage=usage)))
+                    account.finish = part
+                    await context.write(_end(part))
                 else:
-                    first_s = first_s or asyncio.get_running_loop().time() - began_s
+                    if not first_s:
+                        first_s = loop.time() - began_s
+                        self._watcher.first_text(first_s)
+                    account.text_bytes += len(part.text.encode())
                     await context.write(cloud_pb2.ConverseReply(delta=cloud_pb2.Delta(text=part.text)))
+        self._watcher.ended("truncated" if account.finish and account.finish.truncated else "answered")
         log.info(
             "question-answered",
             request_id=request.request_id,
             first_text_ms=round(first_s * 1000),
-            total_ms=round((asyncio.get_running_loop().time() - began_s) * 1000),
+            total_ms=round((loop.time() - began_s) * 1000),
         )
 
 
-def parse_request(data: bytes) -> Any:
-    """A ConverseRequest, or None when the bytes are none."""
-    from google.protobuf.message import DecodeError  # noqa: PLC0415 - heavy
+def trailer_of(error: EdgewiseError) -> tuple[tuple[str, str], ...]:
+    """Trailing metadata: our code, and after how many whole seconds to ask again where waiting helps."""
+    wait_s = math.ceil(error.retry_after_s) if isinstance(error, OverQuotaError) else RETRY_AFTER_S.get(error.code, 0)
+    return ((ERROR_KEY, error.code), *(((RETRY_KEY, str(wait_s)),) if wait_s else ()))
 
+
+def _messages(request: Any, budget_tokens: int) -> list[dict[str, str]]:
     from assistant._pb.edgewise.cloud.v1 import cloud_pb2  # noqa: PLC0415 - heavy
 
-    try:
-        return cloud_pb2.ConverseRequest.FromString(data)
-    except DecodeError:
-        return None
+    roles = {cloud_pb2.Message.ROLE_USER: "user", cloud_pb2.Message.ROLE_ASSISTANT: "assistant"}
+    context = [Message(roles[message.role], message.text) for message in request.context]
+    return build_messages(context, request.utterance, locale=request.locale, budget_tokens=budget_tokens)
 
 
-def find_problem(request: Any) -> str:
-    """Which limit of the contract a ConverseRequest breaks; empty for none. Repeats nothing of what was said."""
-    return next(_problems(request), "")
+def _end(finish: Finish) -> Any:
+    from assistant._pb.edgewise.cloud.v1 import cloud_pb2  # noqa: PLC0415 - heavy
+
+    reason = cloud_pb2.End.REASON_LENGTH if finish.truncated else cloud_pb2.End.REASON_STOP
+    usage = cloud_pb2.Usage(prompt_tokens=finish.prompt_tokens, completion_tokens=finish.completion_tokens)
+    return cloud_pb2.ConverseReply(end=cloud_pb2.End(reason=reason, usage=usage))
 
 
-def _problems(request: Any) -> Iterator[str]:
-    for field in ("request_id", "conversation_id"):
-        if not _is_uuid7(getattr(request, field)):
-            yield f"{field}: not a UUIDv7"
-    if not request.utterance.strip():
-        yield "utterance: empty"
-    if len(request.utterance.encode()) > MAX_UTTERANCE_BYTES:
-        yield f"utterance: over {MAX_UTTERANCE_BYTES} bytes"
-    if len(request.locale) > 35 or not re.fullmatch(r"|[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", request.locale):
-        yield "locale: not a BCP 47 tag"
-    if request.deadline_ms > MAX_DEADLINE_MS:
-        yield f"deadline_ms: over {MAX_DEADLINE_MS}"
-    if len(request.context) > MAX_CONTEXT_MESSAGES:
-        yield f"context: over {MAX_CONTEXT_MESSAGES} messages"
-    for index, message in enumerate(request.context):
-        if message.role not in {1, 2}:
-            yield f"context[{index}].role: neither user nor assistant"
-        if not message.text.strip():
-            yield f"context[{index}].text: empty"
-    if sum(len(message.text.encode()) for message in request.context) > MAX_CONTEXT_BYTES:
-        yield f"context: over {MAX_CONTEXT_BYTES} bytes of text"
-
-
-def _is_uuid7(text: str) -> bool:
-    try:
-        return len(text) == 36 and uuid.UUID(text).version == 7
-    except ValueError:
-        return False
+def _id_of(request: Any) -> str:
+    """For the log; a request that breaks the contract may have anything there, and stays out."""
+    return request.request_id if request is not None and is_uuid7(request.request_id) else ""

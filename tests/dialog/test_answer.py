@@ -12,6 +12,7 @@ import pytest
 
 from assistant.dialog import phrases
 from assistant.dialog.answer import IRREVERSIBLE_S, Answer, Answerer, Question
+from assistant.dialog.ports import CloudAgent
 from assistant.dialog.router import Action, Decision
 from assistant.dialog.speak import Speaker, Spoken
 from assistant.errors import CloudError
@@ -20,12 +21,12 @@ from assistant.nlu.understanding import Understanding
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.skills.book import SkillBook
 from assistant.skills.replies import load_replies
-from assistant.values import IntentMatch, Layer, Outcome
+from assistant.values import IntentMatch, Layer, Outcome, new_id
 from tests.fakes import FakeCloud, FakeSwitch, FakeSynthesizer
 
 OPEN = Question(
     turn_id="turn",
-    conversation_id="conversation",
+    conversation_id=new_id(),
     text="why is the sky blue",
     understanding=Understanding("why is the sky blue", match=None, missing=(), open_question=True, unfinished=False),
     decision=Decision(Layer.CLOUD, "edge-doubtful", "An open question.", Action.CLOUD, 0.0),
@@ -38,7 +39,7 @@ def _no_context() -> SkillContext:
     raise AssertionError("no skill runs here")
 
 
-def answerer(cloud: FakeCloud, published: list[Event], *, news: str = "", skills: SkillBook | None = None) -> Answerer:
+def answerer(cloud: CloudAgent, published: list[Event], *, news: str = "", skills: SkillBook | None = None) -> Answerer:
     return Answerer(
         skills=skills or SkillBook.built_in(),
         skill_context=_no_context if skills is None else lambda: cast("SkillContext", Mock()),
@@ -54,7 +55,7 @@ def answerer(cloud: FakeCloud, published: list[Event], *, news: str = "", skills
     )
 
 
-async def say(cloud: FakeCloud) -> tuple[FakeSynthesizer, Answer, list[Event]]:
+async def say(cloud: CloudAgent) -> tuple[FakeSynthesizer, Answer, list[Event]]:
     """Have the answer to OPEN spoken."""
     published: list[Event] = []
     voice, spoken, answer = FakeSynthesizer(), Spoken("turn"), Answer()

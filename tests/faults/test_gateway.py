@@ -14,7 +14,7 @@ import pytest
 from assistant._pb.edgewise.cloud.v1 import cloud_pb2
 from assistant.errors import GatewayError
 from assistant.gateway.sse import MAX_LINE_BYTES, SseParser
-from assistant.gateway.upstream import Finish, Piece, Upstream
+from assistant.gateway.upstream import Finish, Model, Piece, Upstream
 from assistant.values import new_id
 from tests.fakes import FakeOpenAiServer
 from tests.gateways import LinkedCloud, gateway_before
@@ -103,7 +103,9 @@ async def test_what_just_keeps_the_limits_is_answered(request_: Callable[[], clo
 async def test_a_request_over_the_message_limit() -> None:
     async with FakeOpenAiServer("One.") as server, gateway_before(server) as gateway:
         status, _ = await send(gateway.address, valid(utterance="x" * 140_000).SerializeToString())
-    assert status == "RESOURCE_EXHAUSTED"
+        assert status == "INVALID_ARGUMENT"
+        status, _ = await send(gateway.address, valid(utterance="x" * 300_000).SerializeToString())
+        assert status == "RESOURCE_EXHAUSTED", "gRPC itself won't have it"
 
 
 @pytest.mark.parametrize(
@@ -161,8 +163,8 @@ STREAMS: dict[str, tuple[tuple[bytes, ...], str, str]] = {
 
 
 def upstream_of(server: FakeOpenAiServer, **changes: Any) -> Upstream:
-    settings: dict[str, Any] = {"api_key": "", "model": "", "max_tokens": 20, "timeout_s": 5.0, **changes}
-    return Upstream(server.base_url, **settings)
+    settings: dict[str, Any] = {"api_key": "", "timeout_s": 5.0, **changes}
+    return Upstream(server.base_url, settings.pop("model", Model("", 20)), **settings)
 
 
 async def answer_of(upstream: Upstream) -> tuple[str, str, Finish | None]:
@@ -291,7 +293,7 @@ async def test_lists_of_models_that_do_not_help(status: int, body: bytes, code: 
         server.models_status, server.models_body = status, body
         assert (await answer_of(upstream_of(server)))[:2] == ("", code)
         named = "" if status in {200, 404} else code  # with a model named in the settings, no list is needed
-        assert await probe_code(upstream_of(server, model="named")) == named
+        assert await probe_code(upstream_of(server, model=Model("named", 20))) == named
 
 
 async def probe_code(upstream: Upstream) -> str:
@@ -305,7 +307,7 @@ async def probe_code(upstream: Upstream) -> str:
 
 
 async def test_nobody_at_the_upstream() -> None:
-    upstream = Upstream("http://127.0.0.1:9/v1", api_key="", model="x", max_tokens=20, timeout_s=5.0)
+    upstream = Upstream("http://127.0.0.1:9/v1", Model("x", 20), api_key="", timeout_s=5.0)
     assert (await answer_of(upstream))[:2] == ("", "upstream-down")
 
 

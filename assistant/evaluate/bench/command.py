@@ -19,6 +19,7 @@ from rich.table import Table
 from assistant.errors import EdgewiseError, EvaluateError
 from assistant.evaluate.bench import figures, machine
 from assistant.evaluate.bench.figures import TITLES, Measured
+from assistant.evaluate.bench.gateway import measure_gateway
 from assistant.evaluate.bench.peers import PeerOptions, find_data, measure_peers
 from assistant.evaluate.bench.plot import write_plot
 from assistant.evaluate.bench.readers import COLUMNS, measure_readers
@@ -27,8 +28,8 @@ from assistant.evaluate.bench.worker import own_config
 from assistant.evaluate.words import Normaliser, load_normaliser
 from assistant.logs import setup_logging
 
-PEERS, NLU = "peers", "nlu"
-NAMES = (*machine.BENCHES, NLU, PEERS)
+PEERS, NLU, GATEWAY = "peers", "nlu", "gateway"
+NAMES = (*machine.BENCHES, NLU, GATEWAY, PEERS)
 PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -39,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     errors = Console(stderr=True)
     results: dict[str, Any] = {}
     failed = False
-    special = {PEERS: _peers, NLU: _nlu}
+    special = {PEERS: _peers, NLU: _nlu, GATEWAY: _gateway}
     for name in options.what or NAMES:
         try:
             results[name] = special[name](options) if name in special else _machine(name, options.seconds)
@@ -101,6 +102,20 @@ def _nlu(_: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
+def _gateway(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure and show. Raises EdgewiseError."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = asyncio.run(measure_gateway(own_config(Path(folder)), options.rounds))
+    added = Table(title="bench gateway: to the first text", show_header=False)
+    for key, value in found["first_text_ms"].items():
+        added.add_row(f"{key.replace('_', ' ')}, ms", f"{value:g}")
+    loads = Table(*(key.replace("_", " ") for key in found["streams"][0]), title="streams at once", box=box.SIMPLE_HEAD)
+    for row in found["streams"]:
+        loads.add_row(*(f"{value:g}" for value in row.values()))
+    Console(width=None if sys.stdout.isatty() else 140).print(added, loads)
+    return found
+
+
 def _peers(options: argparse.Namespace) -> dict[str, Any]:
     """Measure and show. Raises EdgewiseError."""
     normalise = load_normaliser()
@@ -151,6 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure this machine, and compare.")
     parser.add_argument("what", nargs="*", choices=[*NAMES, []], help="default: all of them")
     parser.add_argument("--seconds", type=float, default=60.0, help="idle: how long")
+    parser.add_argument("--rounds", type=_count, default=300, help="gateway: questions for the time to the first text")
     parser.add_argument("--rows", type=_count, default=PeerOptions().rows, help="peers: recordings for speech to text")
     parser.add_argument(
         "--turns", type=_count, default=PeerOptions().turns, help="peers: commands from end to end, up to 12"

@@ -27,7 +27,7 @@ if _version_not_supported:
 
 class CloudStub:
     """Health is served beside this by grpc.health.v1.Health for the service name "edgewise.cloud.v1.Cloud":
-    SERVING when an upstream LLM answered its last probe, NOT_SERVING otherwise.
+    SERVING when an upstream LLM answered its last probe, NOT_SERVING otherwise, and while the gateway drains.
     """
 
     def __init__(self, channel):
@@ -45,15 +45,19 @@ class CloudStub:
 
 class CloudServicer:
     """Health is served beside this by grpc.health.v1.Health for the service name "edgewise.cloud.v1.Cloud":
-    SERVING when an upstream LLM answered its last probe, NOT_SERVING otherwise.
+    SERVING when an upstream LLM answered its last probe, NOT_SERVING otherwise, and while the gateway drains.
     """
 
     def Converse(self, request, context):
-        """Converse answers one utterance, streaming text as the model produces it.
+        """Converse answers one utterance, streaming text as the model produces it. Hanging up ends the model's work as well.
 
-        Status codes: INVALID_ARGUMENT (a limit below is broken; the message names the field), UNAUTHENTICATED,
-        RESOURCE_EXHAUSTED (queue full, or the upstream is), UNAVAILABLE (upstream down), DEADLINE_EXCEEDED (upstream
-        silent, or deadline_ms over), CANCELLED (the device hung up). A request is at most 131072 bytes on the wire.
+        INVALID_ARGUMENT    a limit below is broken (the message names the field), or the request is longer than 131072
+        bytes on the wire (RESOURCE_EXHAUSTED beyond 262144)
+        UNAUTHENTICATED     token missing, wrong, revoked or expired; also in mid-answer, when that happens then
+        RESOURCE_EXHAUSTED  too many questions by this device or by all, its tokens of the day used up, upstream busy
+        UNAVAILABLE         no upstream can answer, it failed in mid-answer, or the gateway is being stopped
+        DEADLINE_EXCEEDED   upstream silent, or deadline_ms over
+        CANCELLED           the device hung up
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -77,7 +81,7 @@ def add_CloudServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class Cloud:
     """Health is served beside this by grpc.health.v1.Health for the service name "edgewise.cloud.v1.Cloud":
-    SERVING when an upstream LLM answered its last probe, NOT_SERVING otherwise.
+    SERVING when an upstream LLM answered its last probe, NOT_SERVING otherwise, and while the gateway drains.
     """
 
     @staticmethod
