@@ -169,6 +169,7 @@ class GatewayConfig(Section):
     tokens: Literal["auto", "required"]
     requests_per_minute: Annotated[int, Field(ge=0, le=100_000)]
     tokens_per_day: Annotated[int, Field(ge=0, le=10**12)]
+    max_per_device: Annotated[int, Field(ge=1, le=1000)]
     upstream: tuple[UpstreamConfig, ...]
     api_key: SecretStr
     api_key_file: str

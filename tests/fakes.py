@@ -210,6 +210,8 @@ class FakeOpenAiServer:
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
         """Authorization headers, of every request."""
+        self.peers: set[object] = set()
+        """Where questions came from: an address for each connection."""
         self.base_url = ""
 
     async def __aenter__(self) -> Self:
@@ -234,6 +236,7 @@ class FakeOpenAiServer:
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         self.keys.append(request.headers.get("Authorization", ""))
         self.requests.append(await request.json())
+        self.peers.add(request.transport and request.transport.get_extra_info("peername"))
         self.asked.set()
         if self.status != 200:
             return web.Response(status=self.status, text="no")

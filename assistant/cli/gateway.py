@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -134,17 +134,28 @@ def add(
 
 @device_app.command("list")
 def show(as_json: AsJson = False, config_file: ConfigFile = None, overrides: Overrides = None) -> None:
-    """The devices that may use the gateway."""
-    devices = _with_store(load(config_file, overrides), lambda store: store.devices())
+    """The devices that may use the gateway, and the tokens of questions and answers that each used today (UTC)."""
+    from assistant.gateway.quota import day_of  # noqa: PLC0415
+
+    now_s = time.time()
+
+    async def read(store: DeviceStore) -> tuple[Sequence[Device], Mapping[str, int]]:
+        return await store.devices(), await store.usage(day_of(now_s))
+
+    devices, used = _with_store(load(config_file, overrides), read)
     if as_json:
-        show_json([_facts(device) for device in devices])
+        show_json([_facts(device) | {"tokens_today": used.get(device.id, 0)} for device in devices])
         return
-    now_ms = time.time() * 1000
     rows = [
-        (device.name, _date(device.created_ms), _date(device.expires_ms) + " (expired)" * device.expired(now_ms))
+        (
+            device.name,
+            _date(device.created_ms),
+            _date(device.expires_ms) + " (expired)" * device.expired(now_s * 1000),
+            str(used.get(device.id, 0)),
+        )
         for device in devices
     ]
-    show_table(("name", "added", "expires"), rows)
+    show_table(("name", "added", "expires", "tokens today"), rows)
 
 
 @device_app.command()

@@ -30,8 +30,10 @@ _INSTEAD_OF_CLOUD = {
     "cloud-busy": phrases.CLOUD_BUSY,
     "cloud-quota": phrases.CLOUD_QUOTA,
     "cloud-refused": phrases.CLOUD_REFUSED,
+    "cloud-invalid": phrases.CLOUD_INVALID,
+    "cloud-empty": phrases.NO_ANSWER,
 }
-"""What is said when the gateway itself won't answer; every other failure means that it can't be reached."""
+"""What is said when the gateway is there and gives no answer; every other failure means that it can't be reached."""
 
 IRREVERSIBLE_S = 0.7
 """What can't be taken back waits this long: the user may yet go on speaking."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
@@ -17,6 +17,7 @@ import structlog
 from assistant.errors import GatewayError, StoreError
 from assistant.gateway.devices import Device, DeviceStore
 from assistant.gateway.quota import Quotas, day_of
+from assistant.gateway.statuses import abort
 from assistant.gateway.tokens import bearer_of, digest_of, is_secret, split_token
 
 log = structlog.get_logger(__name__)
@@ -30,15 +31,17 @@ _NOBODY = digest_of("nobody")
 class Access:
     """Devices in memory. `load` first, then `run` beside the server, `save` last."""
 
-    def __init__(self, store: DeviceStore, quotas: Quotas, wall_s: Callable[[], float]) -> None:
+    def __init__(self, store: DeviceStore, quotas: Quotas, wall_s: Callable[[], float], *, at_once: int) -> None:
+        """`at_once`: questions of one device that may wait or be answered at the same time."""
         self._store = store
         self._quotas = quotas
         self._wall_s = wall_s
+        self._at_once = at_once
         self._devices: dict[str, Device] = {}
         self._version = -1
         self._answering: defaultdict[str, set[asyncio.Timeout]] = defaultdict(set)
-        self._unsaved: defaultdict[tuple[int, str], int] = defaultdict(int)
-        """(Day, device id) -> tokens that the store doesn't know of yet."""
+        self._unsaved: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        """Day -> device id -> tokens that the store doesn't know of yet."""
 
     def identify(self, metadata: Iterable[tuple[str, str | bytes]]) -> Device:
         """The device that calls.
@@ -57,19 +60,23 @@ class Access:
             raise GatewayError("token-expired", "the token has expired")
         return device
 
-    def admit(self, device: Device) -> None:
-        """Count a question. Raises OverQuotaError."""
-        self._quotas.admit(device.id, asyncio.get_running_loop().time(), self._wall_s())
-
     def charge(self, device: Device, tokens: int) -> None:
         """Count the tokens of an answer; in the store within `REFRESH_S`."""
         wall_s = self._wall_s()
         self._quotas.charge(device.id, tokens, wall_s)
-        self._unsaved[day_of(wall_s), device.id] += tokens
+        self._unsaved[day_of(wall_s)][device.id] += tokens
 
     @contextlib.asynccontextmanager
-    async def while_allowed(self, device: Device) -> AsyncIterator[None]:
-        """The block ends with GatewayError `token-refused` as soon as the device may no longer ask."""
+    async def admitted(self, device: Device) -> AsyncIterator[None]:
+        """Count a question in, for as long as the block takes.
+
+        Raises:
+            GatewayError: `device-busy`, `rate-limited` or `quota-exhausted` instead of the block; out of it
+                `token-refused`, as soon as the device may no longer ask.
+        """
+        if len(self._answering.get(device.id, ())) >= self._at_once:
+            raise GatewayError("device-busy", "the device asks too much at once", retryable=True)
+        self._quotas.admit(device.id, asyncio.get_running_loop().time(), self._wall_s())
         left_s = None if device.expires_ms is None else device.expires_ms / 1000 - self._wall_s()
         limit = asyncio.timeout(left_s)
         try:
@@ -103,12 +110,13 @@ class Access:
 
     async def save(self) -> None:
         """Write what was used. Raises StoreError; nothing is forgotten then."""
-        for day, device_id in list(self._unsaved):
-            tokens = self._unsaved[day, device_id]
-            await self._store.add_usage(day, {device_id: tokens})
-            self._unsaved[day, device_id] -= tokens
-            if not self._unsaved[day, device_id]:
-                del self._unsaved[day, device_id]
+        for day in list(self._unsaved):
+            tokens = self._unsaved.pop(day)  # before: a write goes on when we are cancelled, and must not come twice
+            try:
+                await self._store.add_usage(day, tokens)
+            except StoreError:
+                self._unsaved[day] += tokens
+                raise
 
     async def run(self) -> None:
         """Refresh until cancelled."""
@@ -126,7 +134,8 @@ class Access:
         now_s = asyncio.get_running_loop().time()
         for device_id in self._answering.keys() - self._devices.keys():
             for limit in self._answering[device_id]:
-                limit.reschedule(now_s)
+                if not limit.expired():  # such a one is ending already, and can't be told again
+                    limit.reschedule(now_s)
 
 
 def needs_token(method: str, metadata: Iterable[tuple[str, str | bytes]]) -> bool:
@@ -136,7 +145,7 @@ def needs_token(method: str, metadata: Iterable[tuple[str, str | bytes]]) -> boo
 
 
 def make_interceptor(access: Access) -> Any:
-    """A gRPC interceptor that refuses calls without a good token."""
+    """A gRPC interceptor that refuses calls without a good token, before anything more of them is received."""
     import grpc  # noqa: PLC0415 - heavy
 
     class TokenInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
@@ -146,13 +155,13 @@ def make_interceptor(access: Access) -> Any:
                 if needs_token(details.method, metadata):
                     access.identify(metadata)
             except GatewayError as exc:
-                return _refusing(exc.message)
+                return _refusing(exc)
             return await continuation(details)
 
-    def _refusing(message: str) -> Any:
-        async def refuse(_: bytes, context: Any) -> None:
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, message)
+    def _refusing(error: GatewayError) -> Any:
+        async def refuse(_: Any, context: Any) -> None:
+            await abort(context, error)
 
-        return grpc.unary_unary_rpc_method_handler(refuse)
+        return grpc.stream_stream_rpc_method_handler(refuse)
 
     return TokenInterceptor()

@@ -13,8 +13,9 @@ import importlib.util
 import itertools
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -47,7 +48,7 @@ EXPIRY_CHECK_S = 43_200.0
 LOCAL_MAX_TOKENS = 96
 """Half a minute of speech; what a model small enough to run here says beyond that wanders off."""
 RESTART_DELAYS_S = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Waits before a local LLM that ended is started again; the last one repeats."""
+"""Waits before a local LLM that ended, or a part that crashed, is started again; the last one repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +118,14 @@ async def open_gateway(config: Config, *, local: bool = False) -> AsyncIterator[
         await server.start()
         stack.push_async_callback(server.stop, settings.drain_s)
         stack.push_async_callback(health.drain)
-        await stack.enter_async_context(_running(health.run()))
+        await stack.enter_async_context(_running("health", health.run))
         if access is not None:
-            await stack.enter_async_context(_running(access.run()))
+            await stack.enter_async_context(_running("access", access.run))
         if how.tls is not None:
-            await stack.enter_async_context(_running(_watch_expiry(how.tls)))
+            await stack.enter_async_context(_running("expiry", partial(_watch_expiry, how.tls)))
         if llm is not None:
-            await stack.enter_async_context(_running(_keep_alive(llm, upstreams[0], health.doubt)))
+            keep_alive = partial(_keep_alive, llm, upstreams[0], health.doubt)
+            await stack.enter_async_context(_running("local-llm", keep_alive))
         address = f"{settings.listen.rpartition(':')[0]}:{port}"
         running = Running(address, settings.local_model if local else pool.names, _protection(how), metrics_port)
         log.info("gateway-listens", address=address, upstream=running.upstream, protection=running.protection)
@@ -152,7 +154,7 @@ async def _open_access(config: Config, stack: contextlib.AsyncExitStack) -> Acce
     store = await SqliteDevices.open(config.paths.gateway_database)
     stack.push_async_callback(store.close)
     quotas = Quotas(requests_per_minute=settings.requests_per_minute, tokens_per_day=settings.tokens_per_day)
-    access = Access(store, quotas, time.time)
+    access = Access(store, quotas, time.time, at_once=settings.max_per_device)
     if not await access.load():
         log.warning("no-devices", hint="run `assistant gateway device add NAME`; it counts at once")
     stack.push_async_callback(_save_usage, access)
@@ -215,7 +217,7 @@ def _make_upstreams(config: Config, llm: LocalLlm | None) -> list[Upstream]:
             )
         ]
     key = SecretStr(read_secret(settings.api_key, settings.api_key_file, name="gateway.api_key_file"))
-    return [
+    upstreams = [
         Upstream(
             upstream.url,
             Model(
@@ -228,6 +230,11 @@ def _make_upstreams(config: Config, llm: LocalLlm | None) -> list[Upstream]:
         )
         for upstream in settings.upstream or (UpstreamConfig(url=""),)
     ]
+    for upstream in upstreams:
+        if upstream.in_the_clear:
+            hint = "give its URL as https, unless you trust the network between"
+            log.warning("upstream-in-plain-text", upstream=upstream.base_url, hint=hint)
+    return upstreams
 
 
 def _make_server(config: Config, access: Access | None) -> Any:
@@ -242,6 +249,8 @@ def _make_server(config: Config, access: Access | None) -> Any:
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 10_000),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ("grpc.max_connection_idle_ms", 300_000),  # a device that is there probes more often
+            ("grpc.server_handshake_timeout_ms", 10_000),
         ],
         # Health probes come on top of the questions that run and wait.
         maximum_concurrent_rpcs=settings.max_concurrent + settings.max_queued + 256,
@@ -260,15 +269,23 @@ def _register_service(server: Any, service: CloudService) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """A task for the duration of the block."""
-    task = asyncio.create_task(work)
+async def _running(name: str, part: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Run a part for the duration of the block; one that crashes starts again. A revoked token must not live on it."""
+
+    async def keep_running() -> None:
+        while True:
+            try:
+                return await part()
+            except Exception:
+                log.exception("part-crashed", part=name)
+            await asyncio.sleep(RESTART_DELAYS_S[0])
+
+    task = asyncio.create_task(keep_running(), name=name)
     try:
         yield
     finally:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task])
 
 
 async def _watch_expiry(files: TlsFiles) -> None:

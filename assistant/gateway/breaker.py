@@ -2,7 +2,8 @@
 
 closed     questions go there; `FAILURES` failures in a row open it
 open       nothing goes there for `OPEN_S[n]`, longer each time, or until it is reached again after it was gone
-half-open  one question at a time tries it: an answer closes the breaker, a failure opens it again
+half-open  one question at a time tries it, the next once that one has text: an answer closes the breaker, a failure
+           opens it again
 """
 
 from __future__ import annotations
@@ -55,5 +56,5 @@ class Breaker:
             self._opened += 1
 
     def reached(self, now_s: float) -> None:
-        """It was gone and is back: it may be tried at once."""
+        """It answers in part, or was gone and is back: it may be tried at once."""
         self._try_at_s = min(self._try_at_s, now_s)

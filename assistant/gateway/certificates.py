@@ -81,7 +81,7 @@ def make_certificate(files: CertificateFiles, names: Sequence[str], *, now: date
         files.directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.directory.mkdir(mode=0o700, exist_ok=True)
         files.directory.chmod(0o700)
-        if not (files.ca.exists() and files.ca_key.exists()):
+        if not files.ca.exists():  # devices may trust one whose key is elsewhere: that is never replaced
             _make_authority(files, now)
         certificate, key = _issue(_load(files.ca), _load_key(files.ca_key), names, now, days)
         _write_pair(files.server, files.server_key, certificate, key)

@@ -15,6 +15,7 @@ from assistant.errors import GatewayError
 from assistant.store.database import Database
 
 MAX_NAME_CHARS = 60
+KEPT_DAYS = 92
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -80,7 +81,8 @@ class DeviceStore(Protocol):
         """Another number after anybody else changed something."""
 
     async def add_usage(self, day: int, tokens: Mapping[str, int]) -> None:
-        """Add tokens to what devices (by id) used on a day (see quota.day_of). Devices that are gone don't count."""
+        """Add tokens to what devices (by id) used on a day (see quota.day_of). Devices that are gone don't count, and
+        days more than `KEPT_DAYS` before this one are forgotten."""
 
     async def usage(self, day: int) -> Mapping[str, int]:
         """Tokens used on that day, by device id."""
@@ -138,7 +140,12 @@ class SqliteDevices:
             ON CONFLICT (device_id, day) DO UPDATE SET tokens = tokens + excluded.tokens
         """
         rows = [{"id": device_id, "day": day, "tokens": count} for device_id, count in tokens.items()]
-        await self._database.write(lambda connection: connection.executemany(statement, rows))
+
+        def add(connection: sqlite3.Connection) -> None:
+            connection.executemany(statement, rows)
+            connection.execute("DELETE FROM usage WHERE day < ?", (day - KEPT_DAYS,))
+
+        await self._database.write(add)
 
     async def usage(self, day: int) -> Mapping[str, int]:
         query = "SELECT device_id, tokens FROM usage WHERE day = ?"

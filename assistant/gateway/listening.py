@@ -114,6 +114,8 @@ def _credentials(files: TlsFiles) -> Any:
 
     check_expiry(files)
     pair = _read_pair(files)
+    if files.key.stat().st_mode & 0o077:
+        log.warning("key-readable-by-others", file=str(files.key), hint="chmod 600 it")
     return grpc.dynamic_ssl_server_credentials(
         grpc.ssl_server_certificate_configuration([pair]), _renewals(files, pair), require_client_authentication=False
     )

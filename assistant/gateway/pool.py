@@ -69,7 +69,9 @@ class UpstreamPool:
                 messages = prompt(member.upstream.prompt_tokens)
                 async with contextlib.aclosing(member.upstream.stream(messages, first_text_s=wait_s)) as parts:
                     async for part in parts:
-                        begun = True
+                        if not begun:
+                            begun = True
+                            member.breaker.reached(loop.time())  # one on trial: the next needn't wait for its end
                         yield part
                 member.breaker.succeeded()
                 return

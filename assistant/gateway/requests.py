@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ MAX_UTTERANCE_BYTES = 8_192
 MAX_CONTEXT_MESSAGES = 64
 MAX_CONTEXT_BYTES = 32_768
 MAX_DEADLINE_MS = 120_000
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 
 def read_request(data: bytes) -> tuple[Any, str]:
@@ -41,7 +41,7 @@ def _find_problem(request: Any) -> str:
 
 def _problems(request: Any) -> Iterator[str]:
     for field in ("request_id", "conversation_id"):
-        if not is_uuid7(getattr(request, field)):
+        if not _is_uuid7(getattr(request, field)):
             yield f"{field}: not a UUIDv7"
     if not request.utterance.strip():
         yield "utterance: empty"
@@ -62,9 +62,6 @@ def _problems(request: Any) -> Iterator[str]:
         yield f"context: over {MAX_CONTEXT_BYTES} bytes of text"
 
 
-def is_uuid7(text: str) -> bool:
-    """A UUIDv7 in its usual form."""
-    try:
-        return len(text) == 36 and uuid.UUID(text).version == 7
-    except ValueError:
-        return False
+def _is_uuid7(text: str) -> bool:
+    """A UUIDv7 in its usual form, and nothing that Python's own reader forgives: ids get into the log."""
+    return _UUID7.fullmatch(text) is not None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,36 +15,18 @@ from assistant.errors import BusyError, EdgewiseError, GatewayError
 from assistant.gateway.access import Access
 from assistant.gateway.devices import Device
 from assistant.gateway.gate import Gate
-from assistant.gateway.pool import UpstreamPool
+from assistant.gateway.pool import FAULTS, UpstreamPool
 from assistant.gateway.prompt import BYTES_PER_TOKEN, build_messages, estimate_tokens
-from assistant.gateway.quota import OverQuotaError
-from assistant.gateway.requests import MAX_DEADLINE_MS, is_uuid7, read_request
+from assistant.gateway.requests import MAX_DEADLINE_MS, read_request
+from assistant.gateway.statuses import abort
 from assistant.gateway.upstream import Finish
 from assistant.values import Message
 
 log = structlog.get_logger(__name__)
 
 SERVICE = "edgewise.cloud.v1.Cloud"
-
-STATUS_NAMES = {
-    "token-missing": "UNAUTHENTICATED",
-    "token-refused": "UNAUTHENTICATED",
-    "token-expired": "UNAUTHENTICATED",
-    "invalid": "INVALID_ARGUMENT",
-    "prompt-too-long": "INVALID_ARGUMENT",
-    "busy": "RESOURCE_EXHAUSTED",
-    "rate-limited": "RESOURCE_EXHAUSTED",
-    "quota-exhausted": "RESOURCE_EXHAUSTED",
-    "upstream-busy": "RESOURCE_EXHAUSTED",
-    "deadline": "DEADLINE_EXCEEDED",
-    "upstream-timeout": "DEADLINE_EXCEEDED",
-}
-"""Error code -> gRPC status; every other code is UNAVAILABLE: the device can't mend it, and may ask again later."""
-
-RETRY_AFTER_S = {"busy": 1, "upstream-busy": 2}
-"""How long a device should wait where nothing says it exactly."""
-ERROR_KEY = "edgewise-error"
-RETRY_KEY = "retry-after-s"
+RECEIVE_S = 10.0
+"""A request is small; a device that takes longer to send one has lost its way here, or means no good."""
 
 
 class Watcher(Protocol):
@@ -64,14 +46,19 @@ class Watcher(Protocol):
 class _Account:
     """What one question takes, as far as is known by now."""
 
-    asked_tokens: int
+    prompt_tokens: int = 0
+    """Estimate of what was sent to the upstream that was tried last; 0 for none."""
     text_bytes: int = 0
     finish: Finish | None = None
+    abandoned: bool = False
+    """Ended from our side, by the device or its deadline: an upstream that was asked has worked, text or no text."""
 
     def tokens(self) -> tuple[int, int]:
-        """Prompt and answer: counted by the upstream, else estimated."""
+        """Prompt and answer: counted by the upstream, else estimated. Nothing for a question that just failed."""
+        if not (self.text_bytes or self.finish or self.abandoned):
+            return 0, 0
         prompt, completion = (self.finish.prompt_tokens, self.finish.completion_tokens) if self.finish else (0, 0)
-        return prompt or self.asked_tokens, completion or self.text_bytes // BYTES_PER_TOKEN + 1
+        return prompt or self.prompt_tokens, completion or -(-self.text_bytes // BYTES_PER_TOKEN)
 
 
 class CloudService:
@@ -88,62 +75,68 @@ class CloudService:
         self._doubt = doubt
 
     def handler(self) -> Any:
-        """The service for a gRPC server. Requests stay bytes: gRPC would log those it can't parse, with a traceback."""
+        """The service for a gRPC server.
+
+        Requests stay bytes: gRPC would log those it can't parse, with a traceback. To gRPC they are streams, which on
+        the wire is the same: so a token is looked at before anything is received, and how long that takes is up to us.
+        """
         import grpc  # noqa: PLC0415 - heavy
 
         from assistant._pb.edgewise.cloud.v1 import cloud_pb2  # noqa: PLC0415 - heavy
 
-        converse = grpc.unary_stream_rpc_method_handler(
+        converse = grpc.stream_stream_rpc_method_handler(
             self.converse, response_serializer=cloud_pb2.ConverseReply.SerializeToString
         )
-        return grpc.method_handlers_generic_handler(SERVICE, {"Converse": converse})
+        sync = grpc.stream_stream_rpc_method_handler(self.sync)
+        return grpc.method_handlers_generic_handler(SERVICE, {"Converse": converse, "Sync": sync})
 
-    async def converse(self, data: bytes, context: Any) -> None:
+    async def converse(self, _: Any, context: Any) -> None:
         """One question. Cancelled by gRPC when the device hangs up, which hangs up on the upstream in turn."""
-        import grpc  # noqa: PLC0415 - heavy
-
-        request: Any = None
+        request_id = ""
         try:
             device = self._access.identify(context.invocation_metadata() or ()) if self._access else None
-            request, problem = read_request(data)
-            if problem:
-                raise GatewayError("invalid", problem)
+            request = await _receive(context)
+            request_id = request.request_id
             deadline_s = (request.deadline_ms or MAX_DEADLINE_MS) / 1000
             async with self._admitted(device), asyncio.timeout(deadline_s), self._gate.seat():
                 await self._answer(request, device, context)
             return
         except asyncio.CancelledError:
-            log.info("question-abandoned", request_id=_id_of(request))  # the device hung up, or we drain
+            log.info("question-abandoned", request_id=request_id)  # the device hung up, or we drain
             self._watcher.ended("abandoned")
             raise
         except TimeoutError:
             error: EdgewiseError = GatewayError("deadline", "the device's deadline is over")
         except (GatewayError, BusyError) as exc:
             error = exc
-        log.warning("question-failed", request_id=_id_of(request), code=error.code, message=error.message)
+        except Exception:
+            log.exception("question-crashed", request_id=request_id)
+            error = GatewayError("crashed", "the gateway made a mistake")
+        log.warning("question-failed", request_id=request_id, code=error.code, message=error.message)
         self._watcher.ended(error.code)
-        if error.code.startswith("upstream-"):
+        if error.code in FAULTS:
             self._doubt()
-        status = grpc.StatusCode[STATUS_NAMES.get(error.code, "UNAVAILABLE")]
-        await context.abort(status, error.message, trailing_metadata=trailer_of(error))
+        await abort(context, error)
 
-    @contextlib.asynccontextmanager
-    async def _admitted(self, device: Device | None) -> AsyncIterator[None]:
-        if self._access is None or device is None:
-            yield
-            return
-        self._access.admit(device)
-        async with self._access.while_allowed(device):
-            yield
+    async def sync(self, _: Any, context: Any) -> None:
+        """Declared in the contract, not served yet."""
+        message = "this gateway doesn't keep turns yet: only Converse is served"
+        await abort(context, GatewayError("sync-unserved", message))
+
+    def _admitted(self, device: Device | None) -> AbstractAsyncContextManager[None]:
+        return self._access.admitted(device) if self._access and device else contextlib.nullcontext()
 
     async def _answer(self, request: Any, device: Device | None, context: Any) -> None:
         """Stream the answer, and account for it however it ends."""
-        account = _Account(sum(estimate_tokens(m.text) for m in request.context) + estimate_tokens(request.utterance))
+        account = _Account()
         try:
             await self._relay(request, context, account)
+        except asyncio.CancelledError:
+            account.abandoned = account.prompt_tokens > 0
+            raise
         finally:
-            if account.text_bytes or account.finish:
-                prompt, completion = account.tokens()
+            prompt, completion = account.tokens()
+            if prompt or completion:
                 self._watcher.used(prompt, completion)
                 if self._access and device:
                     self._access.charge(device, prompt + completion)
@@ -151,9 +144,14 @@ class CloudService:
     async def _relay(self, request: Any, context: Any, account: _Account) -> None:
         from assistant._pb.edgewise.cloud.v1 import cloud_pb2  # noqa: PLC0415 - heavy
 
+        def prompt(budget_tokens: int) -> Sequence[dict[str, str]]:
+            messages = _messages(request, budget_tokens)
+            account.prompt_tokens = sum(estimate_tokens(message["content"]) for message in messages)
+            return messages
+
         loop = asyncio.get_running_loop()
         began_s, first_s = loop.time(), 0.0
-        async with contextlib.aclosing(self._upstreams.stream(lambda budget: _messages(request, budget))) as parts:
+        async with contextlib.aclosing(self._upstreams.stream(prompt)) as parts:
             async for part in parts:
                 if isinstance(part, Finish):
                     account.finish = part
@@ -173,10 +171,19 @@ class CloudService:
         )
 
 
-def trailer_of(error: EdgewiseError) -> tuple[tuple[str, str], ...]:
-    """Trailing metadata: our code, and after how many whole seconds to ask again where waiting helps."""
-    wait_s = math.ceil(error.retry_after_s) if isinstance(error, OverQuotaError) else RETRY_AFTER_S.get(error.code, 0)
-    return ((ERROR_KEY, error.code), *(((RETRY_KEY, str(wait_s)),) if wait_s else ()))
+async def _receive(context: Any) -> Any:
+    """The call's ConverseRequest. Raises GatewayError `invalid`, `deadline`."""
+    import grpc  # noqa: PLC0415 - heavy
+
+    try:
+        async with asyncio.timeout(RECEIVE_S):
+            data = await context.read()
+    except TimeoutError as exc:
+        raise GatewayError("deadline", "the request doesn't arrive") from exc
+    request, problem = read_request(b"" if data is grpc.aio.EOF else data)
+    if problem:
+        raise GatewayError("invalid", problem)
+    return request
 
 
 def _messages(request: Any, budget_tokens: int) -> list[dict[str, str]]:
@@ -193,8 +200,3 @@ def _end(finish: Finish) -> Any:
     reason = cloud_pb2.End.REASON_LENGTH if finish.truncated else cloud_pb2.End.REASON_STOP
     usage = cloud_pb2.Usage(prompt_tokens=finish.prompt_tokens, completion_tokens=finish.completion_tokens)
     return cloud_pb2.ConverseReply(end=cloud_pb2.End(reason=reason, usage=usage))
-
-
-def _id_of(request: Any) -> str:
-    """For the log; a request that breaks the contract may have anything there, and stays out."""
-    return request.request_id if request is not None and is_uuid7(request.request_id) else ""

@@ -11,6 +11,7 @@ Every way in which it fails becomes a GatewayError:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
@@ -20,12 +21,14 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from assistant.cloud.address import is_loopback
 from assistant.errors import ConfigError, GatewayError
 from assistant.gateway.sse import SseParser
 
 T = TypeVar("T")
 CONNECT_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 3.0
+READ_OUT_S = 0.1
 MAX_MODELS_BYTES = 4_194_304
 MAX_PIECE_CHARS = 8_192
 """Longer pieces are handed on in parts: a device refuses messages over 64 KiB."""
@@ -86,6 +89,12 @@ class Upstream:
         self._session: aiohttp.ClientSession | None = None
 
     @property
+    def in_the_clear(self) -> bool:
+        """Whether questions, and the key, leave this machine in plain text."""
+        parts = urlsplit(self.base_url)
+        return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+
+    @property
     def prompt_tokens(self) -> int:
         """What a prompt may take, as far as is known by now."""
         context = self._wanted.context_tokens or self._listed_tokens
@@ -112,11 +121,11 @@ class Upstream:
             "stream_options": {"include_usage": True},
         }
         by_s = min(text_by_s, loop.time() + self._timeout_s)
-        response = await self._guard(lambda: self._request("POST", "/chat/completions", json=body), by_s)
+        response = await self._guard(lambda: self._ask(body), by_s)
         try:
             _check_status(response.status)
             if response.content_type != "text/event-stream":
-                raise _protocol_error(f"doesn't stream ({response.content_type})")
+                raise _protocol_error("doesn't stream")
             answer = _Answer()
             parser = SseParser()
             silent_since_s = loop.time()
@@ -131,6 +140,7 @@ class Upstream:
                 if not data:
                     break
             yield answer.finish()
+            await _read_out(response)
         finally:
             response.close()
 
@@ -162,6 +172,15 @@ class Upstream:
         response = await self._request("GET", "/models")
         async with response:
             return response.status, await response.content.read(MAX_MODELS_BYTES)
+
+    async def _ask(self, body: dict[str, Any]) -> aiohttp.ClientResponse:
+        """Ask the question; once more where the server was just closing the connection that we had kept to it."""
+        try:
+            return await self._request("POST", "/chat/completions", json=body)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            return await self._request("POST", "/chat/completions", json=body)
 
     async def _request(self, method: str, path: str, **arguments: Any) -> aiohttp.ClientResponse:
         if self._session is None:
@@ -224,6 +243,14 @@ class _Answer:
         if not self.done and not self._reason:
             raise GatewayError("upstream-cut-off", "the upstream stopped in mid-answer", retryable=True)
         return Finish(self._reason == "length", *self._usage)
+
+
+async def _read_out(response: aiohttp.ClientResponse) -> None:
+    """Read up to the body's end, which comes right behind the last event: only then is the connection kept."""
+    with contextlib.suppress(aiohttp.ClientError, TimeoutError, ValueError):
+        async with asyncio.timeout(READ_OUT_S):
+            while await response.content.readany():
+                pass
 
 
 def check_url(url: str) -> str:

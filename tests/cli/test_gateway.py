@@ -19,7 +19,8 @@ def test_a_token_is_shown_once() -> None:
     assert found
     assert "cloud.token" in result.stderr
     listed = call_json("gateway", "device", "list")
-    assert [(device["id"], device["name"], device["expires_ms"]) for device in listed] == [(found[0], "kitchen", None)]
+    facts = [(device["id"], device["name"], device["expires_ms"], device["tokens_today"]) for device in listed]
+    assert facts == [(found[0], "kitchen", None, 0)]
     assert found[1] not in call("gateway", "device", "list").stdout + str(listed)
 
 
@@ -27,7 +28,13 @@ def test_a_token_may_expire() -> None:
     made = call_json("gateway", "device", "add", "kitchen", "--expires", "30")
     assert split_token(made["token"])
     assert made["expires_ms"] / 1000 == pytest.approx(time.time() + 30 * 86_400, abs=60)
-    assert call("gateway", "device", "list").stdout.splitlines()[0].split() == ["name", "added", "expires"]
+    assert call("gateway", "device", "list").stdout.splitlines()[0].split() == [
+        "name",
+        "added",
+        "expires",
+        "tokens",
+        "today",
+    ]
 
 
 def test_revoking() -> None:

@@ -10,6 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from assistant.cloud.health import KEEPS_LINK
 from assistant.dialog import phrases
 from assistant.dialog.answer import IRREVERSIBLE_S, Answer, Answerer, Question
 from assistant.dialog.ports import CloudAgent
@@ -88,6 +89,16 @@ async def test_an_answer_that_reached_its_limit_ends_with_a_whole_sentence_and_s
     assert answer.outcome is Outcome.ANSWERED
     assert cloud.up
     assert not [event for event in published if isinstance(event, Failed)]
+
+
+@pytest.mark.parametrize("code", sorted(KEEPS_LINK - {"cloud-truncated"}))
+async def test_a_gateway_that_is_there_but_gives_no_answer_is_not_called_unreachable(code: str) -> None:
+    cloud = FakeCloud()
+    cloud.error = CloudError(code, "no")
+    voice, answer, _ = await say(cloud)
+    assert voice.spoken
+    assert phrases.OFFLINE not in " ".join(voice.spoken)
+    assert answer.outcome is Outcome.FAILED
 
 
 @pytest.mark.parametrize("code", ["cloud-cut-off", "cloud-timeout"])

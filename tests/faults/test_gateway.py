@@ -49,6 +49,7 @@ REQUESTS: dict[str, tuple[Callable[[], cloud_pb2.ConverseRequest | bytes], str]]
     "a request id that is none": (lambda: valid(request_id="x" * 36), "request_id"),
     "a random UUID": (lambda: valid(request_id="7d444840-9dc0-41d1-b245-5ffdce74fad2"), "request_id"),
     "a UUID in braces": (lambda: valid(request_id="{" + new_id()[1:-1] + "}"), "request_id"),
+    "a UUID that Python forgives": (lambda: valid(request_id="{{" + new_id().replace("-", "") + "}}"), "request_id"),
     "no conversation id": (lambda: valid(conversation_id=""), "conversation_id"),
     "a huge conversation id": (lambda: valid(conversation_id="0" * 5000), "conversation_id"),
     "no utterance": (lambda: valid(utterance=""), "utterance"),
@@ -273,6 +274,63 @@ async def test_an_upstream_that_breaks_the_connection() -> None:
     async with FakeOpenAiServer("One ", "two.") as server:
         server.cut = True
         assert await answer_of(upstream_of(server)) == ("One two.", "upstream-cut-off", None)
+
+
+class ClosesKeptConnections:
+    """A server that keeps its connections open, and closes each as soon as a second question comes over it."""
+
+    ANSWER = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+    )
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.asked = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await self._read(reader)
+            body = b"".join(sse(chunk("Hi"))) + DONE
+            writer.write(self.ANSWER % (len(body), body))
+            await self._read(reader)
+        writer.close()
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]))
+        self.asked += 1
+
+
+async def test_a_connection_that_the_server_was_just_closing_costs_no_answer() -> None:
+    far = ClosesKeptConnections()
+    server = await asyncio.start_server(far.serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    upstream = Upstream(url, Model("m", 20), api_key="", timeout_s=5.0)
+    try:
+        for _ in range(2):
+            parts = [part async for part in upstream.stream([{"role": "user", "content": "x"}])]
+            assert parts == [Piece("Hi"), Finish(False, 0, 0)]
+    finally:
+        await upstream.close()
+        server.close()
+        await server.wait_closed()
+        await asyncio.sleep(0.01)  # its handlers end
+    assert far.connections == 2
+    assert far.asked == 3, "the second question went over the kept connection first"
+
+
+async def test_the_body_s_end_behind_the_last_event_is_waited_for_so_that_the_connection_is_kept() -> None:
+    async with FakeOpenAiServer() as server:
+        server.raw = (*sse(chunk("Hi")), DONE, b"\n")
+        server.pause_s = 0.01
+        upstream = upstream_of(server, model=Model("m", 20))
+        try:
+            for _ in range(3):
+                assert [part async for part in upstream.stream([])] == [Piece("Hi"), Finish(False, 0, 0)]
+        finally:
+            await upstream.close()
+        assert len(server.peers) == 1
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from assistant.cloud.health import HealthMonitor
 from assistant.config import find_paths
 from assistant.dialog import phrases
 from assistant.errors import CloudError, GatewayError, StoreError
+from assistant.gateway import service
 from assistant.gateway.access import HEALTH, REFRESH_S, Access, needs_token
-from assistant.gateway.devices import Device
-from assistant.gateway.quota import DAY_S, OverQuotaError, Quotas
+from assistant.gateway.devices import KEPT_DAYS, Device
+from assistant.gateway.quota import DAY_S, OverQuotaError, Quotas, day_of
 from assistant.gateway.tokens import bearer_of, digest_of, is_secret, make_secret, make_token, split_token
 from assistant.values import new_id
 from tests.dialog.test_answer import say
@@ -119,13 +120,17 @@ async def test_a_store_keeps_devices_and_what_they_used_for_its_owner_alone() ->
         await store.add_usage(5, {first.id: 7, "nobody": 9})
         await store.add_usage(5, {first.id: 3})
         assert await store.usage(5) == {first.id: 10}
+        await store.add_usage(5 + KEPT_DAYS, {first.id: 1})
+        assert await store.usage(5) == {first.id: 10}
+        await store.add_usage(6 + KEPT_DAYS, {first.id: 1})
+        assert await store.usage(5) == {}, "it doesn't grow for ever"
         assert await store.usage(6) == {}
         assert await store.version() == seen, "its own changes are no news"
         assert await beside.remove("KITCHEN")
         assert not await beside.remove("kitchen")
         assert await store.version() != seen
         assert await store.devices() == []
-        assert await store.usage(5) == {}
+        assert await store.usage(6 + KEPT_DAYS) == {}
     assert stat.S_IMODE(find_paths().gateway_database.stat().st_mode) == 0o600
 
 
@@ -289,10 +294,12 @@ async def test_a_days_tokens_are_used_up_over_a_restart() -> None:
 
 
 class StoreOfOne:
-    """devices.DeviceStore of one device, that can fail."""
+    """devices.DeviceStore of one device, that can fail, and takes a moment to write."""
 
-    def __init__(self, device: Device) -> None:
-        self.device = device
+    def __init__(self) -> None:
+        self.device = Device(new_id(), "kitchen", b"x", 1, None)
+        self.known = True
+        self.changes = 1
         self.saved = 0
         self.full = False
 
@@ -303,15 +310,16 @@ class StoreOfOne:
         raise NotImplementedError
 
     async def devices(self) -> list[Device]:
-        return [self.device]
+        return [self.device] if self.known else []
 
     async def version(self) -> int:
-        return 1
+        return self.changes
 
     async def add_usage(self, day: int, tokens: Mapping[str, int]) -> None:
         if self.full:
             raise StoreError("disk-full", "no room")
         self.saved += sum(tokens.values())
+        await asyncio.sleep(0.1)
 
     async def usage(self, day: int) -> dict[str, int]:
         return {}
@@ -319,9 +327,13 @@ class StoreOfOne:
     async def close(self) -> None: ...
 
 
+def access_of(store: StoreOfOne, *, at_once: int = 2) -> Access:
+    return Access(store, Quotas(requests_per_minute=0, tokens_per_day=0), time.time, at_once=at_once)
+
+
 async def test_what_a_full_disk_can_not_keep_is_kept_until_it_can() -> None:
-    store = StoreOfOne(Device(new_id(), "kitchen", b"x", 1, None))
-    access = Access(store, Quotas(requests_per_minute=0, tokens_per_day=0), time.time)
+    store = StoreOfOne()
+    access = access_of(store)
     assert await access.load() == 1
     running = asyncio.create_task(access.run())
     store.full = True
@@ -333,3 +345,130 @@ async def test_what_a_full_disk_can_not_keep_is_kept_until_it_can() -> None:
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert store.saved == 12
+
+
+async def test_what_is_being_written_when_the_gateway_stops_is_written_once() -> None:
+    store = StoreOfOne()
+    access = access_of(store)
+    await access.load()
+    running = asyncio.create_task(access.run())
+    access.charge(store.device, 5)
+    await asyncio.sleep(REFRESH_S + 0.05)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await access.save()
+    assert store.saved == 5
+
+
+async def test_one_device_asks_only_so_much_at_once() -> None:
+    store = StoreOfOne()
+    access = access_of(store, at_once=2)
+    await access.load()
+    async with access.admitted(store.device):
+        async with access.admitted(store.device):
+            with pytest.raises(GatewayError) as caught:
+                async with access.admitted(store.device):
+                    pass
+            assert caught.value.code == "device-busy"
+        async with access.admitted(store.device), access.admitted(Device(new_id(), "bath", b"y", 1, None)):
+            pass
+
+
+async def test_a_revoked_device_that_takes_long_to_leave_does_not_stop_others_from_being_revoked() -> None:
+    store = StoreOfOne()
+    access = access_of(store)
+    await access.load()
+
+    async def ask() -> None:
+        async with access.admitted(store.device):
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await asyncio.sleep(REFRESH_S * 3)
+
+    asking, running = asyncio.create_task(ask()), asyncio.create_task(access.run())
+    await asyncio.sleep(0)
+    store.known = False
+    for _ in range(3):
+        store.changes += 1
+        await asyncio.sleep(REFRESH_S)
+    assert not running.done()
+    running.cancel()
+    ended = await asyncio.gather(asking, running, return_exceptions=True)
+    assert getattr(ended[0], "code", "") == "token-refused"
+
+
+@pytest.mark.real_time
+async def test_a_device_that_asks_too_much_at_once_is_refused_and_nobody_else() -> None:
+    token, other = await add_device(), await add_device("bath")
+    settings = (TOKENS, "gateway.max_per_device=1")
+    async with (
+        FakeOpenAiServer("One ", "two.") as server,
+        gateway_before(server, *settings) as gateway,
+        LinkedCloud(gateway.address, token=token) as linked,
+        LinkedCloud(gateway.address, token=other) as beside,
+    ):
+        server.hold_after = 1
+        pieces, others = linked.cloud.converse(question()), beside.cloud.converse(question())
+        assert await anext(pieces) == "One "
+        assert await linked.outcome() == "cloud-busy"
+        assert await anext(others) == "One "
+        server.released.set()
+        assert [piece async for piece in pieces] == ["two."]
+        assert [piece async for piece in others] == ["two."]
+        assert await linked.outcome() == ""
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("token", ["", "hunter2"])
+async def test_who_has_no_token_is_refused_before_sending_anything(token: str) -> None:
+    async with FakeOpenAiServer() as server, gateway_before(server, TOKENS) as gateway:
+        for method in ("Converse", "Sync"):
+            status, _, trailer = await open_without_sending(gateway.address, method, token)
+            assert status == "UNAUTHENTICATED"
+            assert trailer["edgewise-error"] == ("token-refused" if token else "token-missing")
+
+
+@pytest.mark.real_time
+async def test_who_has_a_token_and_sends_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "RECEIVE_S", 0.1)
+    token = await add_device()
+    async with FakeOpenAiServer() as server, gateway_before(server, TOKENS) as gateway:
+        assert (await open_without_sending(gateway.address, "Converse", token))[0] == "DEADLINE_EXCEEDED"
+
+
+async def open_without_sending(address: str, method: str, token: str) -> tuple[str, str, dict[str, str]]:
+    """Status, message and trailing metadata of a call whose request never comes."""
+    import grpc
+
+    metadata = (("authorization", f"Bearer {token}"),) if token else ()
+    async with grpc.aio.insecure_channel(address) as channel, asyncio.timeout(3):
+        call = channel.stream_stream(f"/edgewise.cloud.v1.Cloud/{method}")(metadata=metadata)
+        status = (await call.code()).name
+        return status, await call.details(), {key: str(value) for key, value in await call.trailing_metadata()}
+
+
+@pytest.mark.real_time
+async def test_a_question_that_is_given_up_before_its_first_text_is_charged_and_one_that_fails_is_not() -> None:
+    token = await add_device()
+
+    async def used() -> list[int]:
+        async with devices() as store:
+            return list((await store.usage(day_of(time.time()))).values())
+
+    async with FakeOpenAiServer("One.") as server:
+        server.status = 500
+        async with gateway_before(server, TOKENS) as gateway, LinkedCloud(gateway.address, token=token) as linked:
+            assert await linked.outcome() == "cloud-unreachable"
+        assert await used() == []
+        server.status, server.hold_after = 200, 0
+        server.asked.clear()
+        async with gateway_before(server, TOKENS) as gateway, LinkedCloud(gateway.address, token=token) as linked:
+            asking = asyncio.create_task(linked.ask())
+            await server.asked.wait()
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            async with asyncio.timeout(2):
+                await server.hung_up.wait()
+    [tokens] = await used()
+    assert tokens > 20, "system prompt and question"

@@ -58,6 +58,15 @@ def test_a_trial_that_was_abandoned_holds_nothing_back() -> None:
     assert breaker.begin(OPEN_S[0] + TRIAL_S)
 
 
+def test_a_trial_that_has_text_holds_nothing_back_though_it_may_yet_fail() -> None:
+    breaker = opened(0.0)
+    assert breaker.begin(OPEN_S[0])
+    breaker.reached(OPEN_S[0] + 0.1)
+    assert breaker.begin(OPEN_S[0] + 0.1)
+    breaker.failed(OPEN_S[0] + 0.2)
+    assert breaker.state(OPEN_S[0] + 0.2) is Circuit.OPEN
+
+
 def test_it_stays_open_longer_each_time() -> None:
     breaker, now_s = opened(0.0), 0.0
     for wait_s in (*OPEN_S, OPEN_S[-1]):
@@ -140,6 +149,25 @@ async def test_one_that_keeps_failing_is_left_alone_and_taken_back_when_it_was_g
             await pool.probe()
             assert await answer(pool) == ("First.", "")
             assert pool.states()[first.base_url] is Circuit.CLOSED
+
+
+@pytest.mark.real_time
+async def test_while_one_that_is_back_answers_the_next_question_needs_no_other_upstream() -> None:
+    async with FakeOpenAiServer("One ", "two.") as server:
+        server.status = server.models_status = 500
+        async with pool_of(server.base_url) as pool:
+            for _ in range(FAILURES):
+                assert await answer(pool) == ("", "upstream-down")
+            with pytest.raises(GatewayError):
+                await pool.probe()
+            server.status = server.models_status = 200
+            await pool.probe()
+            server.hold_after = 1
+            first = pool.stream(lambda _: [{"role": "user", "content": "x"}])
+            assert await anext(first) == Piece("One ")
+            server.released.set()
+            assert await answer(pool) == ("One two.", "")
+            await first.aclose()
 
 
 @pytest.mark.real_time

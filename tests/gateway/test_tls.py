@@ -53,6 +53,16 @@ def test_a_renewal_keeps_the_authority() -> None:
     assert files().server.read_bytes() != server
 
 
+def test_an_authority_whose_key_is_elsewhere_is_never_replaced() -> None:
+    make_certificate(files(), ["a.example"], now=NOW)
+    authority = files().ca.read_bytes()
+    files().ca_key.unlink()
+    with pytest.raises(ConfigError) as caught:
+        make_certificate(files(), ["a.example"], now=NOW)
+    assert caught.value.code == "cert-unreadable"
+    assert files().ca.read_bytes() == authority
+
+
 @pytest.mark.parametrize("names", [[], ["bad name"], ["-x"], ["a..b"], ["x" * 64], ["a" * 300], ["https://x"], ["x:1"]])
 def test_names_that_are_none(names: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -174,6 +184,17 @@ async def test_files_that_are_no_certificate_and_key(broken: str, tmp_path: Path
             async with gateway_before(server, *settings):
                 pass
     assert caught.value.code == "cert-unreadable"
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, True), (0o644, True)])
+async def test_the_log_warns_of_a_key_that_others_can_read(mode: int, warned: bool) -> None:
+    settings = make_tls()
+    files().server_key.chmod(mode)
+    with capture_logs() as entries:
+        async with FakeOpenAiServer() as server, gateway_before(server, *settings):
+            pass
+    assert ("key-readable-by-others" in [entry["event"] for entry in entries]) is warned
 
 
 @pytest.mark.parametrize(("days", "warned"), [(29, True), (31, False)])

@@ -41,6 +41,11 @@ class CloudStub:
                 request_serializer=edgewise_dot_cloud_dot_v1_dot_cloud__pb2.ConverseRequest.SerializeToString,
                 response_deserializer=edgewise_dot_cloud_dot_v1_dot_cloud__pb2.ConverseReply.FromString,
                 _registered_method=True)
+        self.Sync = channel.unary_unary(
+                '/edgewise.cloud.v1.Cloud/Sync',
+                request_serializer=edgewise_dot_cloud_dot_v1_dot_cloud__pb2.SyncRequest.SerializeToString,
+                response_deserializer=edgewise_dot_cloud_dot_v1_dot_cloud__pb2.SyncReply.FromString,
+                _registered_method=True)
 
 
 class CloudServicer:
@@ -63,6 +68,16 @@ class CloudServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Sync(self, request, context):
+        """Sync brings the turns of a device and the gateway together, a batch each way per call. Safe to repeat: turns are told
+        apart by their ids, so one that arrives twice is kept once. Turns made in private mode are never sent.
+
+        Declared for what is to come, and not served yet: UNIMPLEMENTED, edgewise-error "sync-unserved".
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CloudServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -70,6 +85,11 @@ def add_CloudServicer_to_server(servicer, server):
                     servicer.Converse,
                     request_deserializer=edgewise_dot_cloud_dot_v1_dot_cloud__pb2.ConverseRequest.FromString,
                     response_serializer=edgewise_dot_cloud_dot_v1_dot_cloud__pb2.ConverseReply.SerializeToString,
+            ),
+            'Sync': grpc.unary_unary_rpc_method_handler(
+                    servicer.Sync,
+                    request_deserializer=edgewise_dot_cloud_dot_v1_dot_cloud__pb2.SyncRequest.FromString,
+                    response_serializer=edgewise_dot_cloud_dot_v1_dot_cloud__pb2.SyncReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -101,6 +121,33 @@ class Cloud:
             '/edgewise.cloud.v1.Cloud/Converse',
             edgewise_dot_cloud_dot_v1_dot_cloud__pb2.ConverseRequest.SerializeToString,
             edgewise_dot_cloud_dot_v1_dot_cloud__pb2.ConverseReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Sync(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/edgewise.cloud.v1.Cloud/Sync',
+            edgewise_dot_cloud_dot_v1_dot_cloud__pb2.SyncRequest.SerializeToString,
+            edgewise_dot_cloud_dot_v1_dot_cloud__pb2.SyncReply.FromString,
             options,
             channel_credentials,
             insecure,
