@@ -56,12 +56,12 @@ def answerer(cloud: CloudAgent, published: list[Event], *, news: str = "", skill
     )
 
 
-async def say(cloud: CloudAgent) -> tuple[FakeSynthesizer, Answer, list[Event]]:
-    """Have the answer to OPEN spoken."""
+async def say(cloud: CloudAgent, question: Question = OPEN) -> tuple[FakeSynthesizer, Answer, list[Event]]:
+    """Have the answer spoken."""
     published: list[Event] = []
     voice, spoken, answer = FakeSynthesizer(), Spoken("turn"), Answer()
     speaker = Speaker(voice, None, published.append)
-    pieces = answerer(cloud, published).answer(OPEN, answer)
+    pieces = answerer(cloud, published).answer(question, answer)
     await speaker.say(pieces, spoken, answer, aloud=False, on_audio=lambda _: None)
     return voice, answer, published
 

@@ -7,15 +7,18 @@ import contextlib
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from assistant._pb.edgewise.cloud.v1 import cloud_pb2
+from assistant.dialog import phrases
 from assistant.errors import GatewayError
 from assistant.gateway.sse import MAX_LINE_BYTES, SseParser
 from assistant.gateway.upstream import Finish, Model, Piece, Upstream
 from assistant.values import new_id
+from tests.dialog.test_answer import OPEN, say
 from tests.fakes import FakeOpenAiServer
 from tests.gateways import LinkedCloud, gateway_before
 
@@ -107,6 +110,20 @@ async def test_a_request_over_the_message_limit() -> None:
         assert status == "INVALID_ARGUMENT"
         status, _ = await send(gateway.address, valid(utterance="x" * 300_000).SerializeToString())
         assert status == "RESOURCE_EXHAUSTED", "gRPC itself won't have it"
+
+
+@pytest.mark.parametrize("size", [9_000, 120_000, 140_000, 300_000])
+async def test_what_a_device_says_when_its_question_is_too_long(size: int) -> None:
+    async with (
+        FakeOpenAiServer("One.") as server,
+        gateway_before(server) as gateway,
+        LinkedCloud(gateway.address) as linked,
+    ):
+        voice, _, _ = await say(linked.cloud, replace(OPEN, text="x" * size))
+        assert " ".join(voice.spoken) == phrases.CLOUD_INVALID
+        assert linked.cloud.up
+        assert not server.requests
+        assert await linked.ask() == "One."
 
 
 @pytest.mark.parametrize(

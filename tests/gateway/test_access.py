@@ -14,7 +14,7 @@ from assistant.cloud.health import HealthMonitor
 from assistant.config import find_paths
 from assistant.dialog import phrases
 from assistant.errors import CloudError, GatewayError, StoreError
-from assistant.gateway import service
+from assistant.gateway import app, service
 from assistant.gateway.access import HEALTH, REFRESH_S, Access, needs_token
 from assistant.gateway.devices import KEPT_DAYS, Device
 from assistant.gateway.quota import DAY_S, OverQuotaError, Quotas, day_of
@@ -396,6 +396,22 @@ async def test_a_revoked_device_that_takes_long_to_leave_does_not_stop_others_fr
     running.cancel()
     ended = await asyncio.gather(asking, running, return_exceptions=True)
     assert getattr(ended[0], "code", "") == "token-refused"
+
+
+async def test_a_part_that_crashes_starts_again() -> None:
+    runs: list[int] = []
+    well = asyncio.Event()
+
+    async def part() -> None:
+        runs.append(len(runs))
+        if len(runs) < 3:
+            raise RuntimeError("a bug")
+        well.set()
+        await asyncio.Event().wait()
+
+    async with app._running("part", part), asyncio.timeout(5):
+        await well.wait()
+    assert runs == [0, 1, 2]
 
 
 @pytest.mark.real_time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -66,7 +67,7 @@ async def test_the_line_and_the_upstreams_states() -> None:
         server.hold_after = 1
         pieces = linked.cloud.converse(question())
         assert await anext(pieces) == "One "
-        waiting = linked.cloud._start(question(), 5.0)
+        waiting = asyncio.create_task(linked.ask())
         seen: dict[str, float] = {}
         while not seen.get("edgewise_gateway_waiting"):
             seen = await scrape(gateway)
@@ -76,6 +77,7 @@ async def test_the_line_and_the_upstreams_states() -> None:
         assert seen[f'edgewise_gateway_upstream_state{{state="closed",upstream="{url}"}}'] == 1
         assert seen[f'edgewise_gateway_upstream_state{{state="open",upstream="{url}"}}'] == 0
         waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
         await pieces.aclose()
         name = 'edgewise_gateway_questions_total{outcome="abandoned"}'
         while seen.get(name, 0) < 2:

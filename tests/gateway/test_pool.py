@@ -18,6 +18,7 @@ from assistant.gateway.upstream import MAX_PIECE_CHARS, PROMPT_TOKENS, Finish, M
 from assistant.values import Message
 from tests.dialog.test_answer import say
 from tests.fakes import FakeOpenAiServer
+from tests.faults.test_gateway import send, valid
 from tests.gateways import LinkedCloud, gateway_before, question
 
 DEAD = "http://127.0.0.1:9/v1"
@@ -314,29 +315,39 @@ def test_upstreams_that_are_none(value: str) -> None:
 
 @pytest.mark.real_time
 @pytest.mark.parametrize(
-    ("fault", "code", "spoken"),
+    ("fault", "status", "code", "spoken"),
     [
-        ("401", "cloud-unreachable", phrases.OFFLINE),
-        ("429", "cloud-busy", phrases.CLOUD_BUSY),
-        ("500", "cloud-unreachable", phrases.OFFLINE),
-        ("silent", "cloud-timeout", phrases.OFFLINE),
-        ("no JSON", "cloud-unreachable", phrases.OFFLINE),
-        ("truncated", "cloud-cut-off", f"Whales are mammals. {phrases.CUT_OFF}"),
-        ("stalls", "cloud-timeout", f"Whales are mammals. {phrases.CUT_OFF}"),
+        ("401", "UNAVAILABLE", "cloud-unreachable", phrases.OFFLINE),
+        ("429", "RESOURCE_EXHAUSTED", "cloud-busy", phrases.CLOUD_BUSY),
+        ("500", "UNAVAILABLE", "cloud-unreachable", phrases.OFFLINE),
+        ("silent", "DEADLINE_EXCEEDED", "cloud-timeout", phrases.OFFLINE),
+        ("no JSON", "UNAVAILABLE", "cloud-unreachable", phrases.OFFLINE),
+        ("says nothing", "OK", "cloud-empty", phrases.NO_ANSWER),
+        ("truncated", "UNAVAILABLE", "cloud-cut-off", f"Whales are mammals. {phrases.CUT_OFF}"),
+        ("stalls", "DEADLINE_EXCEEDED", "cloud-timeout", f"Whales are mammals. {phrases.CUT_OFF}"),
+        ("drips", "DEADLINE_EXCEEDED", "cloud-timeout", f"Whales are mammals. {phrases.CUT_OFF}"),
     ],
 )
-async def test_what_a_device_says_when_the_upstream_fails(fault: str, code: str, spoken: str) -> None:
+async def test_how_a_question_ends_and_what_a_device_says_when_the_upstream_fails(
+    fault: str, status: str, code: str, spoken: str
+) -> None:
     event = b'data: {"choices": [{"delta": {"content": "Whales are mammals. They "}}]}\n\n'
+    drop = b'data: {"choices": [{"delta": {"content": "x"}}]}\n\n'
     async with (
         FakeOpenAiServer() as server,
         gateway_before(server, "gateway.upstream_timeout_s=0.2") as gateway,
-        LinkedCloud(gateway.address) as linked,
+        LinkedCloud(gateway.address, answer_timeout_s=1.0) as linked,
     ):
         server.status = int(fault) if fault.isdecimal() else 200
-        server.raw = {"no JSON": (b"data: {\n\n",), "truncated": (event,), "stalls": (event, event)}.get(
-            fault, (event,)
-        )
+        server.raw = {
+            "no JSON": (b"data: {\n\n",),
+            "says nothing": (b"data: [DONE]\n\n",),
+            "stalls": (event, event),
+            "drips": (event, *[drop] * 1000),
+        }.get(fault, (event,))
         server.hold_after = {"silent": 0, "stalls": 1}.get(fault)
+        server.pause_s = 0.02 if fault == "drips" else 0.0
+        assert (await send(gateway.address, valid(deadline_ms=1000).SerializeToString()))[0] == status
         assert await linked.outcome() == code
         voice, _, _ = await say(linked.cloud)
         assert " ".join(voice.spoken) == spoken

@@ -17,13 +17,14 @@ from rich.console import Console
 from rich.table import Table
 
 from assistant.errors import EdgewiseError, EvaluateError
-from assistant.evaluate.bench import figures, machine
+from assistant.evaluate.bench import figures, machine, servers
+from assistant.evaluate.bench.environment import ensure_environment
 from assistant.evaluate.bench.figures import TITLES, Measured
 from assistant.evaluate.bench.gateway import measure_gateway
 from assistant.evaluate.bench.peers import PeerOptions, find_data, measure_peers
 from assistant.evaluate.bench.plot import write_plot
 from assistant.evaluate.bench.readers import COLUMNS, measure_readers
-from assistant.evaluate.bench.servers import ensure_environment, environment_dir
+from assistant.evaluate.bench.vllm import ensure_vllm, environment_dir
 from assistant.evaluate.bench.worker import own_config
 from assistant.evaluate.words import Normaliser, load_normaliser
 from assistant.logs import setup_logging
@@ -104,15 +105,21 @@ def _nlu(_: argparse.Namespace) -> dict[str, Any]:
 
 def _gateway(options: argparse.Namespace) -> dict[str, Any]:
     """Measure and show. Raises EdgewiseError."""
+    errors = Console(stderr=True)
+    python = ensure_vllm(environment_dir(), lambda text: errors.print(text, soft_wrap=True)) if options.vllm else None
     with tempfile.TemporaryDirectory() as folder:
-        found = asyncio.run(measure_gateway(own_config(Path(folder)), options.rounds))
+        found = asyncio.run(measure_gateway(own_config(Path(folder)), options.rounds, python))
     added = Table(title="bench gateway: to the first text", show_header=False)
     for key, value in found["first_text_ms"].items():
         added.add_row(f"{key.replace('_', ' ')}, ms", f"{value:g}")
-    loads = Table(*(key.replace("_", " ") for key in found["streams"][0]), title="streams at once", box=box.SIMPLE_HEAD)
-    for row in found["streams"]:
-        loads.add_row(*(f"{value:g}" for value in row.values()))
-    Console(width=None if sys.stdout.isatty() else 140).print(added, loads)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(added)
+    for key, title in (("streams", "streams at once"), ("vllm", "streams at once, vLLM")):
+        if rows := found.get(key):
+            table = Table(*(name.replace("_", " ") for name in rows[0]), title=title, box=box.SIMPLE_HEAD)
+            for row in rows:
+                table.add_row(*(f"{value:g}" for value in row.values()))
+            console.print(table)
     return found
 
 
@@ -157,7 +164,7 @@ def _servers(say: Callable[[str], None], *, wanted: bool) -> tuple[Path | None, 
     if not wanted:
         return None, {figures.WYOMING: "as asked"}
     try:
-        return ensure_environment(environment_dir(), say), {}
+        return ensure_environment(servers.environment_dir(), servers.packages(), say), {}
     except EvaluateError as exc:
         return None, {figures.WYOMING: exc.message}
 
@@ -167,6 +174,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("what", nargs="*", choices=[*NAMES, []], help="default: all of them")
     parser.add_argument("--seconds", type=float, default=60.0, help="idle: how long")
     parser.add_argument("--rounds", type=_count, default=300, help="gateway: questions for the time to the first text")
+    vllm_help = "gateway: in front of vLLM too (3.5 GB, installed once into the user's cache or $EDGEWISE_VLLM_DIR)"
+    parser.add_argument("--vllm", action="store_true", help=vllm_help)
     parser.add_argument("--rows", type=_count, default=PeerOptions().rows, help="peers: recordings for speech to text")
     parser.add_argument(
         "--turns", type=_count, default=PeerOptions().turns, help="peers: commands from end to end, up to 12"
