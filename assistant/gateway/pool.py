@@ -72,8 +72,9 @@ class UpstreamPool:
                         if not begun:
                             begun = True
                             member.breaker.reached(loop.time())  # one on trial: the next needn't wait for its end
+                        if isinstance(part, Finish):
+                            member.breaker.succeeded()  # before: whoever has the Finish may hang up
                         yield part
-                member.breaker.succeeded()
                 return
             except GatewayError as exc:
                 self._note(member, exc)

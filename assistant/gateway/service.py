@@ -46,12 +46,19 @@ class Watcher(Protocol):
 class _Account:
     """What one question takes, as far as is known by now."""
 
+    began_s: float
+    """On the loop's clock."""
+    first_s: float = 0.0
+    """From then to the first text; 0 for none yet."""
     prompt_tokens: int = 0
     """Estimate of what was sent to the upstream that was tried last; 0 for none."""
     text_bytes: int = 0
     finish: Finish | None = None
     abandoned: bool = False
     """Ended from our side, by the device or its deadline: an upstream that was asked has worked, text or no text."""
+
+    def passed_s(self) -> float:
+        return asyncio.get_running_loop().time() - self.began_s
 
     def tokens(self) -> tuple[int, int]:
         """Prompt and answer: counted by the upstream, else estimated. Nothing for a question that just failed."""
@@ -99,8 +106,7 @@ class CloudService:
             request_id = request.request_id
             deadline_s = (request.deadline_ms or MAX_DEADLINE_MS) / 1000
             async with self._admitted(device), asyncio.timeout(deadline_s), self._gate.seat():
-                await self._answer(request, device, context)
-            return
+                finish = await self._answer(request, device, context)
         except asyncio.CancelledError:
             log.info("question-abandoned", request_id=request_id)  # the device hung up, or we drain
             self._watcher.ended("abandoned")
@@ -112,6 +118,9 @@ class CloudService:
         except Exception:
             log.exception("question-crashed", request_id=request_id)
             error = GatewayError("crashed", "the gateway made a mistake")
+        else:
+            await context.write(_end(finish))  # all is accounted for: a device may hang up on hearing it
+            return
         log.warning("question-failed", request_id=request_id, code=error.code, message=error.message)
         self._watcher.ended(error.code)
         if error.code in FAULTS:
@@ -126,11 +135,11 @@ class CloudService:
     def _admitted(self, device: Device | None) -> AbstractAsyncContextManager[None]:
         return self._access.admitted(device) if self._access and device else contextlib.nullcontext()
 
-    async def _answer(self, request: Any, device: Device | None, context: Any) -> None:
-        """Stream the answer, and account for it however it ends."""
-        account = _Account()
+    async def _answer(self, request: Any, device: Device | None, context: Any) -> Finish:
+        """Stream the answer's text, and account for it however it ends."""
+        account = _Account(asyncio.get_running_loop().time())
         try:
-            await self._relay(request, context, account)
+            finish = await self._relay(request, context, account)
         except asyncio.CancelledError:
             account.abandoned = account.prompt_tokens > 0
             raise
@@ -140,8 +149,12 @@ class CloudService:
                 self._watcher.used(prompt, completion)
                 if self._access and device:
                     self._access.charge(device, prompt + completion)
+        self._watcher.ended("truncated" if finish.truncated else "answered")
+        first_ms, total_ms = (round(s * 1000) for s in (account.first_s, account.passed_s()))
+        log.info("question-answered", request_id=request.request_id, first_text_ms=first_ms, total_ms=total_ms)
+        return finish
 
-    async def _relay(self, request: Any, context: Any, account: _Account) -> None:
+    async def _relay(self, request: Any, context: Any, account: _Account) -> Finish:
         from assistant._pb.edgewise.cloud.v1 import cloud_pb2  # noqa: PLC0415 - heavy
 
         def prompt(budget_tokens: int) -> Sequence[dict[str, str]]:
@@ -149,26 +162,17 @@ class CloudService:
             account.prompt_tokens = sum(estimate_tokens(message["content"]) for message in messages)
             return messages
 
-        loop = asyncio.get_running_loop()
-        began_s, first_s = loop.time(), 0.0
         async with contextlib.aclosing(self._upstreams.stream(prompt)) as parts:
             async for part in parts:
                 if isinstance(part, Finish):
                     account.finish = part
-                    await context.write(_end(part))
-                else:
-                    if not first_s:
-                        first_s = loop.time() - began_s
-                        self._watcher.first_text(first_s)
-                    account.text_bytes += len(part.text.encode())
-                    await context.write(cloud_pb2.ConverseReply(delta=cloud_pb2.Delta(text=part.text)))
-        self._watcher.ended("truncated" if account.finish and account.finish.truncated else "answered")
-        log.info(
-            "question-answered",
-            request_id=request.request_id,
-            first_text_ms=round(first_s * 1000),
-            total_ms=round((loop.time() - began_s) * 1000),
-        )
+                    return part
+                if not account.text_bytes:
+                    account.first_s = account.passed_s()
+                    self._watcher.first_text(account.first_s)
+                account.text_bytes += len(part.text.encode())
+                await context.write(cloud_pb2.ConverseReply(delta=cloud_pb2.Delta(text=part.text)))
+        raise AssertionError("an upstream's stream ends with a Finish or a GatewayError")
 
 
 async def _receive(context: Any) -> Any:

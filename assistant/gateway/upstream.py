@@ -143,8 +143,9 @@ class Upstream:
                     raise failure
                 if not data:
                     break
-            yield answer.finish()
-            await _read_out(response)
+            finish = answer.finish()
+            await _read_out(response)  # before: whoever has the Finish may hang up
+            yield finish
         finally:
             response.close()
 

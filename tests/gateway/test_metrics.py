@@ -59,6 +59,19 @@ async def test_questions_by_what_became_of_them_and_what_they_took() -> None:
     assert not [name for name in seen if "sky" in name or "Blue" in name]
 
 
+async def test_a_device_that_hangs_up_on_hearing_the_end_has_been_answered() -> None:
+    event = b'data: {"choices": [{"delta": {"content": "Blue."}}]}\n\n'
+    async with FakeOpenAiServer() as server, watched(server) as (gateway, linked):
+        server.raw = (event, b"data: [DONE]\n\n", b"\n")
+        server.pause_s = 0.02
+        for _ in range(5):
+            await linked.ask()
+        seen = await scrape(gateway)
+    outcomes = {name: value for name, value in seen.items() if name.startswith("edgewise_gateway_questions_total")}
+    assert outcomes == {'edgewise_gateway_questions_total{outcome="answered"}': 5}
+    assert len(server.peers) == 1, "nor did its leaving cost the connection to the upstream"
+
+
 async def test_the_line_and_the_upstreams_states() -> None:
     async with (
         FakeOpenAiServer("One ", "two.") as server,

@@ -172,6 +172,19 @@ async def test_while_one_that_is_back_answers_the_next_question_needs_no_other_u
 
 
 @pytest.mark.real_time
+async def test_who_leaves_with_the_last_part_leaves_a_success() -> None:
+    async with FakeOpenAiServer("One.") as server, pool_of(server.base_url) as pool:
+        for round_ in range(FAILURES * 2):
+            server.status = 500 if round_ % 2 else 200
+            async with contextlib.aclosing(pool.stream(lambda _: [{"role": "user", "content": "x"}])) as parts:
+                with contextlib.suppress(GatewayError):
+                    async for part in parts:
+                        if isinstance(part, Finish):
+                            break
+        assert pool.states()[server.base_url] is Circuit.CLOSED
+
+
+@pytest.mark.real_time
 async def test_when_none_may_be_tried_the_answer_is_no_at_once() -> None:
     async with FakeOpenAiServer("First.") as first:
         first.hold_after = 0
