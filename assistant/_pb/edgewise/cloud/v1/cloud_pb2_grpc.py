@@ -61,7 +61,8 @@ class CloudServicer:
         UNAUTHENTICATED     token missing, wrong, revoked or expired; also in mid-answer, when that happens then
         RESOURCE_EXHAUSTED  too many questions by this device or by all, its tokens of the day used up, upstream busy
         UNAVAILABLE         no upstream can answer, it failed in mid-answer, or the gateway is being stopped
-        DEADLINE_EXCEEDED   upstream silent, or deadline_ms over
+        DEADLINE_EXCEEDED   upstream silent, deadline_ms over, or the request itself not there within 10 s
+        INTERNAL            a mistake of the gateway's
         CANCELLED           the device hung up
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
