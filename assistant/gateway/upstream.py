@@ -132,15 +132,11 @@ class Upstream:
             while not answer.done:
                 by_s = min(text_by_s, silent_since_s + self._timeout_s)
                 data = await self._guard(response.content.readany, by_s)
-                payloads = parser.feed(data) if data else parser.close()
-                if payloads:
+                for payload in parser.feed(data) if data else parser.close():
                     silent_since_s = loop.time()
-                text, failure = answer.take(payloads)
-                for part in _parts(text):
-                    text_by_s = math.inf
-                    yield Piece(part)
-                if failure is not None:
-                    raise failure
+                    for text in _parts(answer.take(payload)):
+                        text_by_s = math.inf
+                        yield Piece(text)
                 if not data:
                     break
             finish = answer.finish()
@@ -219,20 +215,8 @@ class _Answer:
         self._reason = ""
         self._usage = (0, 0)
 
-    def take(self, payloads: Sequence[str]) -> tuple[str, GatewayError | None]:
-        """The text that these payloads add, up to the first that is wrong, and what is wrong with it.
-
-        What came together goes on together: a gateway that is late catches up instead of sending word by word.
-        """
-        texts = []
-        for payload in payloads:
-            try:
-                texts.append(self._take(payload))
-            except GatewayError as exc:
-                return "".join(texts), exc
-        return "".join(texts), None
-
-    def _take(self, payload: str) -> str:
+    def take(self, payload: str) -> str:
+        """The text that one payload adds; often empty."""
         if self.done or payload.strip() == "[DONE]":
             self.done = True
             return ""
