@@ -25,6 +25,8 @@ from assistant.values import Message
 log = structlog.get_logger(__name__)
 
 SERVICE = "edgewise.cloud.v1.Cloud"
+LAST_WRITE_S = 1.0
+"""Messages go at once but to a device that doesn't read; that one gets no status either."""
 RECEIVE_S = 10.0
 """A request is small; a device that takes longer to send one has lost its way here, or means no good."""
 
@@ -171,8 +173,21 @@ class CloudService:
                     account.first_s = account.passed_s()
                     self._watcher.first_text(account.first_s)
                 account.text_bytes += len(part.text.encode())
-                await context.write(cloud_pb2.ConverseReply(delta=cloud_pb2.Delta(text=part.text)))
+                await _write(context, cloud_pb2.ConverseReply(delta=cloud_pb2.Delta(text=part.text)))
         raise AssertionError("an upstream's stream ends with a Finish or a GatewayError")
+
+
+async def _write(context: Any, reply: Any) -> None:
+    """Send a message. Cancelled, it still waits for the message to be gone: until then gRPC takes no status, and the
+    device would wait for one in vain."""
+    writing = asyncio.create_task(context.write(reply))
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait([writing], timeout=LAST_WRITE_S)
+        raise
+    finally:
+        writing.add_done_callback(lambda task: task.cancelled() or task.exception())  # heard above, or nobody's concern
 
 
 async def _receive(context: Any) -> Any:

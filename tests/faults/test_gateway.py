@@ -287,6 +287,14 @@ async def test_a_deadline_that_is_over_ends_the_question_and_the_upstream_s_work
             await server.hung_up.wait()
 
 
+async def test_a_deadline_that_is_over_while_a_message_is_being_sent_still_has_its_status() -> None:
+    async with FakeOpenAiServer("One.") as server, gateway_before(server) as gateway, asyncio.timeout(30):
+        for _ in range(40):
+            requests = [valid(deadline_ms=ms).SerializeToString() for ms in (1, 2, 3, 4, 5, 6) * 2]
+            ended = await asyncio.gather(*(send(gateway.address, request) for request in requests))
+            assert {status for status, _ in ended} <= {"OK", "DEADLINE_EXCEEDED"}
+
+
 async def test_an_upstream_that_breaks_the_connection() -> None:
     async with FakeOpenAiServer("One ", "two.") as server:
         server.cut = True
