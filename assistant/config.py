@@ -62,6 +62,16 @@ class Paths:
         """Files made of models' own; they can be made again."""
         return self.state_dir / "derived"
 
+    @property
+    def gateway_database(self) -> Path:
+        """The gateway's own: which devices may use it."""
+        return self.state_dir / "gateway.db"
+
+    @property
+    def gateway_tls(self) -> Path:
+        """Certificates that `assistant gateway cert` makes, and their keys."""
+        return self.state_dir / "tls"
+
     def control_socket(self, settings: Settings) -> Path:
         """Socket paths end at 107 bytes, so a deep state directory gets a private socket directory in /tmp."""
         if settings.control.socket:

@@ -170,18 +170,47 @@ class ControlConfig(Section):
     socket: str
 
 
+class UpstreamConfig(Section):
+    """One language model server behind the gateway; what is left out is as the section says."""
+
+    url: str
+    model: str = ""
+    api_key_file: str = ""
+    context_tokens: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+
+
 class GatewayConfig(Section):
     listen: HostPort
-    upstream: str
+    cert_file: str
+    key_file: str
+    tokens: Literal["auto", "required"]
+    requests_per_minute: Annotated[int, Field(ge=0, le=100_000)]
+    tokens_per_day: Annotated[int, Field(ge=0, le=10**12)]
+    max_per_device: Annotated[int, Field(ge=1, le=1000)]
+    upstream: tuple[UpstreamConfig, ...]
     api_key: SecretStr
     api_key_file: str
     model: str
+    context_tokens: Annotated[int, Field(ge=0, le=10_000_000)]
     max_concurrent: Annotated[int, Field(ge=1, le=10_000)]
     max_queued: Annotated[int, Field(ge=0, le=100_000)]
     max_tokens: Annotated[int, Field(ge=1, le=8192)]
     local_model: str
     local_context_tokens: Annotated[int, Field(ge=256, le=131_072)]
     upstream_timeout_s: Seconds
+    failover_s: Seconds
+    drain_s: Seconds
+    metrics_listen: HostPort
+
+    @field_validator("upstream", mode="before")
+    @classmethod
+    def _urls_are_upstreams(cls, value: object) -> object:
+        """One URL, several with commas between them, or a list of URLs and tables."""
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        return (
+            [{"url": item} if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
+        )
 
 
 class LogConfig(Section):

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from assistant.audio.backend import OnBlock, OnEnd, Pull
 from assistant.audio.format import CHUNK_SAMPLES, RATE_HZ, Chunk, Samples, rms_dbfs
-from assistant.cloud.health import CALL_KEEPS_LINK
+from assistant.cloud.health import KEEPS_LINK
 from assistant.config import Config
 from assistant.control.ports import DeviceStatus, StatusReport
 from assistant.daemon.engines import Engines
@@ -234,7 +234,7 @@ class FakeCloud:
             self.hung_up += 1
             raise
         if self.error:
-            self.up = self.error.code in CALL_KEEPS_LINK
+            self.up = self.error.code in KEEPS_LINK
             raise self.error
 
 
@@ -257,6 +257,8 @@ class FakeOpenAiServer:
         self.hold_after: int | None = None
         """After so many pieces, wait for `released`."""
         self.released = asyncio.Event()
+        self.pause_s = 0.0
+        """Before each write."""
         self.cut = False
         """Break the connection instead of ending the answer."""
         self.asked = asyncio.Event()
@@ -266,6 +268,8 @@ class FakeOpenAiServer:
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
         """Authorization headers, of every request."""
+        self.peers: set[object] = set()
+        """Where questions came from: an address for each connection."""
         self.base_url = ""
 
     async def __aenter__(self) -> Self:
@@ -290,6 +294,7 @@ class FakeOpenAiServer:
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         self.keys.append(request.headers.get("Authorization", ""))
         self.requests.append(await request.json())
+        self.peers.add(request.transport and request.transport.get_extra_info("peername"))
         self.asked.set()
         if self.status != 200:
             return web.Response(status=self.status, text="no")
@@ -299,6 +304,8 @@ class FakeOpenAiServer:
             for index, piece in enumerate(self._body()):
                 if index == self.hold_after:
                     await self.released.wait()
+                if self.pause_s:
+                    await asyncio.sleep(self.pause_s)
                 await response.write(piece)
         except (asyncio.CancelledError, ConnectionError):
             self.hung_up.set()

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 from assistant.cloud.client import GrpcCloud
 from assistant.cloud.health import Link, LinkState
@@ -14,6 +16,9 @@ from assistant.config import find_paths, load_config
 from assistant.errors import CloudError
 from assistant.events import LinkChanged
 from assistant.gateway.app import Running, open_gateway
+from assistant.gateway.certificates import CertificateFiles, make_certificate, now_utc
+from assistant.gateway.devices import Device, SqliteDevices
+from assistant.gateway.tokens import digest_of, make_secret, make_token
 from assistant.settings import CloudConfig
 from assistant.values import CloudQuestion, Message, new_id
 from tests.fakes import FakeOpenAiServer
@@ -29,9 +34,40 @@ def question(text: str = "why is the sky blue", *context: Message, deadline_s: f
 async def gateway_before(upstream: FakeOpenAiServer, *settings: str) -> AsyncIterator[Running]:
     """A gateway in front of the upstream, on a port of its own. `settings`: `section.key=value`."""
     own = ('gateway.listen="127.0.0.1:0"', f'gateway.upstream="{upstream.base_url}"')
-    config = load_config(find_paths(), [*own, *settings])
-    async with open_gateway(config, drain_s=0.5) as running:
+    config = load_config(find_paths(), [*own, "gateway.drain_s=0.5", *settings])
+    async with open_gateway(config) as running:
         yield running
+
+
+async def add_device(name: str = "kitchen", *, expires_in_s: float | None = None) -> str:
+    """Its token."""
+    secret, now_ms = make_secret(), int(time.time() * 1000)
+    expires_ms = None if expires_in_s is None else now_ms + int(expires_in_s * 1000)
+    device = Device(new_id(), name, digest_of(secret), now_ms, expires_ms)
+    async with devices() as store:
+        await store.add(device)
+    return make_token(device.id, secret)
+
+
+@contextlib.asynccontextmanager
+async def devices() -> AsyncIterator[SqliteDevices]:
+    """The gateway's devices, opened as the command line does."""
+    store = await SqliteDevices.open(find_paths().gateway_database)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def make_tls(*names: str, ago_days: int = 0, days: int = 30) -> tuple[str, ...]:
+    """Settings of a gateway with a certificate for these names (127.0.0.1 if none), made so many days ago."""
+    files = CertificateFiles(find_paths().gateway_tls)
+    make_certificate(files, names or ("127.0.0.1",), now=now_utc() - timedelta(days=ago_days), days=days)
+    return (f'gateway.cert_file="{files.server}"', f'gateway.key_file="{files.server_key}"')
+
+
+def ca_file() -> str:
+    return str(CertificateFiles(find_paths().gateway_tls).ca)
 
 
 class LinkedCloud:
@@ -63,6 +99,14 @@ class LinkedCloud:
     async def ask(self, text: str = "why is the sky blue") -> str:
         """The whole answer."""
         return "".join([piece async for piece in self.cloud.converse(question(text))])
+
+    async def outcome(self) -> str:
+        """Code of the error that a question ends with; empty for none."""
+        try:
+            await self.ask()
+        except CloudError as exc:
+            return exc.code
+        return ""
 
     async def __aenter__(self) -> LinkedCloud:
         return self

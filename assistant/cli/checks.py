@@ -294,6 +294,25 @@ async def check_daemon(config: Config) -> tuple[Check, StatusReport | None]:
     return Check("assistant", "ok", found), status
 
 
+def check_certificate(config: Config, now: datetime) -> Check | None:
+    """How long the certificate that this machine's gateway uses is still valid; None where there is no gateway."""
+    from assistant.gateway.certificates import WARN_DAYS, CertificateFiles, read_certificate  # noqa: PLC0415 -- an extra
+    from assistant.gateway.listening import find_tls  # noqa: PLC0415
+
+    settings = config.settings.gateway
+    if not (settings.cert_file or CertificateFiles(config.paths.gateway_tls).server.exists()):
+        return None
+    name = "gateway certificate"
+    try:
+        certificate = read_certificate(find_tls(config).certificate)
+    except EdgewiseError as exc:
+        return failure(name, exc)
+    left = certificate.days_left(now)
+    found = f"for {', '.join(certificate.names)}, until {certificate.ends:%Y-%m-%d}"
+    todo = "Renew it: run `assistant gateway cert`." if left < WARN_DAYS else ""
+    return Check(name, "fail" if left < 0 else "warn" if todo else "ok", found, todo)
+
+
 async def check_gateway(cloud: CloudConfig) -> Check:
     """Whether the gateway answers and its language model does."""
     if not cloud.address:

@@ -16,13 +16,18 @@ class GatewayAddress:
 
     @property
     def loopback(self) -> bool:
-        """127.0.0.0/8, ::1 or `localhost`: the only places that plain text may go."""
-        if self.host.lower() == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        """Whether plain text may go there."""
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """127.0.0.0/8, ::1 or `localhost`: what is sent there stays on this machine."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def parse_address(text: str, *, setting: str = "cloud.address", lowest_port: int = 1) -> GatewayAddress:

@@ -1,10 +1,12 @@
 """The cloud LLM behind the gateway, over gRPC: `dialog.ports.CloudAgent`.
 
-Plain text goes to loopback only, everything else over TLS. Every gRPC error becomes a CloudError:
+Plain text goes to loopback only, and only without `cloud.ca_file`; everything else over TLS. Every gRPC error becomes a
+CloudError:
 
     cloud-unreachable  nobody answers, or the gateway's own LLM is down   cloud-tls       no secure connection
     cloud-timeout      no first text, no more text, or no end, in time    cloud-cut-off   it ended in mid-answer
-    cloud-refused      token missing or wrong                             cloud-busy      too many questions at once
+    cloud-refused      token missing, wrong, revoked or expired           cloud-busy      too many questions at once
+    cloud-quota        this device has used up its share of the day
     cloud-invalid      the question breaks a limit                        cloud-empty     an answer without text
     cloud-protocol     what answers is no gateway, or speaks otherwise    cloud-truncated  the LLM's own limit cut it
 """
@@ -12,7 +14,7 @@ Plain text goes to loopback only, everything else over TLS. Every gRPC error bec
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,7 @@ class GrpcCloud:
         self._link = link
         self._target: GatewayAddress | None = parse_address(config.address) if config.address else None
         self._ca = _read_ca(config.ca_file) if config.ca_file else None
+        self._secure = self._ca is not None or not (self._target and self._target.loopback)
         if not token.isascii() or not token.isprintable():
             raise ConfigError("cloud-token", "the gateway's token has odd characters", hint="Tokens are plain ASCII.")
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
@@ -113,7 +116,7 @@ class GrpcCloud:
                 timeout=self._config.probe_timeout_s,
             )
         except grpc.aio.AioRpcError as exc:
-            raise _error_of(exc, begun=False) from exc
+            raise self._error_of(exc, begun=False) from exc
         except asyncio.CancelledError as exc:
             if _task_cancelled():
                 raise
@@ -159,7 +162,7 @@ class GrpcCloud:
             what = "the answer stopped coming" if begun else "no answer came"
             raise CloudError("cloud-timeout", f"{what} in time", retryable=True) from exc
         except grpc.aio.AioRpcError as exc:
-            raise _error_of(exc, begun=begun) from exc
+            raise self._error_of(exc, begun=begun) from exc
         except grpc.aio.UsageError as exc:
             raise CloudError("cloud-cut-off", "the connection was closed", retryable=True) from exc
         except asyncio.CancelledError as exc:
@@ -168,12 +171,19 @@ class GrpcCloud:
             raise CloudError("cloud-cut-off", "the connection was closed", retryable=True) from exc
         return None if reply is grpc.aio.EOF else _parse(reply)
 
+    def _error_of(self, exc: Any, *, begun: bool) -> CloudError:
+        error = _error_of(exc, begun=begun)
+        if error.code == "cloud-unreachable" and not self._secure and "socket closed" in (exc.details() or "").lower():
+            # So a TLS server answers plain text; so does, rarely, one that ends just now.
+            error.hint = "If the gateway wants TLS, set cloud.ca_file."
+        return error
+
     def _open(self) -> Any:
         """The channel, made on first use."""
         if self._target is None:
             raise CloudError("cloud-unreachable", "no gateway is configured", hint="Set cloud.address.")
         if self._channel is None:
-            self._channel = _make_channel(self._config.address, self._target, self._ca)
+            self._channel = _make_channel(self._config.address, self._ca, self._target, secure=self._secure)
         return self._channel
 
 
@@ -199,7 +209,7 @@ def _fitting(context: Sequence[Message]) -> list[Message]:
     return kept[::-1]
 
 
-def _make_channel(address: str, target: GatewayAddress, ca: bytes | None) -> Any:
+def _make_channel(address: str, ca: bytes | None, target: GatewayAddress, *, secure: bool) -> Any:
     import grpc  # noqa: PLC0415
 
     options = [
@@ -212,7 +222,9 @@ def _make_channel(address: str, target: GatewayAddress, ca: bytes | None) -> Any
         ("grpc.service_config_disable_resolution", 1),
     ]
     if target.loopback:
-        return grpc.aio.insecure_channel(address, options=[*options, ("grpc.enable_http_proxy", 0)])
+        options.append(("grpc.enable_http_proxy", 0))
+    if not secure:
+        return grpc.aio.insecure_channel(address, options=options)
     return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(ca), options=options)
 
 
@@ -255,10 +267,12 @@ def _error_of(exc: Any, *, begun: bool) -> CloudError:
     elif status in {"UNAVAILABLE", "CANCELLED", "ABORTED"}:
         if begun:
             return CloudError("cloud-cut-off", "the connection broke in mid-answer", retryable=True)
-        if any(word in details for word in ("ssl", "tls", "certificate", "handshake", "peer name")):
+        if any(word in details for word in ("ssl", "tls", "certificate", "handshake", "peer name", "verification")):
             hint = "Check cloud.ca_file, the certificate's names and dates, and this machine's clock."
             return CloudError("cloud-tls", "no secure connection to the gateway", hint=hint)
         return CloudError("cloud-unreachable", "the gateway can't be reached", retryable=True)
+    if status == "RESOURCE_EXHAUSTED":
+        return _exhausted(dict(exc.trailing_metadata() or ()))
     if status in _ERRORS:
         code, message, hint, retryable = _ERRORS[status]
         return CloudError(code, message, hint=hint, retryable=retryable)
@@ -266,14 +280,29 @@ def _error_of(exc: Any, *, begun: bool) -> CloudError:
     return CloudError("cloud-protocol", f"the gateway answered in an unknown way ({status.lower()})", hint=hint)
 
 
-_REFUSED = ("cloud-refused", "the gateway refuses this device", "Check cloud.token.", False)
+def _exhausted(trailer: Mapping[str, str | bytes]) -> CloudError:
+    """The gateway's own code tells a queue that is full from a day's share that is used up."""
+    wait_s = str(trailer.get("retry-after-s", ""))
+    if trailer.get("edgewise-error") == "quota-exhausted":
+        return CloudError(
+            "cloud-quota", "the device has used up its share of the day", hint="It is renewed at 0:00 UTC."
+        )
+    hint = f"Try again in {wait_s} s." if wait_s.isdecimal() and len(wait_s) < 6 else "Try again in a moment."
+    return CloudError("cloud-busy", "the gateway is busy", hint=hint, retryable=True)
+
+
+_REFUSED = (
+    "cloud-refused",
+    "the gateway refuses this device",
+    "Check cloud.token; on the gateway, `assistant gateway device list`.",
+    False,
+)
 _INVALID = ("cloud-invalid", "the gateway finds the question invalid", "", False)
 _ERRORS = {
     "UNAUTHENTICATED": _REFUSED,
     "PERMISSION_DENIED": _REFUSED,
     "INVALID_ARGUMENT": _INVALID,
     "OUT_OF_RANGE": _INVALID,
-    "RESOURCE_EXHAUSTED": ("cloud-busy", "the gateway is busy", "Try again in a moment.", True),
     "DEADLINE_EXCEEDED": ("cloud-timeout", "the gateway gave up waiting for its LLM", "", True),
 }
 """gRPC status -> code, message, hint, retryable."""

@@ -23,8 +23,10 @@ NOT_CONFIGURED = "not-configured"
 UNKNOWN = "unknown"
 REACHED = "reached"
 
-CALL_KEEPS_LINK = frozenset({"cloud-busy", "cloud-refused", "cloud-invalid", "cloud-empty", "cloud-truncated"})
-"""Codes with which a gateway that is there and well may end a call: they say nothing against the link."""
+KEEPS_LINK = frozenset(
+    {"cloud-busy", "cloud-quota", "cloud-refused", "cloud-invalid", "cloud-empty", "cloud-truncated"}
+)
+"""Codes with which a gateway that is there and well may end a call or a probe: they say nothing against the link."""
 
 
 class LinkState:
@@ -92,12 +94,16 @@ class Link:
             self._tell()
 
     def probe_failed(self, reason: str) -> None:
+        """A probe ended with this error code. Whoever is refused hears that when asking, not that the cloud is away."""
+        if reason in KEEPS_LINK:
+            self.succeeded()
+            return
         if self._state.probe_failed(reason, self._now()):
             self._tell()
 
     def call_failed(self, code: str) -> None:
         """A call ended with this error code. A gateway that answers "busy" is a gateway that answers."""
-        if code in CALL_KEEPS_LINK:
+        if code in KEEPS_LINK:
             self.succeeded()
             return
         if self._state.call_failed(code, self._now()):

@@ -26,6 +26,15 @@ from assistant.values import CloudQuestion, IntentMatch, Message, Outcome, new_i
 
 log = structlog.get_logger(__name__)
 
+_INSTEAD_OF_CLOUD = {
+    "cloud-busy": phrases.CLOUD_BUSY,
+    "cloud-quota": phrases.CLOUD_QUOTA,
+    "cloud-refused": phrases.CLOUD_REFUSED,
+    "cloud-invalid": phrases.CLOUD_INVALID,
+    "cloud-empty": phrases.NO_ANSWER,
+}
+"""What is said when the gateway is there and gives no answer; every other failure means that it can't be reached."""
+
 IRREVERSIBLE_S = 0.7
 """What can't be taken back waits this long: the user may yet go on speaking."""
 
@@ -243,11 +252,7 @@ class Answerer:
                 yield phrases.NO_ANSWER
 
     def _instead_of_cloud(self, error: CloudError, answer: Answer) -> str:
-        if error.code == "cloud-busy":
-            return phrases.CLOUD_BUSY
-        if error.code == "cloud-refused":
-            return phrases.CLOUD_REFUSED
-        return self._offline(answer)
+        return _INSTEAD_OF_CLOUD.get(error.code) or self._offline(answer)
 
     def _fail(self, question: Question, error: EdgewiseError) -> None:
         log.warning("answer failed", turn_id=question.turn_id, code=error.code, stage=error.stage)

@@ -1,7 +1,8 @@
-"""The gateway's composition root: gRPC towards the devices, an OpenAI-compatible server behind it.
+"""The gateway's composition root: gRPC towards the devices, OpenAI-compatible servers behind it.
 
-Started in order and stopped in reverse: port, local LLM (if asked for), upstream client, health, server. SIGTERM and
-SIGINT drain: health says NOT_SERVING, nothing new is taken, answers under way get `DRAIN_S` to end.
+Started in order and stopped in reverse: devices (where tokens are needed), port, local LLM (if asked for), upstreams,
+health, metrics, server. SIGTERM and SIGINT drain: health says NOT_SERVING, nothing new is taken, answers under way get
+`gateway.drain_s` to end.
 """
 
 from __future__ import annotations
@@ -11,32 +12,43 @@ import contextlib
 import importlib.util
 import itertools
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
+from pydantic import SecretStr
 
 from assistant.cloud.address import parse_address
 from assistant.config import Config, read_secret
-from assistant.errors import ConfigError, GatewayError, LlmError
+from assistant.errors import ConfigError, LlmError, StoreError
 from assistant.executor import BoundedExecutor
+from assistant.gateway import listening
+from assistant.gateway.access import Access, make_interceptor
+from assistant.gateway.devices import SqliteDevices
+from assistant.gateway.gate import Gate
 from assistant.gateway.health import UpstreamHealth
-from assistant.gateway.service import MAX_REQUEST_BYTES, SERVICE, CloudService, Limits
-from assistant.gateway.upstream import Upstream
+from assistant.gateway.listening import Listening, TlsFiles
+from assistant.gateway.metrics import Metrics, Sights, Unwatched, serve_metrics
+from assistant.gateway.pool import UpstreamPool
+from assistant.gateway.quota import Quotas
+from assistant.gateway.service import SERVICE, CloudService
+from assistant.gateway.upstream import MIN_PROMPT_TOKENS, Model, Upstream
 from assistant.llm.local import LocalLlm
 from assistant.models import Models
+from assistant.settings import UpstreamConfig
 
 log = structlog.get_logger(__name__)
 
-DRAIN_S = 10.0
-REMOTE_PROMPT_TOKENS = 6_000
-"""What a prompt may take of a remote model's context; common ones have 8192 tokens and more."""
-MIN_PROMPT_TOKENS = 256
+MAX_MESSAGE_BYTES = 262_144
+"""gRPC itself refuses a longer message. Twice the contract's limit: what is little over it is told so in its words."""
+EXPIRY_CHECK_S = 43_200.0
 LOCAL_MAX_TOKENS = 96
 """Half a minute of speech; what a model small enough to run here says beyond that wanders off."""
 RESTART_DELAYS_S = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Waits before a local LLM that ended is started again; the last one repeats."""
+"""Waits before a local LLM that ended, or a part that crashed, is started again; the last one repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,10 @@ class Running:
     """Host and port it listens on; the port is the real one where the setting said 0."""
     upstream: str
     """Where its answers come from, for people."""
+    protection: str
+    """What protects it, for people; empty for nothing."""
+    metrics_port: int | None
+    """Where metrics are, on loopback; None for nowhere."""
 
 
 async def serve(config: Config, *, local: bool, announce: Callable[[Running], None]) -> None:
@@ -71,66 +87,96 @@ async def serve(config: Config, *, local: bool, announce: Callable[[Running], No
 
 
 @contextlib.asynccontextmanager
-async def open_gateway(config: Config, *, local: bool = False, drain_s: float = DRAIN_S) -> AsyncIterator[Running]:
+async def open_gateway(config: Config, *, local: bool = False) -> AsyncIterator[Running]:
     """A gateway for the duration of the `async with` block; `local` serves the local model instead of an upstream.
 
     Raises:
-        ConfigError: `gateway-listen`, `gateway-upstream`, `gateway-context`, `address-invalid`, `secret-unreadable`.
+        ConfigError: `gateway-tls`, `gateway-upstream`, `gateway-context`, `gateway-metrics`, `address-invalid`,
+            `cert-unreadable`, `cert-expired`, `secret-unreadable`.
         ModelError, LlmError: the local model.
+        StoreError: the devices.
         GatewayError: `port-taken`.
     """
     settings = config.settings.gateway
-    listen = check_listen(settings.listen)
-    limits = Limits(settings.max_concurrent, settings.max_queued, _prompt_budget(config, local=local))
+    how = listening.plan(config)
+    _check_context(config, local=local)
     async with contextlib.AsyncExitStack() as stack:
-        server = _make_server(limits)
+        access = await _open_access(config, stack) if how.tokens else None
+        server = _make_server(config, access)
         stack.push_async_callback(server.stop, None)
-        port = _bind(server, listen)  # first: loading a model for a port that is taken is time lost
+        port = listening.bind(server, how)  # first: loading a model for a port that is taken is time lost
         llm = await _start_local(config, stack) if local else None
-        upstream = _make_upstream(config, llm)
-        stack.push_async_callback(upstream.close)
-        health = UpstreamHealth(upstream.probe)
+        upstreams = _make_upstreams(config, llm)
+        pool = UpstreamPool(upstreams, failover_s=settings.failover_s)
+        stack.push_async_callback(pool.close)
+        health = UpstreamHealth(pool.probe)
         await health.look()
         health.register(server)
-        _register_service(server, CloudService(upstream, limits, health.doubt))
+        gate = Gate(settings.max_concurrent, settings.max_queued)
+        watcher, metrics_port = await _open_metrics(config, gate, pool, stack)
+        _register_service(server, CloudService(pool, gate, access, watcher, health.doubt))
         await server.start()
-        stack.push_async_callback(server.stop, drain_s)
+        stack.push_async_callback(server.stop, settings.drain_s)
         stack.push_async_callback(health.drain)
-        await stack.enter_async_context(_running(health.run()))
+        await stack.enter_async_context(_running("health", health.run))
+        if access is not None:
+            await stack.enter_async_context(_running("access", access.run))
+        if how.tls is not None:
+            await stack.enter_async_context(_running("expiry", partial(_watch_expiry, how.tls)))
         if llm is not None:
-            await stack.enter_async_context(_running(_keep_alive(llm, upstream, health.doubt)))
-        running = Running(f"{listen.rpartition(':')[0]}:{port}", settings.local_model if local else upstream.base_url)
-        log.info("gateway-listens", address=running.address, upstream=running.upstream)
+            keep_alive = partial(_keep_alive, llm, upstreams[0], health.doubt)
+            await stack.enter_async_context(_running("local-llm", keep_alive))
+        address = f"{settings.listen.rpartition(':')[0]}:{port}"
+        running = Running(address, settings.local_model if local else pool.names, _protection(how), metrics_port)
+        log.info("gateway-listens", address=address, upstream=running.upstream, protection=running.protection)
         yield running
 
 
-def check_listen(listen: str) -> str:
-    """The address, if the gateway may listen there: on loopback only, since it can't authenticate devices.
-
-    Raises:
-        ConfigError: `gateway-listen`, `address-invalid`.
-    """
-    if not parse_address(listen, setting="gateway.listen", lowest_port=0).loopback:
-        raise ConfigError(
-            "gateway-listen",
-            f"gateway.listen: {listen} can be reached from other machines, and the gateway can't tell devices apart",
-            hint="Listen on 127.0.0.1, and put an SSH tunnel or an authenticating proxy in front.",
-        )
-    return listen
+def _protection(how: Listening) -> str:
+    return " and ".join(["TLS"] * (how.tls is not None) + ["tokens"] * how.tokens)
 
 
-def _prompt_budget(config: Config, *, local: bool) -> int:
+def _check_context(config: Config, *, local: bool) -> None:
     settings = config.settings.gateway
-    if not local:
-        return REMOTE_PROMPT_TOKENS
-    budget = settings.local_context_tokens - settings.max_tokens
-    if budget < MIN_PROMPT_TOKENS:
+    least = settings.max_tokens + MIN_PROMPT_TOKENS
+    set_tokens = [upstream.context_tokens or settings.context_tokens for upstream in settings.upstream]
+    contexts = [settings.local_context_tokens] if local else [tokens for tokens in set_tokens if tokens]
+    if any(tokens < least for tokens in contexts):
         raise ConfigError(
             "gateway-context",
-            "gateway.local_context_tokens leaves no room for a question beside gateway.max_tokens",
-            hint=f"Make it at least {settings.max_tokens + MIN_PROMPT_TOKENS}.",
+            f"gateway.{'local_' * local}context_tokens leaves no room for a question beside gateway.max_tokens",
+            hint=f"Make it at least {least}.",
         )
-    return budget
+
+
+async def _open_access(config: Config, stack: contextlib.AsyncExitStack) -> Access:
+    settings = config.settings.gateway
+    store = await SqliteDevices.open(config.paths.gateway_database)
+    stack.push_async_callback(store.close)
+    quotas = Quotas(requests_per_minute=settings.requests_per_minute, tokens_per_day=settings.tokens_per_day)
+    access = Access(store, quotas, time.time, at_once=settings.max_per_device)
+    if not await access.load():
+        log.warning("no-devices", hint="run `assistant gateway device add NAME`; it counts at once")
+    stack.push_async_callback(_save_usage, access)
+    return access
+
+
+async def _save_usage(access: Access) -> None:
+    try:
+        await access.save()
+    except StoreError as exc:
+        log.error("usage-unsaved", code=exc.code, message=exc.message)
+
+
+async def _open_metrics(
+    config: Config, gate: Gate, pool: UpstreamPool, stack: contextlib.AsyncExitStack
+) -> tuple[Metrics | Unwatched, int | None]:
+    if not config.settings.gateway.metrics_listen:
+        return Unwatched(), None
+    at = parse_address(config.settings.gateway.metrics_listen, setting="gateway.metrics_listen", lowest_port=0)
+    metrics = Metrics()
+    sights = Sights(lambda: gate.waiting, lambda: gate.seated, pool.states)
+    return metrics, await stack.enter_async_context(serve_metrics(metrics, sights, at))
 
 
 async def _start_local(config: Config, stack: contextlib.AsyncExitStack) -> LocalLlm:
@@ -158,31 +204,56 @@ async def _start_local(config: Config, stack: contextlib.AsyncExitStack) -> Loca
     return llm
 
 
-def _make_upstream(config: Config, llm: LocalLlm | None) -> Upstream:
+def _make_upstreams(config: Config, llm: LocalLlm | None) -> list[Upstream]:
     settings = config.settings.gateway
-    max_tokens = settings.max_tokens
+    timeout_s = settings.upstream_timeout_s
     if llm is not None:
-        url, key, model = llm.base_url, llm.api_key, ""
-        max_tokens = min(max_tokens, LOCAL_MAX_TOKENS)
-    else:
-        key = read_secret(settings.api_key, settings.api_key_file, name="gateway.api_key_file")
-        url, model = settings.upstream, settings.model
-    return Upstream(url, api_key=key, model=model, max_tokens=max_tokens, timeout_s=settings.upstream_timeout_s)
+        return [
+            Upstream(
+                llm.base_url,
+                Model("", min(settings.max_tokens, LOCAL_MAX_TOKENS), settings.local_context_tokens),
+                api_key=llm.api_key,
+                timeout_s=timeout_s,
+            )
+        ]
+    key = SecretStr(read_secret(settings.api_key, settings.api_key_file, name="gateway.api_key_file"))
+    upstreams = [
+        Upstream(
+            upstream.url,
+            Model(
+                upstream.model or settings.model,
+                settings.max_tokens,
+                upstream.context_tokens or settings.context_tokens,
+            ),
+            api_key=read_secret(key, upstream.api_key_file, name="gateway.upstream: api_key_file"),
+            timeout_s=timeout_s,
+        )
+        for upstream in settings.upstream or (UpstreamConfig(url=""),)
+    ]
+    for upstream in upstreams:
+        if upstream.in_the_clear:
+            hint = "give its URL as https, unless you trust the network between"
+            log.warning("upstream-in-plain-text", upstream=upstream.base_url, hint=hint)
+    return upstreams
 
 
-def _make_server(limits: Limits) -> Any:
+def _make_server(config: Config, access: Access | None) -> Any:
     import grpc  # noqa: PLC0415 - heavy
 
+    settings = config.settings.gateway
     return grpc.aio.server(
+        interceptors=[make_interceptor(access)] if access is not None else [],
         options=[
-            ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.so_reuseport", 0),  # else a second gateway would silently share the port
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 10_000),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ("grpc.max_connection_idle_ms", 300_000),  # a device that is there probes more often
+            ("grpc.server_handshake_timeout_ms", 10_000),
         ],
         # Health probes come on top of the questions that run and wait.
-        maximum_concurrent_rpcs=limits.max_concurrent + limits.max_queued + 256,
+        maximum_concurrent_rpcs=settings.max_concurrent + settings.max_queued + 256,
     )
 
 
@@ -197,28 +268,34 @@ def _register_service(server: Any, service: CloudService) -> None:
     reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
 
 
-def _bind(server: Any, listen: str) -> int:
-    try:
-        port = int(server.add_insecure_port(listen))
-    except RuntimeError as exc:
-        raise GatewayError(
-            "port-taken",
-            f"can't listen on {listen}",
-            hint="Another gateway may be running; stop it, or choose another gateway.listen.",
-        ) from exc
-    return port
-
-
 @contextlib.asynccontextmanager
-async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """A task for the duration of the block."""
-    task = asyncio.create_task(work)
+async def _running(name: str, part: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Run a part for the duration of the block; one that crashes starts again. A revoked token must not live on it."""
+
+    async def keep_running() -> None:
+        while True:
+            try:
+                return await part()
+            except Exception:
+                log.exception("part-crashed", part=name)
+            await asyncio.sleep(RESTART_DELAYS_S[0])
+
+    task = asyncio.create_task(keep_running(), name=name)
     try:
         yield
     finally:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task])
+
+
+async def _watch_expiry(files: TlsFiles) -> None:
+    """Say it in the log, twice a day, when the certificate is about to end."""
+    while True:
+        await asyncio.sleep(EXPIRY_CHECK_S)
+        try:
+            await asyncio.to_thread(listening.check_expiry, files)
+        except ConfigError as exc:
+            log.error("cert-unusable", code=exc.code, message=exc.message)
 
 
 async def _keep_alive(llm: LocalLlm, upstream: Upstream, doubt: Callable[[], None]) -> None:

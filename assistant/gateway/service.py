@@ -4,183 +4,218 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
-import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from assistant.errors import BusyError, EdgewiseError, GatewayError
-from assistant.gateway.prompt import build_messages
-from assistant.gateway.upstream import Finish, Upstream
+from assistant.gateway.access import Access
+from assistant.gateway.devices import Device
+from assistant.gateway.gate import Gate
+from assistant.gateway.pool import FAULTS, UpstreamPool
+from assistant.gateway.prompt import BYTES_PER_TOKEN, build_messages, estimate_tokens
+from assistant.gateway.requests import MAX_DEADLINE_MS, read_request
+from assistant.gateway.statuses import abort
+from assistant.gateway.upstream import Finish
 from assistant.values import Message
 
 log = structlog.get_logger(__name__)
 
 SERVICE = "edgewise.cloud.v1.Cloud"
-MAX_REQUEST_BYTES = 131_072
-MAX_UTTERANCE_BYTES = 8_192
-MAX_CONTEXT_MESSAGES = 64
-MAX_CONTEXT_BYTES = 32_768
-MAX_DEADLINE_MS = 120_000
-
-STATUS_NAMES = {
-    "busy": "RESOURCE_EXHAUSTED",
-    "prompt-too-long": "INVALID_ARGUMENT",
-    "deadline": "DEADLINE_EXCEEDED",
-    "upstream-busy": "RESOURCE_EXHAUSTED",
-    "upstream-timeout": "DEADLINE_EXCEEDED",
-}
-"""Error code -> gRPC status; every other code is UNAVAILABLE: the device can't mend it, and may ask again later."""
+LAST_WRITE_S = 1.0
+"""Messages go at once but to a device that doesn't read; that one gets no status either."""
+RECEIVE_S = 10.0
+"""A request is small; a device that takes longer to send one has lost its way here, or means no good."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    max_concurrent: int
-    max_queued: int
-    budget_tokens: int
-    """What a prompt may take of the model's context."""
+class Watcher(Protocol):
+    """Told what becomes of questions. Learns nothing of what they say."""
+
+    def ended(self, outcome: str) -> None:
+        """`answered` `truncated` `abandoned`, or the code of an error."""
+
+    def first_text(self, after_s: float) -> None:
+        """Seconds from the question's turn to the first text."""
+
+    def used(self, prompt_tokens: int, completion_tokens: int) -> None:
+        """What an answer took, as the upstream counts or, where it doesn't, as estimated."""
 
 
-class Gate:
-    """Lets `running` through at once and `waiting` wait in line; the next one is refused with BusyError."""
+@dataclass(slots=True)
+class _Account:
+    """What one question takes, as far as is known by now."""
 
-    def __init__(self, running: int, waiting: int) -> None:
-        self._seats = asyncio.Semaphore(running)
-        self._max_waiting = waiting
-        self._waiting = 0
+    began_s: float
+    """On the loop's clock."""
+    first_s: float = 0.0
+    """From then to the first text; 0 for none yet."""
+    prompt_tokens: int = 0
+    """Estimate of what was sent to the upstream that was tried last; 0 for none."""
+    text_bytes: int = 0
+    finish: Finish | None = None
+    abandoned: bool = False
+    """Ended from our side, by the device or its deadline: an upstream that was asked has worked, text or no text."""
 
-    @contextlib.asynccontextmanager
-    async def seat(self) -> AsyncIterator[None]:
-        if self._seats.locked() and self._waiting >= self._max_waiting:
-            raise BusyError("the gateway")
-        self._waiting += 1
-        try:
-            await self._seats.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._seats.release()
+    def passed_s(self) -> float:
+        return asyncio.get_running_loop().time() - self.began_s
+
+    def tokens(self) -> tuple[int, int]:
+        """Prompt and answer: counted by the upstream, else estimated. Nothing for a question that just failed."""
+        if not (self.text_bytes or self.finish or self.abandoned):
+            return 0, 0
+        prompt, completion = (self.finish.prompt_tokens, self.finish.completion_tokens) if self.finish else (0, 0)
+        return prompt or self.prompt_tokens, completion or -(-self.text_bytes // BYTES_PER_TOKEN)
 
 
 class CloudService:
-    """The servicer. `doubt` is called when the upstream failed, so that its health is looked at."""
+    """The servicer. `doubt` is called when an upstream failed, so that its health is looked at."""
 
-    def __init__(self, upstream: Upstream, limits: Limits, doubt: Callable[[], None]) -> None:
-        self._upstream = upstream
-        self._limits = limits
-        self._gate = Gate(limits.max_concurrent, limits.max_queued)
+    def __init__(
+        self, upstreams: UpstreamPool, gate: Gate, access: Access | None, watcher: Watcher, doubt: Callable[[], None]
+    ) -> None:
+        """Without `access` everybody may ask, as much as they like."""
+        self._upstreams = upstreams
+        self._gate = gate
+        self._access = access
+        self._watcher = watcher
         self._doubt = doubt
 
     def handler(self) -> Any:
-        """The service for a gRPC server. Requests stay bytes: gRPC would log those it can't parse, with a traceback."""
+        """The service for a gRPC server.
+
+        Requests stay bytes: gRPC would log those it can't parse, with a traceback. To gRPC they are streams, which on
+        the wire is the same: so a token is looked at before anything is received, and how long that takes is up to us.
+        """
         import grpc  # noqa: PLC0415 - heavy
 
         from assistant._pb.edgewise.cloud.v1 import cloud_pb2  # noqa: PLC0415 - heavy
 
-        converse = grpc.unary_stream_rpc_method_handler(
+        converse = grpc.stream_stream_rpc_method_handler(
             self.converse, response_serializer=cloud_pb2.ConverseReply.SerializeToString
         )
-        return grpc.method_handlers_generic_handler(SERVICE, {"Converse": converse})
+        sync = grpc.stream_stream_rpc_method_handler(self.sync)
+        return grpc.method_handlers_generic_handler(SERVICE, {"Converse": converse, "Sync": sync})
 
-    async def converse(self, data: bytes, context: Any) -> None:
+    async def converse(self, _: Any, context: Any) -> None:
         """One question. Cancelled by gRPC when the device hangs up, which hangs up on the upstream in turn."""
-        import grpc  # noqa: PLC0415 - heavy
-
-        request = parse_request(data)
-        if problem := find_problem(request) if request is not None else "the request can't be read":
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
+        request_id = ""
         try:
-            async with asyncio.timeout((request.deadline_ms or MAX_DEADLINE_MS) / 1000), self._gate.seat():
-                await self._answer(request, context)
-            return
+            device = self._access.identify(context.invocation_metadata() or ()) if self._access else None
+            request = await _receive(context)
+            request_id = request.request_id
+            deadline_s = (request.deadline_ms or MAX_DEADLINE_MS) / 1000
+            async with self._admitted(device), asyncio.timeout(deadline_s), self._gate.seat():
+                finish = await self._answer(request, device, context)
         except asyncio.CancelledError:
-            log.info("question-abandoned", request_id=request.request_id)  # the device hung up, or we drain
+            log.info("question-abandoned", request_id=request_id)  # the device hung up, or we drain
+            self._watcher.ended("abandoned")
             raise
         except TimeoutError:
             error: EdgewiseError = GatewayError("deadline", "the device's deadline is over")
         except (GatewayError, BusyError) as exc:
             error = exc
-        log.warning("question-failed", request_id=request.request_id, code=error.code, message=error.message)
-        if error.code.startswith("upstream-"):
+        except Exception:
+            log.exception("question-crashed", request_id=request_id)
+            error = GatewayError("crashed", "the gateway made a mistake")
+        else:
+            await context.write(_end(finish))  # all is accounted for: a device may hang up on hearing it
+            return
+        log.warning("question-failed", request_id=request_id, code=error.code, message=error.message)
+        self._watcher.ended(error.code)
+        if error.code in FAULTS:
             self._doubt()
-        await context.abort(grpc.StatusCode[STATUS_NAMES.get(error.code, "UNAVAILABLE")], error.message)
+        await abort(context, error)
 
-    async def _answer(self, request: Any, context: Any) -> None:
+    async def sync(self, _: Any, context: Any) -> None:
+        """Declared in the contract, not served yet."""
+        message = "this gateway doesn't keep turns yet: only Converse is served"
+        await abort(context, GatewayError("sync-unserved", message))
+
+    def _admitted(self, device: Device | None) -> AbstractAsyncContextManager[None]:
+        return self._access.admitted(device) if self._access and device else contextlib.nullcontext()
+
+    async def _answer(self, request: Any, device: Device | None, context: Any) -> Finish:
+        """Stream the answer's text, and account for it however it ends."""
+        account = _Account(asyncio.get_running_loop().time())
+        try:
+            finish = await self._relay(request, context, account)
+        except asyncio.CancelledError:
+            account.abandoned = account.prompt_tokens > 0
+            raise
+        finally:
+            prompt, completion = account.tokens()
+            if prompt or completion:
+                self._watcher.used(prompt, completion)
+                if self._access and device:
+                    self._access.charge(device, prompt + completion)
+        self._watcher.ended("truncated" if finish.truncated else "answered")
+        first_ms, total_ms = (round(s * 1000) for s in (account.first_s, account.passed_s()))
+        log.info("question-answered", request_id=request.request_id, first_text_ms=first_ms, total_ms=total_ms)
+        return finish
+
+    async def _relay(self, request: Any, context: Any, account: _Account) -> Finish:
         from assistant._pb.edgewise.cloud.v1 import cloud_pb2  # noqa: PLC0415 - heavy
 
-        began_s = asyncio.get_running_loop().time()
-        roles = {cloud_pb2.Message.ROLE_USER: "user", cloud_pb2.Message.ROLE_ASSISTANT: "assistant"}
-        messages = build_messages(
-            [Message(roles[message.role], message.text) for message in request.context],
-            request.utterance,
-            locale=request.locale,
-            budget_tokens=self._limits.budget_tokens,
-        )
-        first_s = 0.0
-        async with contextlib.aclosing(self._upstream.stream(messages)) as parts:
+        def prompt(budget_tokens: int) -> Sequence[dict[str, str]]:
+            messages = _messages(request, budget_tokens)
+            account.prompt_tokens = sum(estimate_tokens(message["content"]) for message in messages)
+            return messages
+
+        async with contextlib.aclosing(self._upstreams.stream(prompt)) as parts:
             async for part in parts:
                 if isinstance(part, Finish):
-                    reason = cloud_pb2.End.REASON_LENGTH if part.truncated else cloud_pb2.End.REASON_STOP
-                    usage = cloud_pb2.Usage(prompt_tokens=part.prompt_tokens, completion_tokens=part.completion_tokens)
-                    await context.write(cloud_pb2.ConverseReply(end=cloud_pb2.End(reason=reason, usage=usage)))
-                else:
-                    first_s = first_s or asyncio.get_running_loop().time() - began_s
-                    await context.write(cloud_pb2.ConverseReply(delta=cloud_pb2.Delta(text=part.text)))
-        log.info(
-            "question-answered",
-            request_id=request.request_id,
-            first_text_ms=round(first_s * 1000),
-            total_ms=round((asyncio.get_running_loop().time() - began_s) * 1000),
-        )
+                    account.finish = part
+                    return part
+                if not account.text_bytes:
+                    account.first_s = account.passed_s()
+                    self._watcher.first_text(account.first_s)
+                account.text_bytes += len(part.text.encode())
+                await _write(context, cloud_pb2.ConverseReply(delta=cloud_pb2.Delta(text=part.text)))
+        raise AssertionError("an upstream's stream ends with a Finish or a GatewayError")
 
 
-def parse_request(data: bytes) -> Any:
-    """A ConverseRequest, or None when the bytes are none."""
-    from google.protobuf.message import DecodeError  # noqa: PLC0415 - heavy
+async def _write(context: Any, reply: Any) -> None:
+    """Send a message. Cancelled, it still waits for the message to be gone: until then gRPC takes no status, and the
+    device would wait for one in vain."""
+    writing = asyncio.create_task(context.write(reply))
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait([writing], timeout=LAST_WRITE_S)
+        raise
+    finally:
+        writing.add_done_callback(lambda task: task.cancelled() or task.exception())  # heard above, or nobody's concern
 
+
+async def _receive(context: Any) -> Any:
+    """The call's ConverseRequest. Raises GatewayError `invalid`, `deadline`."""
+    import grpc  # noqa: PLC0415 - heavy
+
+    try:
+        async with asyncio.timeout(RECEIVE_S):
+            data = await context.read()
+    except TimeoutError as exc:
+        raise GatewayError("deadline", "the request doesn't arrive") from exc
+    request, problem = read_request(b"" if data is grpc.aio.EOF else data)
+    if problem:
+        raise GatewayError("invalid", problem)
+    return request
+
+
+def _messages(request: Any, budget_tokens: int) -> list[dict[str, str]]:
     from assistant._pb.edgewise.cloud.v1 import cloud_pb2  # noqa: PLC0415 - heavy
 
-    try:
-        return cloud_pb2.ConverseRequest.FromString(data)
-    except DecodeError:
-        return None
+    roles = {cloud_pb2.Message.ROLE_USER: "user", cloud_pb2.Message.ROLE_ASSISTANT: "assistant"}
+    context = [Message(roles[message.role], message.text) for message in request.context]
+    return build_messages(context, request.utterance, locale=request.locale, budget_tokens=budget_tokens)
 
 
-def find_problem(request: Any) -> str:
-    """Which limit of the contract a ConverseRequest breaks; empty for none. Repeats nothing of what was said."""
-    return next(_problems(request), "")
+def _end(finish: Finish) -> Any:
+    from assistant._pb.edgewise.cloud.v1 import cloud_pb2  # noqa: PLC0415 - heavy
 
-
-def _problems(request: Any) -> Iterator[str]:
-    for field in ("request_id", "conversation_id"):
-        if not _is_uuid7(getattr(request, field)):
-            yield f"{field}: not a UUIDv7"
-    if not request.utterance.strip():
-        yield "utterance: empty"
-    if len(request.utterance.encode()) > MAX_UTTERANCE_BYTES:
-        yield f"utterance: over {MAX_UTTERANCE_BYTES} bytes"
-    if len(request.locale) > 35 or not re.fullmatch(r"|[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", request.locale):
-        yield "locale: not a BCP 47 tag"
-    if request.deadline_ms > MAX_DEADLINE_MS:
-        yield f"deadline_ms: over {MAX_DEADLINE_MS}"
-    if len(request.context) > MAX_CONTEXT_MESSAGES:
-        yield f"context: over {MAX_CONTEXT_MESSAGES} messages"
-    for index, message in enumerate(request.context):
-        if message.role not in {1, 2}:
-            yield f"context[{index}].role: neither user nor assistant"
-        if not message.text.strip():
-            yield f"context[{index}].text: empty"
-    if sum(len(message.text.encode()) for message in request.context) > MAX_CONTEXT_BYTES:
-        yield f"context: over {MAX_CONTEXT_BYTES} bytes of text"
-
-
-def _is_uuid7(text: str) -> bool:
-    try:
-        return len(text) == 36 and uuid.UUID(text).version == 7
-    except ValueError:
-        return False
+    reason = cloud_pb2.End.REASON_LENGTH if finish.truncated else cloud_pb2.End.REASON_STOP
+    usage = cloud_pb2.Usage(prompt_tokens=finish.prompt_tokens, completion_tokens=finish.completion_tokens)
+    return cloud_pb2.ConverseReply(end=cloud_pb2.End(reason=reason, usage=usage))

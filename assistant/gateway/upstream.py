@@ -11,21 +11,32 @@ Every way in which it fails becomes a GatewayError:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+import math
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from assistant.cloud.address import is_loopback
 from assistant.errors import ConfigError, GatewayError
 from assistant.gateway.sse import SseParser
 
 T = TypeVar("T")
 CONNECT_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 3.0
+READ_OUT_S = 0.1
 MAX_MODELS_BYTES = 4_194_304
+MAX_PIECE_CHARS = 8_192
+"""Longer pieces are handed on in parts: a device refuses messages over 64 KiB."""
+PROMPT_TOKENS = 6_000
+"""What a prompt may take where nobody says how long the model's context is; common ones have 8192 tokens and more."""
+MIN_PROMPT_TOKENS = 256
+CONTEXT_KEYS = ("max_model_len", "context_length", "max_context_length", "context_window", "n_ctx")
+"""What lists of models call the context's length: vLLM, hosted APIs, LM Studio, Groq, llama.cpp (within `meta`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +57,23 @@ class Finish:
     completion_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What is asked of an upstream."""
+
+    name: str
+    """Empty for its first one."""
+    max_tokens: int
+    """Longest answer."""
+    context_tokens: int = 0
+    """Prompt and answer together; 0 for what its list of models says."""
+
+
 class Upstream:
     """One OpenAI-compatible server. `base_url` may change while it runs (a local server that was restarted)."""
 
-    def __init__(self, base_url: str, *, api_key: str, model: str, max_tokens: int, timeout_s: float) -> None:
-        """`timeout_s`: the longest silence before or within an answer. `model` empty: its first one.
+    def __init__(self, base_url: str, model: Model, *, api_key: str, timeout_s: float) -> None:
+        """`timeout_s`: the longest silence before or within an answer.
 
         Raises:
             ConfigError: `gateway-upstream`, `gateway-api-key`.
@@ -59,42 +82,66 @@ class Upstream:
         if not api_key.isascii() or not api_key.isprintable():
             raise ConfigError("gateway-api-key", "the API key has odd characters", hint="Check gateway.api_key.")
         self.api_key = api_key
-        self._wanted_model = model
-        self._model = model
-        self._max_tokens = max_tokens
+        self._wanted = model
+        self._model = model.name
         self._timeout_s = timeout_s
+        self._listed_tokens = 0
         self._session: aiohttp.ClientSession | None = None
 
-    async def stream(self, messages: Sequence[dict[str, str]]) -> AsyncGenerator[Piece | Finish, None]:
+    @property
+    def in_the_clear(self) -> bool:
+        """Whether questions, and the key, leave this machine in plain text."""
+        parts = urlsplit(self.base_url)
+        return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+
+    @property
+    def prompt_tokens(self) -> int:
+        """What a prompt may take, as far as is known by now."""
+        context = self._wanted.context_tokens or self._listed_tokens
+        return max(MIN_PROMPT_TOKENS, context - self._wanted.max_tokens) if context else PROMPT_TOKENS
+
+    async def stream(
+        self, messages: Sequence[dict[str, str]], *, first_text_s: float = math.inf
+    ) -> AsyncGenerator[Piece | Finish, None]:
         """Stream the answer to chat messages; a Finish comes last. Closing the iterator hangs up on the upstream.
+
+        `first_text_s`: without text by then it is a timeout, whatever else came. Comments and empty lines in the stream
+        don't end a silence.
 
         Raises:
             GatewayError: see the module.
         """
+        loop = asyncio.get_running_loop()
+        text_by_s = loop.time() + first_text_s
         body = {
             "model": self._model or await self.probe(),
             "messages": list(messages),
-            "max_tokens": self._max_tokens,
+            "max_tokens": self._wanted.max_tokens,
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        response = await self._guard(lambda: self._request("POST", "/chat/completions", json=body))
+        by_s = min(text_by_s, loop.time() + self._timeout_s)
+        response = await self._guard(lambda: self._ask(body), by_s)
         try:
             _check_status(response.status)
             if response.content_type != "text/event-stream":
-                raise _protocol_error(f"doesn't stream ({response.content_type})")
+                raise _protocol_error("doesn't stream")
             answer = _Answer()
             parser = SseParser()
-            while piece := await self._guard(response.content.readany):
-                for payload in parser.feed(piece):
-                    if text := answer.take(payload):
+            silent_since_s = loop.time()
+            while not answer.done:
+                by_s = min(text_by_s, silent_since_s + self._timeout_s)
+                data = await self._guard(response.content.readany, by_s)
+                for payload in parser.feed(data) if data else parser.close():
+                    silent_since_s = loop.time()
+                    for text in _parts(answer.take(payload)):
+                        text_by_s = math.inf
                         yield Piece(text)
-                if answer.done:
+                if not data:
                     break
-            for payload in parser.close():
-                if text := answer.take(payload):
-                    yield Piece(text)
-            yield answer.finish()
+            finish = answer.finish()
+            await _read_out(response)  # before: whoever has the Finish may hang up
+            yield finish
         finally:
             response.close()
 
@@ -106,14 +153,16 @@ class Upstream:
         """
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
-                status, body = await self._guard(self._read_models)
+                status, body = await self._guard(self._read_models, math.inf)
         except TimeoutError as exc:
             raise GatewayError("upstream-timeout", "the upstream doesn't answer", retryable=True) from exc
-        if status in {404, 405} and self._wanted_model:
-            return self._wanted_model  # a server without a list; the name is known
+        if status in {404, 405} and self._wanted.name:
+            return self._wanted.name  # a server without a list; the name is known
         _check_status(status)
-        self._model = self._wanted_model or _first_model(body)
-        return self._model
+        name = self._wanted.name or _first_model(body)
+        self._listed_tokens = _context_of(body, name)
+        self._model = name
+        return name
 
     async def close(self) -> None:
         if self._session is not None:
@@ -125,19 +174,29 @@ class Upstream:
         async with response:
             return response.status, await response.content.read(MAX_MODELS_BYTES)
 
+    async def _ask(self, body: dict[str, Any]) -> aiohttp.ClientResponse:
+        """Ask the question; once more where the server was just closing the connection that we had kept to it."""
+        try:
+            return await self._request("POST", "/chat/completions", json=body)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            return await self._request("POST", "/chat/completions", json=body)
+
     async def _request(self, method: str, path: str, **arguments: Any) -> aiohttp.ClientResponse:
         if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=self._timeout_s)
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
             self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
         return await self._session.request(
             method, self.base_url + path, headers=headers, allow_redirects=False, **arguments
         )
 
-    async def _guard(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run one step of the exchange; aiohttp's errors become ours."""
+    async def _guard(self, work: Callable[[], Coroutine[Any, Any, T]], by_s: float) -> T:
+        """Run one step of the exchange, until `by_s` on the loop's clock; aiohttp's errors become ours."""
         try:
-            return await work()
+            async with asyncio.timeout_at(by_s if math.isfinite(by_s) else None):
+                return await work()
         except (aiohttp.ServerTimeoutError, TimeoutError) as exc:
             raise GatewayError("upstream-timeout", "the upstream is silent", retryable=True) from exc
         except aiohttp.ClientConnectorError as exc:
@@ -185,6 +244,14 @@ class _Answer:
         if not self.done and not self._reason:
             raise GatewayError("upstream-cut-off", "the upstream stopped in mid-answer", retryable=True)
         return Finish(self._reason == "length", *self._usage)
+
+
+async def _read_out(response: aiohttp.ClientResponse) -> None:
+    """Read up to the body's end, which comes right behind the last event: only then is the connection kept."""
+    with contextlib.suppress(aiohttp.ClientError, TimeoutError, ValueError):
+        async with asyncio.timeout(READ_OUT_S):
+            while await response.content.readany():
+                pass
 
 
 def check_url(url: str) -> str:
@@ -236,6 +303,22 @@ def _first_model(body: bytes) -> str:
     if not isinstance(name, str) or not name:
         raise _protocol_error("lists no models")
     return name
+
+
+def _context_of(body: bytes, model: str) -> int:
+    """How long the list of models says this one's context is; 0 when it doesn't."""
+    try:
+        models = json.loads(body)["data"]
+        entry = next(item for item in models if item["id"] == model)
+    except (ValueError, KeyError, TypeError, RecursionError, StopIteration):
+        return 0
+    meta = entry.get("meta")
+    known = {**meta, **entry} if isinstance(meta, dict) else entry
+    return next((length for key in CONTEXT_KEYS if (length := _count(known.get(key)))), 0)
+
+
+def _parts(text: str) -> Iterator[str]:
+    return (text[at : at + MAX_PIECE_CHARS] for at in range(0, len(text), MAX_PIECE_CHARS))
 
 
 def _count(value: object) -> int:

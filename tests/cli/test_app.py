@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,11 +35,12 @@ def test_every_command_explains_itself(name: str) -> None:
 
 def leaves() -> list[list[str]]:
     """Every command that does something, as its words."""
-    found: list[list[str]] = []
-    for name, entry in COMMANDS.items():
-        command = _load(entry)
-        found += [[name, sub] for sub in command.commands] if entry.group else [[name]]
-    return found
+
+    def below(words: list[str], command: Any) -> list[list[str]]:
+        subs = getattr(command, "commands", {})
+        return [leaf for name, sub in subs.items() for leaf in below([*words, name], sub)] if subs else [words]
+
+    return [leaf for name, entry in COMMANDS.items() for leaf in below([name], _load(entry))]
 
 
 def test_every_command_that_prints_facts_can_print_json() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from assistant.cloud.health import CALL_KEEPS_LINK, HealthMonitor, Link, LinkState
+from assistant.cloud.health import KEEPS_LINK, HealthMonitor, Link, LinkState
 from assistant.errors import CloudError
 from assistant.events import LinkChanged
 
@@ -184,7 +184,7 @@ async def test_one_slow_answer_of_a_gateway_that_is_well_costs_no_further_questi
     assert seen == [(0.0, True, "reached"), (10.0, False, "cloud-timeout"), (10.0, True, "reached")]
 
 
-@pytest.mark.parametrize("code", sorted(CALL_KEEPS_LINK))
+@pytest.mark.parametrize("code", sorted(KEEPS_LINK))
 async def test_a_call_that_the_gateway_itself_ended_keeps_the_link(code: str) -> None:
     far = Far()
     seen = await watch(far, lambda link: link.call_failed(code), until_s=5)

@@ -10,8 +10,10 @@ from unittest.mock import Mock
 
 import pytest
 
+from assistant.cloud.health import KEEPS_LINK
 from assistant.dialog import phrases
 from assistant.dialog.answer import IRREVERSIBLE_S, Answer, Answerer, Question
+from assistant.dialog.ports import CloudAgent
 from assistant.dialog.router import Action, Decision
 from assistant.dialog.speak import Speaker, Spoken
 from assistant.errors import CloudError
@@ -20,12 +22,12 @@ from assistant.nlu.understanding import Understanding
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.skills.book import SkillBook
 from assistant.skills.replies import load_replies
-from assistant.values import IntentMatch, Layer, Outcome
+from assistant.values import IntentMatch, Layer, Outcome, new_id
 from tests.fakes import FakeCloud, FakeSwitch, FakeSynthesizer
 
 OPEN = Question(
     turn_id="turn",
-    conversation_id="conversation",
+    conversation_id=new_id(),
     text="why is the sky blue",
     understanding=Understanding("why is the sky blue", match=None, missing=(), open_question=True, unfinished=False),
     decision=Decision(Layer.CLOUD, "edge-doubtful", "An open question.", Action.CLOUD, 0.0),
@@ -38,7 +40,7 @@ def _no_context() -> SkillContext:
     raise AssertionError("no skill runs here")
 
 
-def answerer(cloud: FakeCloud, published: list[Event], *, news: str = "", skills: SkillBook | None = None) -> Answerer:
+def answerer(cloud: CloudAgent, published: list[Event], *, news: str = "", skills: SkillBook | None = None) -> Answerer:
     return Answerer(
         skills=skills or SkillBook.built_in(),
         skill_context=_no_context if skills is None else lambda: cast("SkillContext", Mock()),
@@ -54,12 +56,12 @@ def answerer(cloud: FakeCloud, published: list[Event], *, news: str = "", skills
     )
 
 
-async def say(cloud: FakeCloud) -> tuple[FakeSynthesizer, Answer, list[Event]]:
-    """Have the answer to OPEN spoken."""
+async def say(cloud: CloudAgent, question: Question = OPEN) -> tuple[FakeSynthesizer, Answer, list[Event]]:
+    """Have the answer spoken."""
     published: list[Event] = []
     voice, spoken, answer = FakeSynthesizer(), Spoken("turn"), Answer()
     speaker = Speaker(voice, None, published.append)
-    pieces = answerer(cloud, published).answer(OPEN, answer)
+    pieces = answerer(cloud, published).answer(question, answer)
     await speaker.say(pieces, spoken, answer, aloud=False, on_audio=lambda _: None)
     return voice, answer, published
 
@@ -87,6 +89,16 @@ async def test_an_answer_that_reached_its_limit_ends_with_a_whole_sentence_and_s
     assert answer.outcome is Outcome.ANSWERED
     assert cloud.up
     assert not [event for event in published if isinstance(event, Failed)]
+
+
+@pytest.mark.parametrize("code", sorted(KEEPS_LINK - {"cloud-truncated"}))
+async def test_a_gateway_that_is_there_but_gives_no_answer_is_not_called_unreachable(code: str) -> None:
+    cloud = FakeCloud()
+    cloud.error = CloudError(code, "no")
+    voice, answer, _ = await say(cloud)
+    assert voice.spoken
+    assert phrases.OFFLINE not in " ".join(voice.spoken)
+    assert answer.outcome is Outcome.FAILED
 
 
 @pytest.mark.parametrize("code", ["cloud-cut-off", "cloud-timeout"])

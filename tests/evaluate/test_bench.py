@@ -24,6 +24,7 @@ from assistant.evaluate.bench import command as command_line
 from assistant.evaluate.bench import contenders, servers
 from assistant.evaluate.bench.command import main, peer_table, plot_path, target_table
 from assistant.evaluate.bench.contenders import open_server, open_worker
+from assistant.evaluate.bench.environment import ensure_environment
 from assistant.evaluate.bench.figures import (
     FULL,
     LINES,
@@ -394,13 +395,13 @@ def test_the_servers_environment_is_made_once_and_again_when_a_version_changes(
         (tmp_path / "peers" / "bin" / "python").touch()
 
     monkeypatch.setattr(subprocess, "run", pretend)
-    python = servers.ensure_environment(tmp_path / "peers", told.append)
+    python = ensure_environment(tmp_path / "peers", servers.packages(), told.append)
     assert python == tmp_path / "peers" / "bin" / "python"
     assert (ran[0][1:3], ran[1][-len(servers.requirements()) :]) == (["-m", "venv"], list(servers.requirements()))
-    assert servers.ensure_environment(tmp_path / "peers", told.append) == python
+    assert ensure_environment(tmp_path / "peers", servers.packages(), told.append) == python
     assert (len(ran), len(told)) == (2, 1)
     monkeypatch.setattr(servers, "PINNED", ("wyoming-piper==9",))
-    servers.ensure_environment(tmp_path / "peers", told.append)
+    ensure_environment(tmp_path / "peers", servers.packages(), told.append)
     assert len(ran) == 4
 
 
@@ -411,7 +412,7 @@ def test_an_installation_that_fails_is_told_and_begun_again(tmp_path: Path, monk
     monkeypatch.setattr(subprocess, "run", fail)
     for _ in range(2):
         with pytest.raises(EvaluateError, match="No matching distribution") as caught:
-            servers.ensure_environment(tmp_path / "peers", lambda _: None)
+            ensure_environment(tmp_path / "peers", servers.packages(), lambda _: None)
         assert caught.value.code == "peers-missing"
 
 
@@ -483,7 +484,7 @@ def test_more_commands_than_that_are_not_spoken() -> None:
 @pytest.mark.real_time
 def test_a_small_run_against_all_of_them(data: Path, tmp_path: Path) -> None:
     try:
-        servers.ensure_environment(servers.environment_dir(), lambda _: None)
+        ensure_environment(servers.environment_dir(), servers.packages(), lambda _: None)
     except EvaluateError as exc:
         pytest.skip(exc.message)
     out = tmp_path / "b.json"

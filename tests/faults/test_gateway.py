@@ -7,15 +7,18 @@ import contextlib
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from assistant._pb.edgewise.cloud.v1 import cloud_pb2
+from assistant.dialog import phrases
 from assistant.errors import GatewayError
 from assistant.gateway.sse import MAX_LINE_BYTES, SseParser
-from assistant.gateway.upstream import Finish, Piece, Upstream
+from assistant.gateway.upstream import Finish, Model, Piece, Upstream
 from assistant.values import new_id
+from tests.dialog.test_answer import OPEN, say
 from tests.fakes import FakeOpenAiServer
 from tests.gateways import LinkedCloud, gateway_before
 
@@ -49,6 +52,7 @@ REQUESTS: dict[str, tuple[Callable[[], cloud_pb2.ConverseRequest | bytes], str]]
     "a request id that is none": (lambda: valid(request_id="x" * 36), "request_id"),
     "a random UUID": (lambda: valid(request_id="7d444840-9dc0-41d1-b245-5ffdce74fad2"), "request_id"),
     "a UUID in braces": (lambda: valid(request_id="{" + new_id()[1:-1] + "}"), "request_id"),
+    "a UUID that Python forgives": (lambda: valid(request_id="{{" + new_id().replace("-", "") + "}}"), "request_id"),
     "no conversation id": (lambda: valid(conversation_id=""), "conversation_id"),
     "a huge conversation id": (lambda: valid(conversation_id="0" * 5000), "conversation_id"),
     "no utterance": (lambda: valid(utterance=""), "utterance"),
@@ -103,7 +107,23 @@ async def test_what_just_keeps_the_limits_is_answered(request_: Callable[[], clo
 async def test_a_request_over_the_message_limit() -> None:
     async with FakeOpenAiServer("One.") as server, gateway_before(server) as gateway:
         status, _ = await send(gateway.address, valid(utterance="x" * 140_000).SerializeToString())
-    assert status == "RESOURCE_EXHAUSTED"
+        assert status == "INVALID_ARGUMENT"
+        status, _ = await send(gateway.address, valid(utterance="x" * 300_000).SerializeToString())
+        assert status == "RESOURCE_EXHAUSTED", "gRPC itself won't have it"
+
+
+@pytest.mark.parametrize("size", [9_000, 120_000, 140_000, 300_000])
+async def test_what_a_device_says_when_its_question_is_too_long(size: int) -> None:
+    async with (
+        FakeOpenAiServer("One.") as server,
+        gateway_before(server) as gateway,
+        LinkedCloud(gateway.address) as linked,
+    ):
+        voice, _, _ = await say(linked.cloud, replace(OPEN, text="x" * size))
+        assert " ".join(voice.spoken) == phrases.CLOUD_INVALID
+        assert linked.cloud.up
+        assert not server.requests
+        assert await linked.ask() == "One."
 
 
 @pytest.mark.parametrize(
@@ -161,8 +181,8 @@ STREAMS: dict[str, tuple[tuple[bytes, ...], str, str]] = {
 
 
 def upstream_of(server: FakeOpenAiServer, **changes: Any) -> Upstream:
-    settings: dict[str, Any] = {"api_key": "", "model": "", "max_tokens": 20, "timeout_s": 5.0, **changes}
-    return Upstream(server.base_url, **settings)
+    settings: dict[str, Any] = {"api_key": "", "timeout_s": 5.0, **changes}
+    return Upstream(server.base_url, settings.pop("model", Model("", 20)), **settings)
 
 
 async def answer_of(upstream: Upstream) -> tuple[str, str, Finish | None]:
@@ -267,10 +287,75 @@ async def test_a_deadline_that_is_over_ends_the_question_and_the_upstream_s_work
             await server.hung_up.wait()
 
 
+async def test_a_deadline_that_is_over_while_a_message_is_being_sent_still_has_its_status() -> None:
+    async with FakeOpenAiServer("One.") as server, gateway_before(server) as gateway, asyncio.timeout(30):
+        for _ in range(40):
+            requests = [valid(deadline_ms=ms).SerializeToString() for ms in (1, 2, 3, 4, 5, 6) * 2]
+            ended = await asyncio.gather(*(send(gateway.address, request) for request in requests))
+            assert {status for status, _ in ended} <= {"OK", "DEADLINE_EXCEEDED"}
+
+
 async def test_an_upstream_that_breaks_the_connection() -> None:
     async with FakeOpenAiServer("One ", "two.") as server:
         server.cut = True
         assert await answer_of(upstream_of(server)) == ("One two.", "upstream-cut-off", None)
+
+
+class ClosesKeptConnections:
+    """A server that keeps its connections open, and closes each as soon as a second question comes over it."""
+
+    ANSWER = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+    )
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.asked = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await self._read(reader)
+            body = b"".join(sse(chunk("Hi"))) + DONE
+            writer.write(self.ANSWER % (len(body), body))
+            await self._read(reader)
+        writer.close()
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]))
+        self.asked += 1
+
+
+async def test_a_connection_that_the_server_was_just_closing_costs_no_answer() -> None:
+    far = ClosesKeptConnections()
+    server = await asyncio.start_server(far.serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    upstream = Upstream(url, Model("m", 20), api_key="", timeout_s=5.0)
+    try:
+        for _ in range(2):
+            parts = [part async for part in upstream.stream([{"role": "user", "content": "x"}])]
+            assert parts == [Piece("Hi"), Finish(False, 0, 0)]
+    finally:
+        await upstream.close()
+        server.close()
+        await server.wait_closed()
+        await asyncio.sleep(0.01)  # its handlers end
+    assert far.connections == 2
+    assert far.asked == 3, "the second question went over the kept connection first"
+
+
+async def test_the_body_s_end_behind_the_last_event_is_waited_for_so_that_the_connection_is_kept() -> None:
+    async with FakeOpenAiServer() as server:
+        server.raw = (*sse(chunk("Hi")), DONE, b"\n")
+        server.pause_s = 0.01
+        upstream = upstream_of(server, model=Model("m", 20))
+        try:
+            for _ in range(3):
+                assert [part async for part in upstream.stream([])] == [Piece("Hi"), Finish(False, 0, 0)]
+        finally:
+            await upstream.close()
+        assert len(server.peers) == 1
 
 
 @pytest.mark.parametrize(
@@ -291,7 +376,7 @@ async def test_lists_of_models_that_do_not_help(status: int, body: bytes, code: 
         server.models_status, server.models_body = status, body
         assert (await answer_of(upstream_of(server)))[:2] == ("", code)
         named = "" if status in {200, 404} else code  # with a model named in the settings, no list is needed
-        assert await probe_code(upstream_of(server, model="named")) == named
+        assert await probe_code(upstream_of(server, model=Model("named", 20))) == named
 
 
 async def probe_code(upstream: Upstream) -> str:
@@ -305,7 +390,7 @@ async def probe_code(upstream: Upstream) -> str:
 
 
 async def test_nobody_at_the_upstream() -> None:
-    upstream = Upstream("http://127.0.0.1:9/v1", api_key="", model="x", max_tokens=20, timeout_s=5.0)
+    upstream = Upstream("http://127.0.0.1:9/v1", Model("x", 20), api_key="", timeout_s=5.0)
     assert (await answer_of(upstream))[:2] == ("", "upstream-down")
 
 

@@ -15,9 +15,11 @@ import pytest
 from assistant._pb.edgewise.cloud.v1 import cloud_pb2, cloud_pb2_grpc
 from assistant.config import find_paths, load_config
 from assistant.errors import CloudError, ConfigError, GatewayError
-from assistant.gateway.app import check_listen, open_gateway
+from assistant.gateway import service
+from assistant.gateway.app import open_gateway
+from assistant.gateway.gate import Gate
 from assistant.gateway.health import UpstreamHealth
-from assistant.gateway.service import Gate
+from assistant.gateway.upstream import Model, Upstream
 from assistant.values import Message, new_id
 from tests.fakes import FakeOpenAiServer
 from tests.gateways import COMMAND, GatewayProcess, LinkedCloud, check_into, gateway_before, question
@@ -175,7 +177,7 @@ async def test_health_follows_the_upstream(service: str) -> None:
 
 async def test_a_gateway_whose_upstream_is_down_at_its_start_runs_and_says_so() -> None:
     config = load_config(find_paths(), ['gateway.listen="127.0.0.1:0"', 'gateway.upstream="http://127.0.0.1:9/v1"'])
-    async with open_gateway(config, drain_s=0.5) as gateway:
+    async with open_gateway(config) as gateway:
         assert await health_of(gateway.address, "") == 2
         async with LinkedCloud(gateway.address) as linked:
             with pytest.raises(CloudError) as caught:
@@ -214,6 +216,43 @@ async def test_reflection_names_the_services() -> None:
     assert {"edgewise.cloud.v1.Cloud", "grpc.health.v1.Health"} <= names
 
 
+async def test_sync_is_declared_and_says_that_it_is_not_served_yet() -> None:
+    import grpc
+
+    async with FakeOpenAiServer() as server, gateway_before(server) as gateway, channel(gateway.address) as opened:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await cloud_pb2_grpc.CloudStub(opened).Sync(cloud_pb2.SyncRequest())
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert dict(caught.value.trailing_metadata() or ())["edgewise-error"] == "sync-unserved"
+    assert "only Converse is served" in caught.value.details()
+
+
+async def test_a_bug_ends_the_question_and_tells_nobody_of_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    import grpc
+
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("why is the sky blue")
+
+    monkeypatch.setattr(service, "build_messages", broken)
+    async with FakeOpenAiServer() as server, gateway_before(server) as gateway, channel(gateway.address) as opened:
+        request = cloud_pb2.ConverseRequest(request_id=new_id(), conversation_id=new_id(), utterance="count")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await cloud_pb2_grpc.CloudStub(opened).Converse(request).read()
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert "sky" not in caught.value.details()
+
+
+@pytest.mark.parametrize("url", ["http://llm.example.org/v1", "http://192.168.1.5:8000/v1"])
+def test_questions_that_leave_the_machine_in_plain_text_are_warned_of(url: str) -> None:
+    def warned(url: str) -> bool:
+        return Upstream(url, Model("", 20), api_key="", timeout_s=1.0).in_the_clear
+
+    assert warned(url)
+    assert not warned(url.replace("http:", "https:"))
+    assert not warned("http://127.0.0.1:8000/v1")
+    assert not warned("http://[::1]:8000/v1")
+
+
 async def test_sigterm_lets_the_answer_end_and_exits_with_0() -> None:
     async with FakeOpenAiServer("One ", "two.") as server, GatewayProcess(server.base_url) as process:
         assert process.said.decode().strip() == (
@@ -250,14 +289,6 @@ async def test_a_second_gateway_says_why_it_ends_and_nothing_else() -> None:
     assert [line.partition(":")[0] for line in said.decode().splitlines()] == ["error", "hint"]
 
 
-@pytest.mark.parametrize("listen", ["0.0.0.0:1", "[::]:1", "192.168.1.5:1", "gateway.example.org:1"])
-async def test_it_never_listens_off_loopback(listen: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        check_listen(listen)
-    assert caught.value.code == "gateway-listen"
-    assert caught.value.hint
-
-
 @pytest.mark.parametrize(
     ("settings", "code"),
     [
@@ -289,7 +320,7 @@ async def test_settings_that_cannot_work(settings: list[str], code: str) -> None
 def test_every_error_status_is_a_grpc_status() -> None:
     import grpc
 
-    from assistant.gateway.service import STATUS_NAMES
+    from assistant.gateway.statuses import STATUS_NAMES
 
     assert all(name in grpc.StatusCode.__members__ for name in STATUS_NAMES.values())
 

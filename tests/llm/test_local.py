@@ -86,7 +86,7 @@ async def test_a_worker_that_dies_is_started_again() -> None:
 async def local_gateway() -> AsyncIterator[LinkedCloud]:
     """A client of a gateway with the real model."""
     config = load_config(find_paths(), ['gateway.listen="127.0.0.1:0"', "gateway.max_tokens=12"])
-    async with open_gateway(config, local=True, drain_s=0.5) as gateway:
+    async with open_gateway(config, local=True) as gateway:
         assert gateway.upstream == MODEL_ID
         async with LinkedCloud(gateway.address, first_token_timeout_s=60.0) as linked:
             yield linked

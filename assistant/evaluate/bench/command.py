@@ -17,19 +17,21 @@ from rich.console import Console
 from rich.table import Table
 
 from assistant.errors import EdgewiseError, EvaluateError
-from assistant.evaluate.bench import figures, machine
+from assistant.evaluate.bench import figures, machine, servers
+from assistant.evaluate.bench.environment import ensure_environment
 from assistant.evaluate.bench.figures import TITLES, Measured
+from assistant.evaluate.bench.gateway import measure_gateway
 from assistant.evaluate.bench.home_assistant import measure_home
 from assistant.evaluate.bench.peers import PeerOptions, find_data, measure_peers
 from assistant.evaluate.bench.plot import write_plot
 from assistant.evaluate.bench.readers import COLUMNS, measure_readers
-from assistant.evaluate.bench.servers import ensure_environment, environment_dir
+from assistant.evaluate.bench.vllm import ensure_vllm, environment_dir
 from assistant.evaluate.bench.worker import own_config
 from assistant.evaluate.words import Normaliser, load_normaliser
 from assistant.logs import setup_logging
 
-PEERS, NLU, HOME = "peers", "nlu", "home"
-NAMES = (*machine.BENCHES, NLU, PEERS, HOME)
+PEERS, NLU, GATEWAY, HOME = "peers", "nlu", "gateway", "home"
+NAMES = (*machine.BENCHES, NLU, GATEWAY, PEERS, HOME)
 PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -40,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     errors = Console(stderr=True)
     results: dict[str, Any] = {}
     failed = False
-    special = {PEERS: _peers, NLU: _nlu}
+    special = {PEERS: _peers, NLU: _nlu, GATEWAY: _gateway}
     for name in options.what or NAMES:
         try:
             results[name] = special[name](options) if name in special else _machine(name, options.seconds)
@@ -103,6 +105,26 @@ def _nlu(_: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
+def _gateway(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure and show. Raises EdgewiseError."""
+    errors = Console(stderr=True)
+    python = ensure_vllm(environment_dir(), lambda text: errors.print(text, soft_wrap=True)) if options.vllm else None
+    with tempfile.TemporaryDirectory() as folder:
+        found = asyncio.run(measure_gateway(own_config(Path(folder)), options.rounds, python))
+    added = Table(title="bench gateway: to the first text", show_header=False)
+    for key, value in found["first_text_ms"].items():
+        added.add_row(f"{key.replace('_', ' ')}, ms", f"{value:g}")
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(added)
+    for key, title in (("streams", "streams at once"), ("vllm", "streams at once, vLLM")):
+        if rows := found.get(key):
+            table = Table(*(name.replace("_", " ") for name in rows[0]), title=title, box=box.SIMPLE_HEAD)
+            for row in rows:
+                table.add_row(*(f"{value:g}" for value in row.values()))
+            console.print(table)
+    return found
+
+
 def _peers(options: argparse.Namespace) -> dict[str, Any]:
     """Measure and show. Raises EdgewiseError."""
     normalise = load_normaliser()
@@ -144,7 +166,7 @@ def _servers(say: Callable[[str], None], *, wanted: bool) -> tuple[Path | None, 
     if not wanted:
         return None, {figures.WYOMING: "as asked"}
     try:
-        return ensure_environment(environment_dir(), say), {}
+        return ensure_environment(servers.environment_dir(), servers.packages(), say), {}
     except EvaluateError as exc:
         return None, {figures.WYOMING: exc.message}
 
@@ -153,6 +175,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure this machine, and compare.")
     parser.add_argument("what", nargs="*", choices=[*NAMES, []], help="default: all of them")
     parser.add_argument("--seconds", type=float, default=60.0, help="idle: how long")
+    parser.add_argument("--rounds", type=_count, default=300, help="gateway: questions for the time to the first text")
+    vllm_help = "gateway: in front of vLLM too (3.5 GB, installed once into the user's cache or $EDGEWISE_VLLM_DIR)"
+    parser.add_argument("--vllm", action="store_true", help=vllm_help)
     parser.add_argument("--rows", type=_count, default=PeerOptions().rows, help="peers: recordings for speech to text")
     parser.add_argument(
         "--turns", type=_count, default=PeerOptions().turns, help="peers: commands from end to end, up to 12"

@@ -9,17 +9,17 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 import sys
 import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from assistant.audio.format import RATE_HZ, Chunk
 from assistant.errors import EvaluateError
+from assistant.evaluate.bench.processes import failed, free_port, last_line, open_process, peak_mb
 
 T = TypeVar("T")
 START_S = 120.0
@@ -53,7 +53,7 @@ class Contender:
         import psutil  # noqa: PLC0415 - an extra
 
         main = psutil.Process(self._process.pid)
-        return sum(_peak_mb(process.pid) for process in (main, *main.children(recursive=True)))
+        return sum(peak_mb(process.pid) for process in (main, *main.children(recursive=True)))
 
 
 class Worker(Contender):
@@ -72,10 +72,10 @@ class Worker(Contender):
             async with asyncio.timeout(timeout_s):
                 line = await self._process.stdout.readline()
         except TimeoutError as exc:
-            raise _failed(self.name, f"no answer within {timeout_s:g} s") from exc
+            raise failed(self.name, f"no answer within {timeout_s:g} s") from exc
         answer = json.loads(line) if line else {"error": "the process ended"}
         if "error" in answer:
-            raise _failed(self.name, answer["error"])
+            raise failed(self.name, answer["error"])
         return dict(answer)
 
 
@@ -83,7 +83,7 @@ class Worker(Contender):
 async def open_worker(name: str, role: str, *overrides: str) -> AsyncIterator[Worker]:
     """A worker that is loaded. Raises EvaluateError `contender-failed`."""
     command = (sys.executable, "-m", "assistant.evaluate.bench.worker", role, *overrides)
-    async with _process(command, stdin=PIPE, stdout=PIPE) as process:
+    async with open_process(command, stdin=PIPE, stdout=PIPE) as process:
         worker = Worker(name, process)
         await worker.read(START_S)
         yield worker
@@ -156,8 +156,8 @@ class WyomingServer(Contender):
                             return
                     await asyncio.sleep(0.1)
         except TimeoutError as exc:
-            raise _failed(self.name, f"it took no connection within {START_S:g} s") from exc
-        raise _failed(self.name, f"it ended with code {self._process.returncode}")
+            raise failed(self.name, f"it took no connection within {START_S:g} s") from exc
+        raise failed(self.name, f"it ended with code {self._process.returncode}")
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[Any]:
@@ -170,11 +170,11 @@ class WyomingServer(Contender):
         try:
             event = await client.read_event()
         except (OSError, TimeoutError) as exc:
-            raise _failed(self.name, "it gave no answer") from exc
+            raise failed(self.name, "it gave no answer") from exc
         if event is None:
-            raise _failed(self.name, "it hung up")
+            raise failed(self.name, "it hung up")
         if event.type == "error":
-            raise _failed(self.name, str(event.data.get("text", "an error")))
+            raise failed(self.name, str(event.data.get("text", "an error")))
         return event
 
 
@@ -185,55 +185,15 @@ async def open_server(python: Path, module: str, *arguments: str) -> AsyncIterat
     Raises:
         EvaluateError: `contender-failed`, with the last line that it wrote.
     """
-    uri = f"tcp://127.0.0.1:{_free_port()}"
+    uri = f"tcp://127.0.0.1:{free_port()}"
     name = module.replace("_", "-")
     offline = {**os.environ, "HF_HUB_OFFLINE": "1"}
     with tempfile.TemporaryFile() as log:
         command = (str(python), "-m", module, "--uri", uri, *arguments)
-        async with _process(command, stdout=log, stderr=log, env=offline) as process:
+        async with open_process(command, stdout=log, stderr=log, env=offline) as process:
             server = WyomingServer(name, process, uri)
             try:
                 await server.wait_open()
             except EvaluateError as exc:
-                raise _failed(name, f"{exc.message}; {_last_line(log)}") from exc
+                raise failed(name, f"{exc.message}; {last_line(log)}") from exc
             yield server
-
-
-@contextlib.asynccontextmanager
-async def _process(command: tuple[str, ...], **options: Any) -> AsyncIterator[Process]:
-    """A process that is gone afterwards, whatever happens."""
-    process = await asyncio.create_subprocess_exec(*command, **options)
-    try:
-        yield process
-    finally:
-        for end in (process.terminate, process.kill):
-            if process.returncode is None:
-                end()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(10):
-                        await process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
-def _peak_mb(pid: int) -> float:
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text("utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024 / 1e6
-    return 0.0
-
-
-def _last_line(log: IO[bytes]) -> str:
-    log.seek(0)
-    lines = log.read().decode("utf-8", "replace").split("\n")
-    return next((line for line in reversed(lines) if line.strip()), "it wrote nothing")
-
-
-def _failed(name: str, why: str) -> EvaluateError:
-    return EvaluateError("contender-failed", f"{name}: {why}")

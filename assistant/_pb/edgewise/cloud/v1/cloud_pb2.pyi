@@ -76,3 +76,39 @@ class Usage(_message.Message):
     prompt_tokens: int
     completion_tokens: int
     def __init__(self, prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ...) -> None: ...
+
+class SyncRequest(_message.Message):
+    __slots__ = ("turns", "cursor")
+    TURNS_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    turns: _containers.RepeatedCompositeFieldContainer[Turn]
+    cursor: bytes
+    def __init__(self, turns: _Optional[_Iterable[_Union[Turn, _Mapping]]] = ..., cursor: _Optional[bytes] = ...) -> None: ...
+
+class SyncReply(_message.Message):
+    __slots__ = ("stored_turn_ids", "turns", "cursor", "more")
+    STORED_TURN_IDS_FIELD_NUMBER: _ClassVar[int]
+    TURNS_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    stored_turn_ids: _containers.RepeatedScalarFieldContainer[str]
+    turns: _containers.RepeatedCompositeFieldContainer[Turn]
+    cursor: bytes
+    more: bool
+    def __init__(self, stored_turn_ids: _Optional[_Iterable[str]] = ..., turns: _Optional[_Iterable[_Union[Turn, _Mapping]]] = ..., cursor: _Optional[bytes] = ..., more: _Optional[bool] = ...) -> None: ...
+
+class Turn(_message.Message):
+    __slots__ = ("turn_id", "conversation_id", "device_id", "started_ms", "utterance", "reply")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    STARTED_MS_FIELD_NUMBER: _ClassVar[int]
+    UTTERANCE_FIELD_NUMBER: _ClassVar[int]
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    conversation_id: str
+    device_id: str
+    started_ms: int
+    utterance: str
+    reply: str
+    def __init__(self, turn_id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., device_id: _Optional[str] = ..., started_ms: _Optional[int] = ..., utterance: _Optional[str] = ..., reply: _Optional[str] = ...) -> None: ...

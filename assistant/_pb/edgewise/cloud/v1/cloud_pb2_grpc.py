@@ -27,7 +27,7 @@ if _version_not_supported:
 
 class CloudStub:
     """Health is served beside this by grpc.health.v1.Health for the service name "edgewise.cloud.v1.Cloud":
-    SERVING when an upstream LLM answered its last probe, NOT_SERVING otherwise.
+    SERVING when an upstream LLM answered its last probe, NOT_SERVING otherwise, and while the gateway drains.
     """
 
     def __init__(self, channel):
@@ -41,19 +41,39 @@ class CloudStub:
                 request_serializer=edgewise_dot_cloud_dot_v1_dot_cloud__pb2.ConverseRequest.SerializeToString,
                 response_deserializer=edgewise_dot_cloud_dot_v1_dot_cloud__pb2.ConverseReply.FromString,
                 _registered_method=True)
+        self.Sync = channel.unary_unary(
+                '/edgewise.cloud.v1.Cloud/Sync',
+                request_serializer=edgewise_dot_cloud_dot_v1_dot_cloud__pb2.SyncRequest.SerializeToString,
+                response_deserializer=edgewise_dot_cloud_dot_v1_dot_cloud__pb2.SyncReply.FromString,
+                _registered_method=True)
 
 
 class CloudServicer:
     """Health is served beside this by grpc.health.v1.Health for the service name "edgewise.cloud.v1.Cloud":
-    SERVING when an upstream LLM answered its last probe, NOT_SERVING otherwise.
+    SERVING when an upstream LLM answered its last probe, NOT_SERVING otherwise, and while the gateway drains.
     """
 
     def Converse(self, request, context):
-        """Converse answers one utterance, streaming text as the model produces it.
+        """Converse answers one utterance, streaming text as the model produces it. Hanging up ends the model's work as well.
 
-        Status codes: INVALID_ARGUMENT (a limit below is broken; the message names the field), UNAUTHENTICATED,
-        RESOURCE_EXHAUSTED (queue full, or the upstream is), UNAVAILABLE (upstream down), DEADLINE_EXCEEDED (upstream
-        silent, or deadline_ms over), CANCELLED (the device hung up). A request is at most 131072 bytes on the wire.
+        INVALID_ARGUMENT    a limit below is broken (the message names the field), or the request is longer than 131072
+        bytes on the wire (RESOURCE_EXHAUSTED beyond 262144)
+        UNAUTHENTICATED     token missing, wrong, revoked or expired; also in mid-answer, when that happens then
+        RESOURCE_EXHAUSTED  too many questions by this device or by all, its tokens of the day used up, upstream busy
+        UNAVAILABLE         no upstream can answer, it failed in mid-answer, or the gateway is being stopped
+        DEADLINE_EXCEEDED   upstream silent, deadline_ms over, or the request itself not there within 10 s
+        INTERNAL            a mistake of the gateway's
+        CANCELLED           the device hung up
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Sync(self, request, context):
+        """Sync brings the turns of a device and the gateway together, a batch each way per call. Safe to repeat: turns are told
+        apart by their ids, so one that arrives twice is kept once. Turns made in private mode are never sent.
+
+        Declared for what is to come, and not served yet: UNIMPLEMENTED, edgewise-error "sync-unserved".
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -67,6 +87,11 @@ def add_CloudServicer_to_server(servicer, server):
                     request_deserializer=edgewise_dot_cloud_dot_v1_dot_cloud__pb2.ConverseRequest.FromString,
                     response_serializer=edgewise_dot_cloud_dot_v1_dot_cloud__pb2.ConverseReply.SerializeToString,
             ),
+            'Sync': grpc.unary_unary_rpc_method_handler(
+                    servicer.Sync,
+                    request_deserializer=edgewise_dot_cloud_dot_v1_dot_cloud__pb2.SyncRequest.FromString,
+                    response_serializer=edgewise_dot_cloud_dot_v1_dot_cloud__pb2.SyncReply.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'edgewise.cloud.v1.Cloud', rpc_method_handlers)
@@ -77,7 +102,7 @@ def add_CloudServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class Cloud:
     """Health is served beside this by grpc.health.v1.Health for the service name "edgewise.cloud.v1.Cloud":
-    SERVING when an upstream LLM answered its last probe, NOT_SERVING otherwise.
+    SERVING when an upstream LLM answered its last probe, NOT_SERVING otherwise, and while the gateway drains.
     """
 
     @staticmethod
@@ -97,6 +122,33 @@ class Cloud:
             '/edgewise.cloud.v1.Cloud/Converse',
             edgewise_dot_cloud_dot_v1_dot_cloud__pb2.ConverseRequest.SerializeToString,
             edgewise_dot_cloud_dot_v1_dot_cloud__pb2.ConverseReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Sync(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/edgewise.cloud.v1.Cloud/Sync',
+            edgewise_dot_cloud_dot_v1_dot_cloud__pb2.SyncRequest.SerializeToString,
+            edgewise_dot_cloud_dot_v1_dot_cloud__pb2.SyncReply.FromString,
             options,
             channel_credentials,
             insecure,
