@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from assistant.config import find_paths, load_config
 from assistant.errors import HomeError
-from assistant.evaluate.bench.home_assistant import environment, real_home_assistant
 from assistant.home.home_assistant import HomeAssistant
 from assistant.home.virtual import VirtualHome, furnished
 from assistant.homes import Device, HomePort, ServiceCall
 from tests.fakes import FakeHome, FakeHomeAssistant, FakeHomeStore
+from tests.real_home import real_home
 from tests.until import until
 
 Changed = Callable[[Device], None]
@@ -68,11 +67,7 @@ async def fake_home_assistant(_: Path, changed: Changed) -> AsyncIterator[HomePo
 
 @contextlib.asynccontextmanager
 async def real(folder: Path, changed: Changed) -> AsyncIterator[HomePort]:
-    installed = environment(load_config(find_paths()))
-    async with (
-        real_home_assistant(installed, folder) as server,
-        connected(server.url, server.token, changed) as home,
-    ):
+    async with real_home(folder) as server, connected(server.url, server.token, changed) as home:
         yield home
 
 

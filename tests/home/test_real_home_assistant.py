@@ -13,11 +13,12 @@ import pytest
 
 from assistant.config import Config, load_config
 from assistant.daemon import Assistant, open_assistant
-from assistant.evaluate.bench.home_assistant import RealHomeAssistant, environment, real_home_assistant
+from assistant.evaluate.bench.home_assistant import RealHomeAssistant
 from assistant.home.home_assistant import CALL_TIMEOUT_S
 from assistant.homes import ServiceCall
 from assistant.models import Models
 from tests.fakes import FakeEngines
+from tests.real_home import real_home
 from tests.until import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_time]
@@ -46,7 +47,7 @@ async def living_in(server: RealHomeAssistant, config: Config) -> AsyncIterator[
 
 async def test_a_day_in_a_real_home(tmp_path: Path, config: Config) -> None:
     async with (
-        real_home_assistant(environment(config), tmp_path / "ha") as server,
+        real_home(tmp_path / "ha") as server,
         living_in(server, config) as (assistant, ask),
     ):
         assert await ask("turn off the bed light") == "Bed Light off."
@@ -89,7 +90,7 @@ async def test_a_day_in_a_real_home(tmp_path: Path, config: Config) -> None:
 async def test_restarts_and_slow_things(tmp_path: Path, config: Config) -> None:
     """Whatever happens there: a sentence, in time; and it is found again."""
     async with (
-        real_home_assistant(environment(config), tmp_path / "ha") as server,
+        real_home(tmp_path / "ha") as server,
         living_in(server, config) as (assistant, ask),
     ):
         await ask("turn on the bed light")

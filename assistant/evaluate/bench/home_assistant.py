@@ -11,24 +11,24 @@ import os
 import signal
 import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
+import structlog
 
 from assistant.config import Config
-from assistant.errors import EvaluateError
+from assistant.evaluate.bench.environment import Packages, ensure_environment
 from assistant.home.home_assistant import HomeAssistant
 from assistant.homes import ServiceCall
 
+_log = structlog.get_logger(__name__)
+
 VERSION = "2024.3.3"
-_PACKAGES = (f"homeassistant=={VERSION}", "josepy<2")
+_PACKAGES = Packages(f"Home Assistant {VERSION}", "0.7 GB", (("install", f"homeassistant=={VERSION}", "josepy<2"),))
 """The last of its versions for Python 3.11. What its integrations need it installs itself, when first started."""
-_INSTALL_S = 1800
 _CONFIGURATION = """
 homeassistant: {{name: Test, unit_system: metric, time_zone: Europe/Berlin}}
 api:
@@ -91,18 +91,6 @@ def _installing(folder: Path) -> Iterator[bool]:
         stamp.touch()
 
 
-def _install(folder: Path) -> None:
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    for command in ([sys.executable, "-m", "venv", "--clear", str(folder)], [*pip, *_PACKAGES]):
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=_INSTALL_S)  # noqa: S603
-        except (OSError, subprocess.SubprocessError) as exc:
-            lines = (getattr(exc, "stderr", "") or str(exc)).strip().splitlines()
-            raise EvaluateError(
-                "home-assistant-missing", f"Home Assistant can't be installed: {lines[-1] if lines else exc}"
-            ) from exc
-
-
 class RealHomeAssistant:
     """One that can be stopped, killed and started again; its things are in `folder`."""
 
@@ -122,11 +110,11 @@ class RealHomeAssistant:
         """Start it; returns when it answers and everything has been set up. The first time it is installed as well.
 
         Raises:
-            EvaluateError: `home-assistant-missing`.
+            EvaluateError: `peers-missing`.
         """
         with _installing(self._installed) as complete:
             if not complete:
-                await asyncio.to_thread(_install, self._installed)
+                await asyncio.to_thread(ensure_environment, self._installed, _PACKAGES, _log.warning)
             await self._start(timeout_s)
 
     async def _start(self, timeout_s: float) -> None:
