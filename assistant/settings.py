@@ -84,6 +84,7 @@ class CloudConfig(Section):
     ca_file: str
     token: SecretStr
     token_file: str
+    patience_s: Seconds
     first_token_timeout_s: Seconds
     next_token_timeout_s: Seconds
     answer_timeout_s: Seconds

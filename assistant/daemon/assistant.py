@@ -207,6 +207,7 @@ class Assistant:
             publish=self.bus.publish,
             locale=settings.locale.language,
             skill_timeout_s=settings.skills.timeout_s,
+            patience_s=settings.cloud.patience_s,
             answer_timeout_s=settings.cloud.answer_timeout_s,
             cloud_configured=bool(settings.cloud.address),
         )

@@ -21,11 +21,13 @@ from assistant.events import DataLeft, Event, Failed
 from assistant.nlu.understanding import Understanding
 from assistant.skills.base import SkillContext, SkillReply
 from assistant.skills.book import SkillBook
-from assistant.streams import closing
+from assistant.streams import closing, with_filler
 from assistant.values import CloudQuestion, IntentMatch, Message, Outcome, new_id
 
 log = structlog.get_logger(__name__)
 
+_WAIT = f"{phrases.ONE_MOMENT}\n"
+"""A sentence of its own."""
 _INSTEAD_OF_CLOUD = {
     "cloud-busy": phrases.CLOUD_BUSY,
     "cloud-quota": phrases.CLOUD_QUOTA,
@@ -55,6 +57,8 @@ class Question:
     amendable: bool
     """Whether the user may yet go on speaking, and mean something else."""
     context: tuple[Message, ...]
+    aloud: bool = False
+    """Somebody listens, and silence would make them wonder."""
 
 
 @dataclass(slots=True)
@@ -93,6 +97,7 @@ class Answerer:
         publish: Callable[[Event], None],
         locale: str,
         skill_timeout_s: float,
+        patience_s: float,
         answer_timeout_s: float,
         cloud_configured: bool,
     ) -> None:
@@ -105,6 +110,7 @@ class Answerer:
         self._publish = publish
         self._locale = locale
         self._skill_timeout_s = skill_timeout_s
+        self._patience_s = patience_s
         self._answer_timeout_s = answer_timeout_s
         self._cloud_configured = cloud_configured
         self._said_offline = False
@@ -233,9 +239,11 @@ class Answerer:
         )
         spoken = False
         try:
-            async with closing(self._cloud.converse(request)) as pieces:
+            stream = self._cloud.converse(request)
+            patience_s = self._patience_s if question.aloud else self._answer_timeout_s
+            async with closing(with_filler(stream, patience_s, _WAIT)) as pieces:
                 async for piece in pieces:
-                    spoken = True
+                    spoken |= piece is not _WAIT
                     yield piece
         except CloudError as exc:
             if exc.code == "cloud-truncated":

@@ -17,6 +17,7 @@ TRUNCATED = "There would be more to say, but I stop here."
 CLARIFY = "Sorry, I didn't understand that. You can ask what I can do."
 UNABLE = "I can't answer that by myself."
 FAILED = "Sorry, something went wrong."
+ONE_MOMENT = "One moment."
 CLOUD_BUSY = "The cloud model is busy. Please ask again in a moment."
 CLOUD_REFUSED = "The cloud gateway doesn't accept this device, so I can't ask it."
 CLOUD_QUOTA = "I've asked the cloud as much as I may for today."
@@ -25,7 +26,7 @@ NO_ANSWER = "I found no answer to that."
 CONFIRM = "Did I get that right?"
 NEVER_MIND = "All right."
 
-FREQUENT = (OFFLINE, OFFLINE_SHORT, NOT_CONFIGURED, CUT_OFF, CLARIFY, FAILED)
+FREQUENT = (ONE_MOMENT, OFFLINE, OFFLINE_SHORT, NOT_CONFIGURED, CUT_OFF, CLARIFY, FAILED)
 """Rendered ahead of need, so that an outage costs no synthesis."""
 
 

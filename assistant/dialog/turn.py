@@ -245,6 +245,7 @@ class TurnRunner:
             decision=decision,
             amendable=turn.request.listening is not None,
             context=self._context.messages(turn.conversation_id, self._context_turns),
+            aloud=turn.request.aloud,
         )
         await self._reply(turn, question)
         self._stage(turn, "total", started_s)

@@ -22,6 +22,7 @@ from assistant.nlu.understanding import Understanding
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.skills.book import SkillBook
 from assistant.skills.replies import load_replies
+from assistant.streams import closing
 from assistant.values import IntentMatch, Layer, Outcome, new_id
 from tests.fakes import FakeCloud, FakeSwitch, FakeSynthesizer
 
@@ -51,6 +52,7 @@ def answerer(cloud: CloudAgent, published: list[Event], *, news: str = "", skill
         publish=published.append,
         locale="en",
         skill_timeout_s=5.0,
+        patience_s=1.2,
         answer_timeout_s=60.0,
         cloud_configured=True,
     )
@@ -64,6 +66,49 @@ async def say(cloud: CloudAgent, question: Question = OPEN) -> tuple[FakeSynthes
     pieces = answerer(cloud, published).answer(question, answer)
     await speaker.say(pieces, spoken, answer, aloud=False, on_audio=lambda _: None)
     return voice, answer, published
+
+
+@pytest.mark.parametrize(
+    ("delay_s", "aloud", "asked_to_wait"), [(1.0, True, False), (1.5, True, True), (1.5, False, False)]
+)
+async def test_whoever_listens_is_asked_to_wait(delay_s: float, aloud: bool, asked_to_wait: bool) -> None:
+    """Once, where the first words take longer than silence is good for."""
+    cloud = FakeCloud("Light ", "scatters.")
+    cloud.delay_s = delay_s
+    published: list[Event] = []
+    question, answer = dataclasses.replace(OPEN, aloud=aloud), Answer()
+    began_s = asyncio.get_running_loop().time()
+    said = [
+        (asyncio.get_running_loop().time() - began_s, piece)
+        async for piece in answerer(cloud, published).answer(question, answer)
+    ]
+    texts = [piece for _, piece in said]
+    assert texts == (["One moment.\n"] if asked_to_wait else []) + ["Light ", "scatters."]
+    if asked_to_wait:
+        assert said[0][0] == pytest.approx(1.2, abs=0.01)
+    assert answer.outcome is Outcome.ANSWERED
+
+
+@pytest.mark.parametrize("pieces", [(), ("x",)])
+async def test_an_apology_may_follow_the_request_to_wait(pieces: tuple[str, ...]) -> None:
+    """It isn't taken for an answer that broke off."""
+    cloud = FakeCloud(*(pieces or ("never",)))
+    cloud.delay_s = 4.9
+    cloud.error = CloudError("cloud-unreachable", "gone", retryable=True)
+    cloud.error_after = len(pieces)
+    question, answer = dataclasses.replace(OPEN, aloud=True), Answer()
+    said = "".join([piece async for piece in answerer(cloud, []).answer(question, answer)])
+    assert said.startswith("One moment.\n") is bool(pieces)
+    assert (phrases.CUT_OFF in said) is bool(pieces)
+    assert answer.outcome is not Outcome.ANSWERED
+
+
+async def test_whoever_hangs_up_while_waiting_hangs_up_on_the_cloud() -> None:
+    cloud = FakeCloud("Light.")
+    cloud.delay_s = 4.0
+    async with closing(answerer(cloud, []).answer(dataclasses.replace(OPEN, aloud=True), Answer())) as stream:
+        assert await anext(stream) == "One moment.\n"
+    assert cloud.hung_up == 1
 
 
 async def test_news_is_spoken_while_the_cloud_still_thinks() -> None:
