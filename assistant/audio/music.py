@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,8 @@ MUSIC_PRIORITY = 0
 """Below rings and replies: it is turned down for them."""
 START_TIMEOUT_S = 8.0
 MAX_FILES = 50_000
+FILES_KEPT_S = 60.0
+"""What was put into a folder is found after this long at the latest."""
 RETRIES, RETRY_S = 3, 1.0
 """A station that breaks off is tried again so many times in a row, each after this long."""
 _KINDS = frozenset({".mp3", ".flac", ".ogg", ".opus", ".oga", ".m4a", ".m4b", ".aac", ".wav", ".wma", ".aiff"})
@@ -49,6 +52,8 @@ class MusicPlayer:
         self._voice: Voice | None = None
         self._task: asyncio.Task[None] | None = None
         self._told = ("idle", "")
+        self._files: tuple[float, tuple[Track, ...]] | None = None
+        """When the folders were looked through, and what is there."""
 
     @property
     def playing(self) -> Playing | None:
@@ -57,7 +62,14 @@ class MusicPlayer:
         return self._playing
 
     async def find(self, query: str) -> tuple[Track, ...]:
-        return await self._work.run(lambda: matching(query, self._stations, files_in(self._folders)))
+        return await self._work.run(self._find, query)
+
+    def _find(self, query: str) -> tuple[Track, ...]:
+        """In the music's own thread: a large collection takes a second to be walked through."""
+        now_s = time.monotonic()
+        if self._files is None or now_s - self._files[0] > FILES_KEPT_S:
+            self._files = now_s, tuple(files_in(self._folders))
+        return matching(query, self._stations, self._files[1])
 
     async def put(self, wanted: Playing | None) -> None:
         await self._silence()
