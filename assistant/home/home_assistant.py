@@ -5,13 +5,14 @@ exposed by hand; with any other Home Assistant's default applies. While the conn
 last seen, so that names are still understood, and `call` says at once that it can't be reached.
 
     connect -> areas, floors, devices, entities, exposure, states -> subscribe to the exposed ones -> calls, changes
-                    ^ again when a registry changes, a component loads, or RESYNC_S have passed
+                    ^ again when a registry changes, a component loads, exposure changed, or RESYNC_S have passed
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -32,6 +33,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 REFUSED_PAUSE_S = 300.0
 """Before a token that was refused is tried again: whoever tries too often is banned there."""
 RESYNC_S = 600.0
+EXPOSURE_S = 20.0
 SETTLE_S = 0.5
 """Registries change in bursts: they are read once it has been quiet for this long."""
 _BATCH = 250
@@ -55,6 +57,8 @@ class HomeAssistant:
         self._unit = ""
         self._entries: Mapping[str, values.Entry] = {}
         self._exposed: frozenset[str] = frozenset()
+        self._exposure: Any = None
+        """Who was exposed or hidden by hand, as it was told."""
         self._weathers: tuple[str, ...] = ()
         self._followed: set[str] = set()
         """Whose changes this connection tells."""
@@ -171,10 +175,20 @@ class HomeAssistant:
                 log.info("home reached", devices=len(self._devices))
             self._socket, self._problem = socket, None
             self._settled.set()
+            await self._changes(socket)
+
+    async def _changes(self, socket: Socket) -> None:
+        """Wait until something must be read again. What is exposed is asked for: of entities without an entry in the
+        registry no event tells."""
+        read_s = time.monotonic()
+        while time.monotonic() - read_s < RESYNC_S:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RESYNC_S):
+                async with asyncio.timeout(EXPOSURE_S):
                     await self._stale.wait()
-                    await asyncio.sleep(SETTLE_S)
+                await asyncio.sleep(SETTLE_S)
+                return
+            if await _optional(socket, "homeassistant/expose_entity/list") != self._exposure:
+                return
 
     async def _sync(self, socket: Socket) -> None:
         """Read everything, and follow what is exposed."""
@@ -188,6 +202,7 @@ class HomeAssistant:
             "preference": await _optional(socket, "homeassistant/expose_new_entities/get", assistant="conversation"),
             "states": await socket.ask("get_states"),
         }
+        self._exposure = answers["exposed"]
         read = await asyncio.to_thread(values.read, answers)  # thousands of entities take too long for the event loop
         entries = dict(read.entries)
         for batch in _batches(sorted(read.exposed)):

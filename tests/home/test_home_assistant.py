@@ -136,6 +136,16 @@ async def test_what_is_named_otherwise_or_moved_is_known_soon(monkeypatch: pytes
         await until(lambda: home.home.device_by_id["cover.blind"].state == "closed")
 
 
+async def test_what_is_exposed_without_an_event_is_known_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of entities without an entry in the registry nobody tells."""
+    monkeypatch.setattr(home_assistant, "EXPOSURE_S", 0.02)
+    async with house() as server, living_in(server) as home:
+        assert "sensor.power" not in home.home.device_by_id
+        server.exposed = {"sensor.power": True, "light.ceiling": False}
+        await until(lambda: "sensor.power" in home.home.device_by_id)
+        assert "light.ceiling" not in home.home.device_by_id
+
+
 async def test_a_call_says_what_and_to_whom() -> None:
     async with house() as server, living_in(server) as home:
         await home.call(ServiceCall("light.turn_on", ("light.ceiling", "light.lamp"), {"brightness_pct": 30}))

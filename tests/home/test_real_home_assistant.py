@@ -81,6 +81,17 @@ async def test_a_day_in_a_real_home(tmp_path: Path, config: Config) -> None:
         assert (await server.state("light.ceiling_lights"))["state"] == "off"
         assert (await server.state("light.kitchen_lights"))["state"] == "on"
 
+        players = {"assistants": ["conversation"], "entity_ids": ["media_player.walkman"]}
+        await server.command("homeassistant/expose_entity", **players, should_expose=True)
+        await until(lambda: "media_player.walkman" in known.home.device_by_id, timeout_s=40)
+        assert await ask("pause the walkman") == "Paused."
+        assert (await server.state("media_player.walkman"))["state"] == "paused"
+        await ask("set the walkman volume to 30 percent")
+        assert (await server.state("media_player.walkman"))["volume_level"] == 0.3
+        assert await ask("next song") == "The next one."
+        assert await ask("resume the walkman") == "Going on."
+        assert (await server.state("media_player.walkman"))["state"] == "playing"
+
         exposure = {"assistants": ["conversation"], "entity_ids": ["light.bed_light"]}
         await server.command("homeassistant/expose_entity", **exposure, should_expose=False)
         await until(lambda: "light.bed_light" not in known.home.device_by_id)
