@@ -24,10 +24,11 @@ from assistant.control.ports import StatusReport
 from assistant.control.unix_socket import Listener, find_listener
 from assistant.errors import AudioError, ConfigError, EdgewiseError
 from assistant.models import Models, packaged_text_model
-from assistant.settings import CloudConfig
+from assistant.settings import CloudConfig, HomeConfig
 
 OLDEST_PYTHON = (3, 11)
 CAPTURE_S = 1.0
+HOME_TIMEOUT_S = 15.0
 CAPTURE_TIMEOUT_S = 8.0
 QUIET_DBFS = -75.0
 LOUD_DBFS = -6.0
@@ -311,6 +312,31 @@ def check_certificate(config: Config, now: datetime) -> Check | None:
     found = f"for {', '.join(certificate.names)}, until {certificate.ends:%Y-%m-%d}"
     todo = "Renew it: run `assistant gateway cert`." if left < WARN_DAYS else ""
     return Check(name, "fail" if left < 0 else "warn" if todo else "ok", found, todo)
+
+
+async def check_home(home: HomeConfig) -> Check:
+    """Whether Home Assistant answers, and takes the token."""
+    if not home.url:
+        return Check("home", "ok", "the built-in one (home.url names Home Assistant's)")
+    from assistant.daemon.household import make_home_assistant  # noqa: PLC0415 -- imports much
+
+    try:
+        real = make_home_assistant(home, lambda _device: None)
+        assert real is not None, "there is a URL"
+        running = asyncio.create_task(real.run())
+        try:
+            async with asyncio.timeout(HOME_TIMEOUT_S):
+                await real.settled()
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+        if real.problem:
+            return failure("home", real.problem)
+    except EdgewiseError as exc:
+        return failure("home", exc)
+    except TimeoutError:
+        return Check("home", "fail", f"{home.url} takes over {HOME_TIMEOUT_S:g} s", "Check home.url and the network.")
+    return Check("home", "ok", f"{home.url} answers; devices known: {len(real.home.devices)}")
 
 
 async def check_gateway(cloud: CloudConfig) -> Check:

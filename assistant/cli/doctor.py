@@ -64,6 +64,7 @@ async def examine(config_file: Path | None, overrides: list[str] | None) -> Asyn
     yield checks.check_disk("disk (state)", config.paths.state_dir)
     yield checks.check_disk("disk (models)", config.paths.models_dir)
     yield checks.check_clock(checks.now_utc(), checks.clock_synchronised())
+    yield await checks.check_home(config.settings.home)
     yield await checks.check_gateway(config.settings.cloud)
     if certificate := checks.check_certificate(config, checks.now_utc()):
         yield certificate

@@ -59,7 +59,7 @@ class Household:
         self._zone = zone
         self._publish = publish
         self._memory: dict[str, Any] = {}
-        self._real = _home_assistant(settings.home, self._home_changed)
+        self._real = make_home_assistant(settings.home, self._home_changed)
         stations = [
             Track(each.name, each.url, live=True, words=frozenset(each.name.casefold().split()))
             for each in settings.media.stations
@@ -198,7 +198,7 @@ class Household:
         self._publish(DataLeft(turn_id="", to=to, bytes=size, why="weather"))
 
 
-def _home_assistant(home: HomeConfig, changed: Callable[[Device], None]) -> HomeAssistant | None:
+def make_home_assistant(home: HomeConfig, changed: Callable[[Device], None]) -> HomeAssistant | None:
     """None where none is configured. Raises ConfigError."""
     if not home.url:
         return None

@@ -22,7 +22,7 @@ from assistant.control.ports import DeviceStatus
 from assistant.errors import AudioError
 from tests.cli.calling import call, call_json
 from tests.control.serving import serving
-from tests.fakes import FakeTarget
+from tests.fakes import FakeHomeAssistant, FakeTarget
 
 MISSING = SoundCards((), AudioError("portaudio-missing", "PortAudio is missing.", hint="sudo apt-get install it"))
 NONE = SoundCards((), None)
@@ -274,6 +274,21 @@ async def test_gateway() -> None:
     check = await checks.check_gateway(config_of(f'cloud.address="127.0.0.1:{port}"').settings.cloud)
     assert verdict(check) == "fail"
     assert "cloud-" in check.found
+
+
+@pytest.mark.real_time
+async def test_a_home() -> None:
+    assert verdict(await checks.check_home(config_of().settings.home)) == "ok"
+    async with FakeHomeAssistant() as server:
+        server.entities = {"light.lamp": ("on", {})}
+        url = f'home.url="{server.url}"'
+        check = await checks.check_home(config_of(url, f'home.token="{server.TOKEN}"').settings.home)
+        assert (verdict(check), "devices known: 1" in check.found) == ("ok", True)
+        check = await checks.check_home(config_of(url, 'home.token="wrong"').settings.home)
+        assert (verdict(check), "home-auth" in check.found) == ("fail", True)
+        assert "home-token" in (await checks.check_home(config_of(url).settings.home)).found
+    check = await checks.check_home(config_of(url, 'home.token="x"').settings.home)
+    assert (verdict(check), "home-offline" in check.found) == ("fail", True)
 
 
 async def test_a_gateway_whose_token_file_is_gone() -> None:
