@@ -9,6 +9,8 @@ import jellyfish
 _ALIKE = 0.85
 """How alike a name and what was heard must be, 0 to 1: in letters, or in sound where the letters are `_NEARLY`."""
 _NEARLY = 0.7
+_SHORT = 0.9
+"""How alike a word of a letter or two is to what sounds the same ("t" and "tea")."""
 _LEAD = 0.03
 """How much the best must be ahead of the second."""
 
@@ -30,7 +32,7 @@ def alike(heard: str, name: str) -> float:
     """How alike they are in letters or, if that is more, in sound (Metaphone), 0 to 1; spaces don't count."""
     first, second = ("".join(text.casefold().split()) for text in (heard, name))
     letters = jellyfish.jaro_winkler_similarity(first, second)
-    if letters < _NEARLY:
-        return letters
     sound, other = _sound(first), _sound(second)
+    if letters < _NEARLY:
+        return _SHORT if sound == other and sound and min(len(first), len(second)) <= 2 else letters
     return max(letters, jellyfish.jaro_winkler_similarity(sound, other)) if sound and other else letters

@@ -30,6 +30,8 @@ class Target:
     """Of the devices it may mean; empty when any."""
 
 
+_FEW, _LONGEST = 300, 4
+"""So many devices are compared with what was said, by up to so many words."""
 _Found = tuple[dict[str, SlotValue], int]
 
 
@@ -48,6 +50,7 @@ class HomeNames:
         self._areas = Phrases({_plain(name): area.name for area in home.areas for name in area.names})
         self._floors = Phrases({_plain(name): floor for name, floor in home.floors.items()})
         self._devices = Phrases(self._by_name())
+        self._devices_named = frozenset(name.casefold() for device in home.devices for name in device.names)
 
     @property
     def home(self) -> Home:
@@ -108,6 +111,23 @@ class HomeNames:
                 del changed["name"]
                 changed = {**target, **changed}
         return changed
+
+    def is_device(self, slots: Slots) -> bool:
+        """Whether the slots name one by its whole name, or a place."""
+        names = self._devices_named
+        return "area" in slots or "floor" in slots or str(slots.get("name", "")).casefold() in names
+
+    def nearly_in(self, text: str) -> Slots:
+        """The device that some words of a plain text sound like, of those behind an article ("the whole lamp" is the
+        hall lamp); empty for none, and in a home of very many."""
+        words = text.split()
+        devices = self._home.devices if len(self._home.devices) <= _FEW else ()
+        for at, word in enumerate(words):
+            if devices and word in self._articles:
+                for end in range(min(len(words), at + 1 + _LONGEST), at + 2, -1):
+                    if device := called(" ".join(words[at + 1 : end]), devices):
+                        return {"name": device.name, "domain": device.domain}
+        return {}
 
     def _exactly(self, text: str) -> Slots | None:
         target = self.read(text)

@@ -289,6 +289,8 @@ class Understander:
             slots = home.meant(slots)
             if TARGET_SLOTS.isdisjoint(slots):
                 slots = {**home.named_in(text), **slots}
+            if not home.is_device(slots) and (nearly := home.nearly_in(text)):
+                slots = {**slots, **nearly}
         return IntentMatch(claim[0], slots, claim[1], SOURCE)
 
     def _said(self, match: IntentMatch, text: str, reading: TextReading, now: datetime) -> Slots:
