@@ -206,13 +206,16 @@ class HomeAssistant:
         read = await asyncio.to_thread(values.read, answers)  # thousands of entities take too long for the event loop
         entries = dict(read.entries)
         for batch in _batches(sorted(read.exposed)):
-            told = await socket.ask("config/entity_registry/get_entries", entity_ids=batch)
-            entries |= values.with_aliases(entries, told)
+            answer = await socket.ask("config/entity_registry/get_entries", entity_ids=batch)
+            entries |= values.with_aliases(entries, answer)
         self._entries = entries
         self._unit = read.unit
         self._weathers = read.weathers
         self._exposed = read.exposed
-        self._states = {identifier: read.states[identifier] for identifier in (*read.exposed, *read.weathers)}
+        told = {
+            name: state for name, state in self._states.items() if name in self._followed
+        }  # newer than what was read
+        self._states = {name: told.get(name, read.states[name]) for name in (*read.exposed, *read.weathers)}
         home = Home(read.areas)
         own = home.area_called(self._own_area) if self._own_area else None
         self._base = Home(read.areas, area=own.id if own else "")

@@ -10,6 +10,7 @@ from datetime import UTC, date
 from typing import Any
 
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -134,6 +135,30 @@ async def test_what_is_named_otherwise_or_moved_is_known_soon(monkeypatch: pytes
         assert "light.ceiling" not in home.home.device_by_id
         await server.put("cover.blind", "closed", friendly_name="Blind", current_position=0)
         await until(lambda: home.home.device_by_id["cover.blind"].state == "closed")
+
+
+class Busy(FakeHomeAssistant):
+    """One where the lamp goes out while the registries are read for the second time."""
+
+    reads = 0
+
+    async def _answer(self, websocket: web.WebSocketResponse, asked: dict[str, Any]) -> dict[str, Any]:
+        if asked["type"] == "config/entity_registry/get_entries":
+            self.reads += 1
+            if self.reads == 2:
+                await self.put("light.lamp", "off", friendly_name="Lamp")
+        return await super()._answer(websocket, asked)
+
+
+async def test_what_changes_while_it_is_read_again_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(home_assistant, "SETTLE_S", 0.01)
+    async with Busy() as server:
+        server.entities = {"light.lamp": ("on", {"friendly_name": "Lamp"})}
+        async with living_in(server) as home:
+            server.areas = [{"area_id": "hall", "name": "Hall"}]
+            await server.happened("area_registry_updated")
+            await until(lambda: home.home.areas)
+            assert home.home.device_by_id["light.lamp"].state == "off"
 
 
 async def test_what_is_exposed_without_an_event_is_known_soon(monkeypatch: pytest.MonkeyPatch) -> None:
