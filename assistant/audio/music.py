@@ -24,7 +24,8 @@ log = structlog.get_logger(__name__)
 
 MUSIC_PRIORITY = 0
 """Below rings and replies: it is turned down for them."""
-START_TIMEOUT_S = 8.0
+START_TIMEOUT_S = 4.0
+"""Below what a skill may take, so that it is the skill that says what happened."""
 MAX_FILES = 50_000
 FILES_KEPT_S = 60.0
 """What was put into a folder is found after this long at the latest."""
@@ -85,6 +86,9 @@ class MusicPlayer:
             except TimeoutError as exc:
                 await self.put(None)
                 raise AudioError("media-offline", "a stream doesn't begin", retryable=True) from exc
+            except asyncio.CancelledError:  # whoever wanted it has gone: it must not begin later
+                await self.put(None)
+                raise
         else:
             self._playing = wanted
             self._tell()

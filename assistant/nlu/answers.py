@@ -35,6 +35,8 @@ _ITEMS = frozenset({"HassListAddItem", "HassShoppingListAddItem", "HassListCompl
 IN_HOME = frozenset(
     {*_AMOUNTS.keys() - {"HassSetVolume"}, "HassTurnOn", "HassTurnOff", "HassGetState", "HassClimateGetTemperature"}
 )
+"""Intents that are for things of the home."""
+_WHICH_DEVICE = IN_HOME | {"HassMediaSearchAndPlay"}
 """Intents for which we may ask which device is meant."""
 _DURATION = ("hours", "minutes", "seconds")
 
@@ -80,7 +82,7 @@ class Answers:
             return {"to_unit": str(unit)}
         if pending.intent in _ITEMS and "item" not in pending.slots:
             return {"item": text}
-        if pending.intent in IN_HOME:
+        if pending.intent in _WHICH_DEVICE:
             return home.answer(text) if home else None
         return self._choice(text) if pending.intent in _CHOOSING else None
 
@@ -112,7 +114,7 @@ class Answers:
             changed = {**kept, **moment}
         elif done.intent in _AMOUNTS and (amount := self._entities.amount(text)):
             changed = {**done.slots, **amount_slots(_AMOUNTS[done.intent], amount)}
-        elif done.intent in IN_HOME and home and (target := home.answer(text)):
+        elif done.intent in _WHICH_DEVICE and home and (target := home.answer(text)):
             changed = retargeted(done.slots, target)
         elif done.intent in _CHOOSING and text.endswith((" one", " timer")) and (chosen := self._choice(text)):
             changed = {**parts, **chosen}
