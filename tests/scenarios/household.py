@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -47,15 +47,16 @@ def scenarios() -> list[dict[str, Any]]:
     ]
 
 
+Way = Callable[[str], Chunk]
+"""A way of saying things: whose voice, how fast."""
+
+
 class ClearVoice:
-    """Somebody who says things until they are heard word for word, or as nearly as they ever are."""
+    """A household that says things until they are heard word for word, or as nearly as they ever are."""
 
-    PACES = (1.0, 1.2, 1.0, 1.15, 1.3, 1.0, 1.15, 1.3)
-    """The first two without chance: they sound the same each time."""
-
-    def __init__(self, says: Callable[[str, float, bool], Chunk], wrong: Callable[[str, str], int]) -> None:
-        """`says` makes sound of a text, at a pace, with chance or not; `wrong` counts the letters that differ."""
-        self._says = says
+    def __init__(self, ways: Sequence[Way], wrong: Callable[[str, str], int]) -> None:
+        """`ways` are tried in turn; `wrong` counts the letters that differ."""
+        self._ways = ways
         self._wrong = wrong
         self.misheard: list[tuple[str, str]] = []
         """What was never heard right: said, and heard."""
@@ -63,8 +64,8 @@ class ClearVoice:
     async def says(self, text: str, assistant: Assistant) -> Chunk:
         ear = await assistant.engines.stt.get()
         tries: list[tuple[int, str, Chunk]] = []
-        for number, pace in enumerate(self.PACES):
-            sound = self._says(text, pace, number > 1)
+        for way in self._ways:
+            sound = way(text)
             heard = (await ear.transcribe(sound)).text
             tries.append((self._wrong(text, heard), heard, sound))
             if tries[-1][0] == 0:
