@@ -101,6 +101,7 @@ async def test_the_halves_are_kept_and_made_again_when_damaged(tmp_path: Path) -
     assert changed[0] == changed[1] != changed[2]
 
 
+@pytest.mark.slow
 @pytest.mark.models
 async def test_another_language_is_decoded_with_the_whole_vocabulary() -> None:
     async with whisper(language="de") as engine:
