@@ -395,8 +395,7 @@ class Assistant:
 
     def end_after_sentence(self) -> bool:
         """Have the replies that are spoken end after their sentence; True when something is being said."""
-        for reply in self._runner.aloud:
-            reply.finish_sentence()
+        self._silencer.finish_sentences()
         return self._speaker.busy
 
     def _news(self) -> str:

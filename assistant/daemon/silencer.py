@@ -47,6 +47,11 @@ class Silencer:
         self._later(self._music.put(None))
         return True
 
+    def finish_sentences(self) -> None:
+        """Let every reply end after the sentence that is being spoken."""
+        for reply in self._runner.aloud:
+            reply.finish_sentence()
+
     @property
     def _sounds(self) -> bool:
         """Whether there is something that `hush` would silence."""
