@@ -16,7 +16,7 @@ from assistant.audio.decode import Reader
 from assistant.audio.format import Chunk
 from assistant.audio.mixer import Mixer
 from assistant.audio.voice import Voice
-from assistant.errors import AudioError
+from assistant.errors import AudioError, EdgewiseError
 from assistant.executor import BoundedExecutor
 from assistant.media import Playing, Track, matching
 
@@ -118,8 +118,8 @@ class MusicPlayer:
                     if not started.done():
                         started.set_result(None)
                 await voice.finished()
-            except AudioError as exc:
-                error = exc
+            except EdgewiseError as exc:
+                error = exc if isinstance(exc, AudioError) else AudioError("media-unreadable", exc.message)
                 log.warning("music broke off", code=exc.code)
             finally:
                 voice.stop()

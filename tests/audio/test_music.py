@@ -18,7 +18,7 @@ from assistant.audio.mixer import Mixer
 from assistant.audio.music import MusicPlayer, files_in
 from assistant.audio.virtual import VirtualSpeaker
 from assistant.config import Config, load_config
-from assistant.errors import AudioError
+from assistant.errors import AudioError, BusyError
 from assistant.events import MusicChanged
 from assistant.media import Playing, Track
 from tests.house import open_house
@@ -180,6 +180,20 @@ async def test_a_stream_leads_to_no_file_of_the_device(tmp_path: Path) -> None:
                 )
     finally:
         await runner.cleanup()
+
+
+async def test_a_player_that_is_too_busy_says_so_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not left in a state of playing something that nobody hears."""
+
+    def busy(*_: object) -> Reader:
+        raise BusyError("music")
+
+    monkeypatch.setattr(music_module, "Reader", busy)
+    async with player() as (music, told):
+        with pytest.raises(AudioError):
+            await music.put(Playing((Track("one", str(tune(tmp_path / "one.flac"))),)))
+        assert music.playing is None
+        assert told == []
 
 
 async def test_one_after_the_other(tmp_path: Path) -> None:
