@@ -190,8 +190,9 @@ async def test_a_player_that_is_too_busy_says_so_at_once(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(music_module, "Reader", busy)
     async with player() as (music, told):
-        with pytest.raises(AudioError):
+        with pytest.raises(AudioError) as caught:
             await music.put(Playing((Track("one", str(tune(tmp_path / "one.flac"))),)))
+        assert caught.value.code == "media-unreadable", "not that it took too long"
         assert music.playing is None
         assert told == []
 
