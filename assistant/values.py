@@ -282,3 +282,14 @@ class CloudQuestion:
     locale: str
     deadline_s: float
     """Seconds the caller is willing to wait for the whole answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalQuestion:
+    """What the language model on this device is asked."""
+
+    text: str
+    context: tuple[Message, ...]
+    locale: str
+    begun: str = ""
+    """The beginning of an answer that somebody else gave and that was already spoken: go on from there."""

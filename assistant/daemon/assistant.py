@@ -15,7 +15,6 @@ import structlog
 from assistant import __version__
 from assistant.audio import tones
 from assistant.audio.format import Chunk
-from assistant.audio.ring import PrerollRing
 from assistant.cloud.client import GrpcCloud
 from assistant.cloud.health import HealthMonitor, Link, LinkState
 from assistant.config import Config, read_secret
@@ -23,6 +22,7 @@ from assistant.control.ports import StatusReport
 from assistant.daemon.announcer import announce_reminders
 from assistant.daemon.background import Background
 from assistant.daemon.devices import device_sound
+from assistant.daemon.ears import make_attention
 from assistant.daemon.engines import Engines, LazySynthesizer, LazyTranscriber
 from assistant.daemon.household import Household
 from assistant.daemon.housekeeping import log_events, tidy_memory
@@ -32,13 +32,10 @@ from assistant.daemon.silencer import Silencer
 from assistant.daemon.sound import Sound, SoundMaker
 from assistant.dialog import phrases
 from assistant.dialog.answer import Answerer
-from assistant.dialog.attend import Attention
 from assistant.dialog.context import MAX_TURNS, Context
-from assistant.dialog.end_of_turn import SilencePolicy
 from assistant.dialog.followup import Before, understand_turn
 from assistant.dialog.router import RouterPolicy
 from assistant.dialog.speak import REPLY_PRIORITY, Speaker
-from assistant.dialog.speculate import Guesser, Speculation
 from assistant.dialog.turn import TurnRunner
 from assistant.dialog.turn_state import TurnRequest
 from assistant.due.scheduler import Scheduler
@@ -57,7 +54,6 @@ from assistant.nlu.understanding import Understanding
 from assistant.process import share_one_heap, single_instance, trim_memory
 from assistant.skills import list_steering
 from assistant.skills.base import SkillContext
-from assistant.speech.endpoint import make_endpoint
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
 from assistant.store.turns import SqliteTurnStore
@@ -239,38 +235,16 @@ class Assistant:
         settings = self._settings
         if settings.endpoint.semantic:
             self.engines.turn_end.begin()
-        attention = Attention(
-            source=source,
-            wake=await self.engines.load_wake(),
-            vad=await self.engines.load_vad(),
-            endpoint=make_endpoint(settings.endpoint, settings.vad),
-            voice_threshold=settings.vad.threshold,
-            speculation=self._speculation if settings.endpoint.semantic else None,
-            preroll=PrerollRing(settings.audio.preroll_s),
-            runner=self._runner,
-            echo_free=self._sound.echo_free,
+        attention = await make_attention(
+            settings,
+            self.engines,
+            self._sound,
+            self._runner,
             hush=self.hush,
-            player=self._sound.mixer,
-            chime=tones.chime() if settings.wake.chime else None,
             publish=self.bus.publish,
             set_state=self._set_state,
         )
         self._background.run("ears", attention.run)
-
-    def _speculation(self, guesser: Guesser) -> Speculation:
-        endpoint = self._settings.endpoint
-        policy = SilencePolicy(
-            complete_s=endpoint.complete_silence_s,
-            usual_s=endpoint.silence_s,
-            unclear_s=endpoint.unclear_silence_s,
-            threshold=self._settings.router.threshold,
-        )
-        return Speculation(
-            guesser,
-            policy,
-            speculate_s=endpoint.speculate_silence_s,
-            partial_every_s=endpoint.partial_every_s,
-        )
 
     async def _say_first_words(self) -> None:
         """Tell what was missed while off, then render the frequent phrases ahead of need."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from assistant.audio.format import Chunk
-from assistant.values import CloudQuestion, Transcription, TurnRecord, WakeDetection
+from assistant.values import CloudQuestion, LocalQuestion, Transcription, TurnRecord, WakeDetection
 
 
 class AudioSource(Protocol):
@@ -153,6 +153,23 @@ class CloudAgent(Protocol):
 
     def converse(self, question: CloudQuestion) -> AsyncIterator[str]:
         """Stream the answer's text pieces. Raises CloudError (after it the link may be marked down)."""
+
+
+class LocalModel(Protocol):
+    """A language model on this device, for open questions."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is loaded and can be asked now; known without waiting."""
+
+    async def confidence(self, question: LocalQuestion) -> float:
+        """How likely its answer would be right, 0..1, before a word of it is spoken. Raises LlmError, BusyError."""
+
+    def converse(self, question: LocalQuestion) -> AsyncIterator[str]:
+        """Stream the answer's text pieces; closing the iterator ends the generating within one token.
+
+        Raises LlmError, BusyError.
+        """
 
 
 class TurnStore(Protocol):
