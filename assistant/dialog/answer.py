@@ -80,6 +80,8 @@ class Answer:
     """The skills at work, or done. It always comes to its end: who leaves must not leave things half done."""
     undo: Callable[[], Awaitable[None]] | None = None
     """Takes back what the skill did, where that can be. May raise StoreError."""
+    changed: Callable[[], bool] = lambda: False
+    """Whether there is something to take back."""
 
 
 class Answerer:
@@ -175,7 +177,7 @@ class Answerer:
             if question.amendable and any(self._skills.irreversible(match.intent) for match in requests):
                 await asyncio.sleep(IRREVERSIBLE_S)
             context = self._skill_context()
-            answer.undo = context.undo
+            answer.undo, answer.changed = context.undo, lambda: context.changed
             answer.action = asyncio.create_task(self._act_on_all(question, context))
         replies = list(zip(requests, await asyncio.shield(answer.action), strict=True))
         replies.sort(key=lambda each: each[1].expects_answer)  # a question of ours comes last
@@ -187,7 +189,11 @@ class Answerer:
         elif not all(reply.ok for _, reply in replies):
             answer.outcome = Outcome.FAILED
         answer.acknowledges = all(reply.acknowledges for _, reply in replies)
-        return " ".join(reply.text for _, reply in replies)
+        texts = [reply.text for _, reply in replies]
+        if question.understanding.unread:
+            answer.acknowledges = False
+            texts.append(phrases.UNREAD)
+        return " ".join(texts)
 
     async def _act_on_all(self, question: Question, context: SkillContext) -> list[SkillReply]:
         """One request after the other, whatever becomes of the one before."""

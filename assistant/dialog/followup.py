@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from assistant.nlu.classifier import SOURCE
+from assistant.nlu.targets import REFERENCE
 from assistant.nlu.understand import Understander
 from assistant.nlu.understanding import Understanding
 from assistant.values import IntentMatch
+
+_UNDONE = IntentMatch("HassNevermind", {"undone": True}, 0.98, "grammar")
+_DROPS = frozenset({"HassNevermind", "Stop"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,9 @@ class Before:
     waiting: IntentMatch | None = None
     """The request that waits for its answer."""
     done: IntentMatch | None = None
-    """What was done last, and can be taken back."""
+    """What was done last, and may be corrected."""
+    undoable: bool = False
+    """Whether that changed anything that can be taken back."""
     mentioned: IntentMatch | None = None
     """The last request, to whose things a pronoun refers."""
 
@@ -34,17 +40,38 @@ def understand_turn(understander: Understander, text: str, before: Before, *, no
     """
     if before.done and (corrected := understander.corrected(before.done, text, now=now)):
         return corrected
-    understanding = understander.resolved(understander.understand(text, now=now), before.mentioned)
-    waiting = before.waiting
-    if waiting is None:
-        followed = before.mentioned and not _is_exact(understanding) and understander.continued(before.mentioned, text)
-        return followed or understanding
+    read, waiting = understander.understand(text, now=now), before.waiting
+    drops = waiting and read.match and read.match.intent in _DROPS  # "cancel that": our question
+    understanding = understander.aimless(understander.resolved(read, None if drops else before.mentioned))
+    if waiting:
+        return _answered(understander, waiting, understanding, text, now)
+    if before.undoable and _takes_back(read, understanding):
+        return dataclasses.replace(understanding, match=_UNDONE, missing=(), corrects=True)
+    if before.mentioned and not _is_exact(understanding):
+        return understander.continued(before.mentioned, text, understanding) or understanding
+    return understanding
+
+
+def _answered(
+    understander: Understander, waiting: IntentMatch, understanding: Understanding, text: str, now: datetime
+) -> Understanding:
+    """The request that waits, with what was answered."""
     match = understanding.match
     if match and match.intent == "Affirm" and waiting.confidence >= 1.0:
         return dataclasses.replace(understanding, match=dataclasses.replace(waiting, confirmed=True), missing=())
     if _is_exact(understanding):
         return understanding
+    if match and match.intent == waiting.intent and waiting.confidence < 1.0:
+        both = {**match.slots, **waiting.slots}
+        if len(both) > len(waiting.slots) and match.slots.items() <= both.items():
+            return understander.with_slots(understanding, dataclasses.replace(waiting, slots=both))
     return understander.complete(waiting, text, now=now) or understanding
+
+
+def _takes_back(read: Understanding, resolved: Understanding) -> bool:
+    """Whether "cancel that" is for what was just done, and for nothing that can be cancelled by itself."""
+    match = resolved.match
+    return bool(read.match and REFERENCE in read.match.slots and match and match.intent == _UNDONE.intent)
 
 
 def _is_exact(understanding: Understanding) -> bool:

@@ -24,6 +24,7 @@ CLOUD_QUOTA = "I've asked the cloud as much as I may for today."
 CLOUD_INVALID = "That was too much for the cloud to take. Please ask in fewer words."
 NO_ANSWER = "I found no answer to that."
 CONFIRM = "Did I get that right?"
+UNREAD = "I didn't understand the rest."
 NEVER_MIND = "All right."
 
 FREQUENT = (ONE_MOMENT, OFFLINE, OFFLINE_SHORT, NOT_CONFIGURED, CUT_OFF, CLARIFY, FAILED)

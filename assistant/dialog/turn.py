@@ -142,6 +142,7 @@ class TurnRunner:
         return Before(
             waiting=self._pending[0] if self._pending and waiting else None,
             done=self._done.match if self._done and done else None,
+            undoable=bool(self._done and done and self._done.changed),
             mentioned=self._mentioned[0] if self._mentioned and mentioned else None,
         )
 
@@ -194,6 +195,7 @@ class TurnRunner:
         turn.text = turn.text or before.text
         if _words(turn.text) == _words(before.text):
             turn.answer.action, turn.answer.undo = before.answer.action, before.answer.undo
+            turn.answer.changed = before.answer.changed
         elif before.answer.undo:
             await self._take_back(turn, before.answer.undo)
 
@@ -322,7 +324,7 @@ class TurnRunner:
         if turn.answer.pending:
             self._pending = (turn.answer.pending, self._now())
         elif turn.answer.intent and turn.answer.undo and turn.answer.outcome is Outcome.ANSWERED and one:
-            self._done = Done(turn.answer.intent, turn.answer.undo, self._now())
+            self._done = Done(turn.answer.intent, turn.answer.undo, self._now(), changed=turn.answer.changed())
         if turn.answer.intent:
             self._mentioned = (question.understanding.requests[-1], self._now())
         if turn.spoken.interrupted_by:

@@ -64,3 +64,5 @@ class Done:
     match: IntentMatch
     undo: Callable[[], Awaitable[None]]
     ended_s: float
+    changed: bool
+    """Whether there is something to take back."""

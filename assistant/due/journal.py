@@ -72,6 +72,11 @@ class Journal:
     def remaining_s(self, item: DueItem) -> float:
         return self._scheduler.remaining_s(item)
 
+    @property
+    def changed(self) -> bool:
+        """Whether there is something to take back."""
+        return bool(self._before)
+
     async def undo(self) -> None:
         """Take back what was changed, all but silence. Raises StoreError."""
         before, self._before = self._before, {}

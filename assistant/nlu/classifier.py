@@ -33,6 +33,8 @@ _AMOUNTS: Mapping[str, str] = {
     "HassFanSetSpeed": "percentage",
 }
 _DIRECTED = frozenset({"HassLightSet", "HassClimateSetTemperature", "HassSetVolumeRelative"})
+ADDING = frozenset({"HassListAddItem", "HassShoppingListAddItem"})
+"""Intents that put things on lists."""
 _WHEN = frozenset({"SetAlarm", "SetReminder", "CancelAlarm", "CancelReminder", "ListAlarms", "ListReminders"})
 _NAMES = {"name": "name", "place": "name", "list": "name", "timer": "name"}
 _AS_SAID = frozenset({"area", "floor", "color", "item", "message", "query"})
@@ -56,6 +58,11 @@ class SpanReader:
         self._units = Phrases(language.table("unit_names"))
         self._directions = {name: Phrases(words) for name, words in language.table("directions").items()}
         self._articles = language.set("name_articles")
+        self._openings, self._tails = (
+            sorted(language.list(name), key=len, reverse=True) for name in ("item_openings", "item_tails")
+        )
+        self._no_item = language.set("item_stopwords")
+        self._unsaid = language.set("item_unsaid")
 
     def slots(self, intent: str, text: str, spans: Sequence[tuple[str, str]], now: datetime) -> Slots:
         """What was said with an intent. Of several values for a slot, the first."""
@@ -75,7 +82,17 @@ class SpanReader:
             found |= self._conversion(text)
         if intent == "Calculate" and (expression := self._entities.expression_in(text)):
             found["expression"] = expression
+        if intent in ADDING and "item" not in found and (item := self.item(text)):
+            found["item"] = item
         return found
+
+    def item(self, text: str) -> str:
+        """What is to be put on a list, by what stands around it ("add milk too"); empty for nothing."""
+        opening = next((words for words in self._openings if text.startswith(f"{words} ")), "")
+        item = text.removeprefix(opening).strip() if opening else ""
+        for tail in self._tails:
+            item = item.removesuffix(f" {tail}")
+        return "" if item in self._unsaid or self._no_item.intersection(item.split()) else item
 
     def day(self, words: str, today: date) -> str | None:
         """The day or days that words name, as `Periods` writes them."""

@@ -93,6 +93,12 @@ class Entities:
         values = self._marked(text, tokens := tokenise(text), self._durations.at, "d").values
         return values[0] if len(values) == 1 and tokens and isinstance(values[0], Duration) else None
 
+    def whole_duration(self, text: str) -> Duration | None:
+        """The duration that a plain text is."""
+        tokens = tokenise(text)
+        found = self._durations.at(tokens, 0) if tokens else None
+        return found[0] if found and found[1] == len(tokens) else None
+
     def expression(self, text: str) -> str | None:
         """The only calculation in a plain text."""
         values = self._marked(text, tokenise(text), self._arithmetic.at, "e").values

@@ -35,9 +35,10 @@ Read = Callable[[str, IntentMatch | None], IntentMatch | None]
 """What a stretch asks for, given the request before it."""
 
 
-def requests(parts: Sequence[Part], read: Read) -> tuple[IntentMatch, ...]:
-    """The requests that the parts are made of, in order, two or more; empty when a stretch is none."""
-    return _from(parts, read, None, most=len(parts) - 1)
+def requests(parts: Sequence[Part], read: Read, most: int = 0) -> tuple[IntentMatch, ...]:
+    """The requests that the parts are made of, in order, two or more; empty when a stretch is none. With `most`, the
+    first may be made of so many parts."""
+    return _from(parts, read, None, most or len(parts) - 1)
 
 
 def _from(parts: Sequence[Part], read: Read, before: IntentMatch | None, most: int) -> tuple[IntentMatch, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from assistant.homes import ALL, Device, Home, called, chosen
+from assistant.names import closest
 from assistant.nlu.language import Language
 from assistant.nlu.tokens import Phrases, Token, tokenise
 from assistant.values import Slots, SlotValue
@@ -47,6 +48,7 @@ class HomeNames:
         )
         self._verbs = Phrases(words["verbs"])
         self._one, self._many = Phrases(words["kinds"]["one"]), Phrases(words["kinds"]["many"])
+        self._kinds = tuple(name for kinds in words["kinds"].values() for name in kinds if " " not in name)
         self._areas = Phrases({_plain(name): area.name for area in home.areas for name in area.names})
         self._floors = Phrases({_plain(name): floor for name, floor in home.floors.items()})
         self._devices = Phrases(self._by_name())
@@ -75,6 +77,14 @@ class HomeNames:
         tokens = tokenise(text)
         found = self.at(tokens, 0) if tokens else None
         return found[0] if found and found[1] == len(tokens) else None
+
+    def read_nearly(self, text: str) -> Target | None:
+        """The same, also of what only sounds like it, in a home of not very many devices."""
+        exact = self.read(text)
+        if exact or len(self._home.devices) > _FEW:
+            return exact
+        slots = self._nearly(" ".join(self._without_articles(text.split())))
+        return Target(slots, self._domains(slots)) if slots else None
 
     def named_in(self, text: str) -> Slots:
         """The first target that a plain text names, a pronoun only where nothing else is; empty for none."""
@@ -128,6 +138,15 @@ class HomeNames:
                     if device := called(" ".join(words[at + 1 : end]), devices):
                         return {"name": device.name, "domain": device.domain}
         return {}
+
+    def respelled(self, text: str) -> str | None:
+        """A plain text with the kind of thing that a word behind an article sounds like ("turn on the lap"); None when
+        none does."""
+        words = text.split()
+        for at, word in enumerate(words[1:], 1):
+            if words[at - 1] in self._articles and (kind := closest(word, self._kinds)):
+                return " ".join([*words[:at], kind, *words[at + 1 :]])
+        return None
 
     def _exactly(self, text: str) -> Slots | None:
         target = self.read(text)
@@ -201,6 +220,11 @@ class HomeNames:
         if area and (not floor or area[1] >= floor[1]):
             return {"area": area[0]}, area[1]
         return ({"floor": floor[0]}, floor[1]) if floor else None
+
+    def _without_articles(self, words: list[str]) -> list[str]:
+        while words and words[0] in self._articles:
+            words = words[1:]
+        return words
 
     def _past_articles(self, tokens: tuple[Token, ...], index: int) -> int:
         while index < len(tokens) and tokens[index].text in self._articles:

@@ -22,8 +22,9 @@ from datetime import datetime
 import structlog
 
 from assistant.homes import Home
+from assistant.names import closest
 from assistant.nlu.answers import IN_HOME, Answers
-from assistant.nlu.classifier import SOURCE, SpanReader, TextModel, agreed, claimed
+from assistant.nlu.classifier import ADDING, SOURCE, SpanReader, TextModel, agreed, claimed
 from assistant.nlu.entities import Entities, View, spelled
 from assistant.nlu.grammar import Grammar, Reading, home_assistant_grammar, load_grammar
 from assistant.nlu.language import load_language
@@ -49,12 +50,14 @@ _MAX_CLAUSES = 4
 _GRAMMAR = "grammar"
 _ANY_OF = {
     "duration": {"hours", "minutes", "seconds"},
+    "percentage": {"percentage", "direction"},
     "target": TARGET_SLOTS,
     "time": {"time", "hours", "minutes", "seconds"},
 }
 """What gives a required slot that isn't one slot."""
 _NO_VALUES = frozenset({"direction", "domain", "device_class", "every", "state", "whole", "condition", REFERENCE})
 """Slots that say what is to be done, or with what kind of things."""
+_ANY_MOMENT = datetime(2025, 1, 1)  # noqa: DTZ001 - for what doesn't depend on it
 _OPEN = 0.5
 """How sure the model must be of a task type that needs an answer from somewhere else."""
 
@@ -126,8 +129,12 @@ class Understander:
         reading = (
             self._model.read(words) if self._model and (words := self._wrappers.without_name(whole).split()) else None
         )
+        unread = False
         if reading and not also:
             match = self._weighed(match, whole, reading, now)
+            if match and match.source == SOURCE and (begun := self._begun(text, match.intent, now)):
+                (match, *also), unread = begun, True
+        match = self._misheard(match, whole, now)
         if match and "item" in match.slots:
             item = with_commas(str(match.slots["item"]), text, self._language)
             match = replace(match, slots={**match.slots, "item": item})
@@ -138,7 +145,9 @@ class Understander:
         )
         exact = match is not None and match.source == _GRAMMAR and not any(map(self.missing, (match, *also)))
         unfinished = self._questions.is_unfinished(whole, claimed=exact)
-        return Understanding(core, match, missing, is_open, unfinished, _task(match, reading), tuple(also))
+        return Understanding(
+            core, match, missing, is_open, unfinished, _task(match, reading), tuple(also), unread=unread
+        )
 
     def complete(self, pending: IntentMatch, text: str, *, now: datetime) -> Understanding | None:
         """`pending` with what an answer to our question adds to it ("ten minutes", "the pasta one").
@@ -176,8 +185,29 @@ class Understander:
         match, *also = found
         return replace(understanding, match=match, also=tuple(also), missing=() if also else self.missing(match))
 
-    def continued(self, mentioned: IntentMatch, text: str) -> Understanding | None:
-        """The request `mentioned` before, for something else ("and the bedroom"); None when the text isn't that."""
+    def with_slots(self, understanding: Understanding, match: IntentMatch) -> Understanding:
+        """The same as a request of its own, which may lack something."""
+        return replace(understanding, match=match, missing=self.missing(match), open_question=False)
+
+    def aimless(self, understanding: Understanding) -> Understanding:
+        """A request whose pronoun stands for nothing of the home: it must be asked what is meant."""
+        match = understanding.match
+        if (
+            match is None
+            or REFERENCE not in match.slots
+            or not match.slots.keys().isdisjoint(TARGET_SLOTS - {REFERENCE})
+        ):
+            return understanding
+        slots = {slot: value for slot, value in match.slots.items() if slot != REFERENCE}
+        bare = replace(match, slots=slots)
+        missing = ("target",) if match.intent in IN_HOME else self.missing(bare)
+        return replace(understanding, match=bare, missing=missing)
+
+    def continued(self, mentioned: IntentMatch, text: str, otherwise: Understanding) -> Understanding | None:
+        """The request `mentioned` before, for something else ("and the bedroom", "and eggs"); None when the text isn't
+        that. `otherwise` is what it means by itself."""
+        if mentioned.intent in ADDING:
+            return self._put_on_too(mentioned, text, otherwise)
         home = self._home_names()
         core = self._wrappers.continuation(plain(text, self._language))
         target = home.answer(core) if home and core and mentioned.intent in IN_HOME else None
@@ -185,6 +215,20 @@ class Understander:
             return None
         match = replace(mentioned, slots=retargeted(mentioned.slots, target), confidence=_PATCHED, confirmed=False)
         return Understanding(core, match, self.missing(match), open_question=False, unfinished=False)
+
+    def _put_on_too(self, mentioned: IntentMatch, text: str, otherwise: Understanding) -> Understanding | None:
+        """One more thing for the list, unless the text is a question or asks for something else."""
+        if otherwise.open_question or (otherwise.match and otherwise.match.intent not in ADDING):
+            return None
+        core = plain(text, self._language)
+        item = self._spans.item(core)
+        if not item:
+            return None
+        slots = {slot: value for slot, value in mentioned.slots.items() if slot == "name"}
+        match = replace(
+            mentioned, slots={**slots, "item": with_commas(item, text, self._language)}, confidence=_PATCHED
+        )
+        return Understanding(core, match, (), open_question=False, unfinished=False)
 
     def missing(self, match: IntentMatch) -> tuple[str, ...]:
         """The required slots a match lacks."""
@@ -208,10 +252,9 @@ class Understander:
 
     def _warm_up(self) -> None:
         """Let hassil build what it builds on first use: number lists, patterns."""
-        moment = datetime(2025, 1, 1)  # noqa: DTZ001 - any will do
         self._home_assistant.read("set a timer for 5 minutes")
         for text in self._language.examples.values():
-            self._read(text, moment)
+            self._read(text, _ANY_MOMENT)
 
     def _timer_names(self) -> tuple[str, ...]:
         names = (plain(name, self._language) for name in self._known().timer_names)
@@ -272,7 +315,7 @@ class Understander:
 
     def _weighed(self, match: IntentMatch | None, text: str, reading: TextReading, now: datetime) -> IntentMatch | None:
         """The grammar's match as sure as both readers make it; without one, the model's."""
-        if match and REFERENCE in match.slots:
+        if match and REFERENCE in match.slots and "item" not in match.slots:
             return match  # what it is for depends on what was said before, and the model doesn't know that
         if match and match.intent in self._plugin_of:
             ours = self._weighed(None, text, reading, now) if match.confidence < _EXACT else None
@@ -312,11 +355,52 @@ class Understander:
         asked = tuple(match for match in wanted.values() if match.intent not in _SMALLTALK)
         return asked if len(asked) != 1 else (replace(asked[0], confidence=min(asked[0].confidence, _PATCHED)),)
 
+    def _misheard(self, match: IntentMatch | None, whole: str, now: datetime) -> IntentMatch | None:
+        """What the words sound like, where the sentences don't know them as they are."""
+        home = self._home_names()
+        if match is None:
+            meant = closest(whole, self._language.list("alone")) if " " not in whole else None
+        elif match.source == SOURCE and match.intent in IN_HOME and home:
+            meant = home.respelled(whole)
+        else:
+            meant = None
+        again = self._match(meant, lambda words: self._read(words, now)) if meant else None
+        if again is None or (match and match.intent != again.intent):
+            return match
+        return replace(again, confidence=_PATCHED)
+
+    def _begun(self, text: str, intent: str, now: datetime) -> tuple[IntentMatch, ...]:
+        """The requests, one of `intent` first, that an utterance begins with, when nobody knows what its rest is."""
+        parts = parted(text, self._language)
+
+        def read(part: str, before: IntentMatch | None) -> IntentMatch | None:
+            match = self._match(part, lambda words: self._read(words, now)) or self._for_more(part, before)
+            return match if match and match.confidence >= _PATCHED and not self.missing(match) else None
+
+        for count in range(len(parts) - 1, 0, -1):
+            found = requests(parts[:count], read, most=count) if parts[count][0] else ()
+            if found and found[0].intent == intent:
+                return found
+        return ()
+
     def _for_more(self, part: str, before: IntentMatch | None) -> IntentMatch | None:
         """The request before, for what this part names: "turn on the kitchen light and the fan"."""
+        if before and before.intent == "HassStartTimer":
+            return self._one_more_timer(part, before)
         home = self._home_names()
-        target = home.read(part) if home and before and before.intent in IN_HOME else None
+        target = home.read_nearly(part) if home and before and before.intent in IN_HOME else None
         return replace(before, slots=retargeted(before.slots, target.slots)) if before and target else None
+
+    def _one_more_timer(self, part: str, before: IntentMatch) -> IntentMatch | None:
+        """Another timer, by its length alone; a bare number is of the unit said before ("another for 10")."""
+        unit = next((slot for slot in ("minutes", "hours", "seconds") if slot in before.slots), "minutes")
+        for said in (part, f"{part} {unit}"):
+            if length := self._entities.whole_duration(said):
+                return replace(before, slots=length.slots())
+            match = self._match(said, lambda words: self._read(words, _ANY_MOMENT))
+            if match and match.intent == before.intent and not self.missing(match):
+                return match
+        return None
 
     def _one_of(self, text: str, read: Callable[[str], IntentMatch | None]) -> IntentMatch | None:
         """The one request among several sentences."""

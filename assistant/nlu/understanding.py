@@ -28,6 +28,8 @@ class Understanding:
     """Who is to answer, in the user's own words ("ask the cloud ..."); None when they don't say."""
     corrects: bool = False
     """It is what was done last, otherwise: that is to be taken back first."""
+    unread: bool = False
+    """There was more behind these requests, and nobody knows what."""
 
     @property
     def requests(self) -> tuple[IntentMatch, ...]:

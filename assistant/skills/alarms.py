@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
+from assistant.due.calendar import next_after
 from assistant.errors import SkillError
 from assistant.names import closest
 from assistant.skills.base import Skill, SkillContext, SkillReply
@@ -74,7 +75,7 @@ class _Scheduled(Skill):
         """Those a request's date and time fit, all when it gives neither."""
         found = list(items)
         if day := str(slots.get("date", "")):
-            found = [item for item in found if item.local.startswith(day)]
+            found = [item for item in found if _is_on(item, day)]
         if often := str(slots.get("recurrence", "")):
             found = [item for item in found if item.recurrence == often]
         if clock := str(slots.get("time", "")):
@@ -91,9 +92,12 @@ class _Scheduled(Skill):
         return SkillReply(text)
 
     async def cancel(self, match: IntentMatch, context: SkillContext, found: Sequence[DueItem]) -> SkillReply:
-        """One is cancelled (of what recurs, when a day was said, that time only), several when that was meant."""
+        """One is cancelled (only one time of what recurs, when a day was said or `once`), several when meant."""
         if not found:
             return SkillReply(self._say("none"), ok=False)
+        once = "once" in match.slots
+        if once:
+            found = [min(found, key=lambda item: item.due_wall_s)]
         if len(found) > 1 and "every" not in match.slots:
             text = self._say("which", items=self._replies.one_of([self.described(item, context) for item in found]))
             return SkillReply(text, expects_answer=True)
@@ -105,12 +109,18 @@ class _Scheduled(Skill):
                 await context.timers.cancel(item.id)
             return SkillReply(self._replies.say(match.intent, "all", count=len(found)), acknowledges=True)
         (item,) = found
-        described = self.described(item, context)
-        if item.recurrence and "date" in match.slots:
-            after = await context.timers.skip(item.id)
-            return SkillReply(self._replies.say(match.intent, "skipped", next=self.when_once(after, context)))
+        if item.recurrence and (once or "date" in match.slots):
+            return await self._leave_out(match, context, item)
         await context.timers.cancel(item.id)
+        described = self.described(item, context)
         return SkillReply(self._replies.say(match.intent, "done", item=described), acknowledges=True)
+
+    async def _leave_out(self, match: IntentMatch, context: SkillContext, item: DueItem) -> SkillReply:
+        """The next time of what recurs, and no other."""
+        if not item.local.startswith(str(match.slots.get("date", ""))):
+            return SkillReply(self._say("only_next", next=self.when_once(item, context)), ok=False)
+        after = await context.timers.skip(item.id)
+        return SkillReply(self._replies.say(match.intent, "skipped", next=self.when_once(after, context)))
 
     def when_once(self, item: DueItem, context: SkillContext) -> str:
         """Its next time, however often it comes."""
@@ -187,6 +197,15 @@ class Reminders(_Scheduled):
 
     def described(self, item: DueItem, context: SkillContext) -> str:
         return self._replies.intents["Reminders"]["described"].format(name=item.name, when=self.when(item, context))
+
+
+def _is_on(item: DueItem, day: str) -> bool:
+    """Whether it is for that day, or one of the times it recurs is."""
+    if item.local.startswith(day) or not item.recurrence:
+        return item.local.startswith(day)
+    before = datetime.fromisoformat(day) - timedelta(microseconds=1)
+    at = next_after(datetime.fromisoformat(item.local), item.recurrence, before)
+    return at is not None and at.date().isoformat() == day
 
 
 def _other(clock: str) -> str:

@@ -73,6 +73,12 @@ class SkillContext:
         """Local time."""
         return datetime.fromtimestamp(self.clock.wall_s(), self.zone)
 
+    @property
+    def changed(self) -> bool:
+        """Whether something was done that can be taken back."""
+        journals = self.timers, self.home, self.lists, self.volume, self.music
+        return any(journal.changed for journal in journals)
+
     async def undo(self) -> None:
         """Take back what was done with this context, where that can be. Raises StoreError."""
         await self.timers.undo()

@@ -15,7 +15,17 @@ from assistant.skills.calculator import Calculator
 from assistant.skills.chance import FlipCoin, RandomNumber, RollDice, TellJoke
 from assistant.skills.clock import Date, DaysUntil, Time
 from assistant.skills.control import Nevermind, Repeat, Stop
-from assistant.skills.home import Climate, FanSpeed, GetState, HowWarm, LightSet, SetPosition, Switch, Vacuum
+from assistant.skills.home import (
+    Climate,
+    FanSpeed,
+    GetState,
+    HowWarm,
+    LightSet,
+    SetPosition,
+    StopMoving,
+    Switch,
+    Vacuum,
+)
 from assistant.skills.lists import AddItem, CompleteItem, ReadList, RemoveItem
 from assistant.skills.media import PlayMedia, SteerMedia
 from assistant.skills.privacy import ExplainLast, SetPrivateMode
@@ -30,14 +40,15 @@ from assistant.values import IntentMatch
 _log = structlog.get_logger(__name__)
 _BUILT_IN: tuple[type[Skill], ...] = (
     Alarms, Reminders, Time, Date, DaysUntil, StartTimer, CancelTimer, CancelAllTimers, ChangeTimer, PauseTimer,
-    TimerStatus, Calculator, Switch, LightSet, Climate, HowWarm, SetPosition, FanSpeed, Vacuum, GetState, AddItem,
-    RemoveItem, CompleteItem, ReadList, FlipCoin, RollDice, RandomNumber, TellJoke, ConvertUnit, SetVolume, GetWeather,
-    PlayMedia, SteerMedia, SetPrivateMode, ExplainLast, Stop, Nevermind, Repeat, Smalltalk,
+    TimerStatus, Calculator, Switch, LightSet, Climate, HowWarm, SetPosition, StopMoving, FanSpeed, Vacuum, GetState,
+    AddItem, RemoveItem, CompleteItem, ReadList, FlipCoin, RollDice, RandomNumber, TellJoke, ConvertUnit, SetVolume,
+    GetWeather, PlayMedia, SteerMedia, SetPrivateMode, ExplainLast, Stop, Nevermind, Repeat, Smalltalk,
 )  # fmt: skip
 _Reply = Callable[[IntentMatch, SkillContext], Awaitable[SkillReply]]
 _ANY_OF = {
     "duration": ("hours", "minutes", "seconds"),
     "time": ("time", "hours", "minutes", "seconds"),
+    "percentage": ("percentage", "direction"),
     "target": ("name", "area", "floor", "domain", "device_class", "every"),
 }
 """What gives a required slot that isn't one slot."""

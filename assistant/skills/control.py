@@ -26,7 +26,7 @@ class Nevermind(Skill):
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
         context.hush()
         await context.timers.dismiss()
-        return SkillReply(self._replies.say(match.intent, "done"))
+        return SkillReply(self._replies.say(match.intent, "undone" if match.slots.get("undone") else "done"))
 
 
 class Repeat(Skill):

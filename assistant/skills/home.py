@@ -45,6 +45,7 @@ _OFF: Mapping[str, str] = {
 _IS_ON = frozenset({"on", "open", "opening", "locked", "cleaning"})
 _IS_OFF = frozenset({"off", "closed", "closing", "unlocked", "docked", "returning"})
 _BRIGHTNESS_STEP, _TEMPERATURE_STEP = 20, 1
+_SPEED_STEP = 25
 _COLDEST_C, _WARMEST_C = 5, 35
 
 
@@ -205,7 +206,8 @@ class LightSet(_HomeSkill):
             await _call(context, [_lit(device, data) for device in devices])
             share = data.get("brightness_pct")
             if "color" in slots:
-                return self.done(match.intent, "color", what, color=slots["color"])
+                reply = "color" if share is None else "both"
+                return self.done(match.intent, reply, what, color=slots["color"], share=share)
             return self.done(match.intent, "brightness", what, share=share)
         if "direction" not in slots:
             return SkillReply(self._replies.say(match.intent, "which_look"), expects_answer=True)
@@ -287,13 +289,30 @@ class SetPosition(_HomeSkill):
         return self.done(match.intent, "done", what, share=position)
 
 
+class StopMoving(_HomeSkill):
+    """Blinds and doors on their way stay where they are."""
+
+    intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassStopMoving": ("target",)}
+    domains: ClassVar[tuple[str, ...]] = ("cover",)
+
+    async def act(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        devices = self.devices(match, context.home.home)
+        await _call(context, [("cover.stop_cover", device, {}) for device in devices])
+        return self.done(match.intent, "done", self.called(devices, match.slots, context.home.home))
+
+
 class FanSpeed(_HomeSkill):
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassFanSetSpeed": ("target", "percentage")}
     domains: ClassVar[tuple[str, ...]] = ("fan",)
 
     async def act(self, match: IntentMatch, context: SkillContext) -> SkillReply:
         devices = self.devices(match, context.home.home)
-        speed = min(100, max(0, round(float(match.slots["percentage"]))))
+        if "percentage" in match.slots:
+            speed = float(match.slots["percentage"])
+        else:
+            step = float(match.slots.get("step", _SPEED_STEP)) * _sign(match.slots)
+            speed = float(devices[0].attributes.get("percentage") or 0) + step
+        speed = min(100, max(0, round(speed)))
         await _call(context, [("fan.set_percentage", device, {"percentage": speed}) for device in devices])
         return self.done(match.intent, "done", self.called(devices, match.slots, context.home.home), share=speed)
 

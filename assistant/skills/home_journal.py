@@ -38,6 +38,11 @@ class HomeJournal:
             self._before.setdefault(player, device)
         await self._port.play(player, what)
 
+    @property
+    def changed(self) -> bool:
+        """Whether there is something to take back."""
+        return bool(self._before)
+
     async def undo(self) -> None:
         """Bring every device back to how it stood; what can't be brought back stays, and says so in the log."""
         before, self._before = self._before, {}

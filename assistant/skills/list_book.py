@@ -108,6 +108,11 @@ class ListJournal:
         before, after = await self._lists.change(name, change)
         self._changes.append((name, before, after))
 
+    @property
+    def changed(self) -> bool:
+        """Whether there is something to take back."""
+        return bool(self._changes)
+
     async def undo(self) -> None:
         """Take back what was changed, and nothing that others have changed since. Raises StoreError."""
         changes, self._changes = self._changes, []

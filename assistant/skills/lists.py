@@ -140,7 +140,7 @@ class RemoveItem(_ListSkill):
         if not items and not delete:
             return SkillReply(self._say("empty", list=name))
         if not match.confirmed:
-            question = "confirm_delete" if delete else "confirm_clear"
+            question = "confirm_delete" if delete else "confirm_clear" if len(items) > 1 else "confirm_clear_one"
             text = self._replies.say(match.intent, question, list=name, count=len(items))
             return SkillReply(text, expects_answer=True, confirms=True)
         await context.lists.change(name, lambda _: None if delete else ())

@@ -58,6 +58,11 @@ class VolumeJournal:
             self._before = self._volume.level
         await self._volume.set(level)
 
+    @property
+    def changed(self) -> bool:
+        """Whether there is something to take back."""
+        return self._before is not None
+
     async def undo(self) -> None:
         """Raises StoreError."""
         before, self._before = self._before, None

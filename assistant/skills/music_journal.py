@@ -30,6 +30,11 @@ class MusicJournal:
             self._before = (self._port.playing,)
         await self._port.put(wanted)
 
+    @property
+    def changed(self) -> bool:
+        """Whether there is something to take back."""
+        return self._before is not None
+
     async def undo(self) -> None:
         """Play what was played before; what can't be played any more stays silent."""
         before, self._before = self._before, None
