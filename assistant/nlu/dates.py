@@ -9,6 +9,7 @@ from assistant.nlu.language import Language
 from assistant.nlu.numbers import Numbers
 from assistant.nlu.tokens import Phrases, Token
 
+_LONGEST_MONTH = 31
 _FURTHEST_DAYS = 366 * 400
 
 
@@ -42,6 +43,16 @@ class Dates:
             return self._at(tokens, index, today)
         except OverflowError:
             return None  # beyond the calendar
+
+    def day_of_month_at(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
+        """The next day of that number, today included, when an ordinal starts at `index`: "(on the) fifteenth"."""
+        found = self._ordinal(tokens, index)
+        if found is None or not 1 <= found[0] <= _LONGEST_MONTH:
+            return None
+        day = today
+        while day.day != found[0]:
+            day += timedelta(days=1)
+        return Day(day, relative=False), found[1]
 
     def _at(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
         relative = self._relative.at(tokens, index)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
-from assistant.nlu.dates import Dates
+from assistant.nlu.dates import Dates, Day
 from assistant.nlu.durations import Durations
 from assistant.nlu.language import Language
 from assistant.nlu.numbers import Numbers
@@ -31,6 +31,7 @@ class WhenReader:
         self._durations = Durations(language, numbers)
         self._joints, self._ahead = Phrases(language.list("when_joints")), Phrases(language.list("when_ahead"))
         self._openings = language.set("when_openings")
+        self._articles = language.set("value_articles")
 
     def read(self, text: str, today: date) -> Slots | None:
         """The slots (`time`, `date`, `recurrence`, or `hours`, `minutes`, `seconds` from now) of a plain text that is
@@ -61,6 +62,13 @@ class WhenReader:
             words = words[1:]
         return " ".join(words)
 
+    def _day(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
+        """A day; one of this month or the next behind "on the": "the first" alone may be anything."""
+        if day := self._dates.at(tokens, index, today):
+            return day
+        on_the = index > 1 and self._joints.at(tokens, index - 2) and tokens[index - 1].text in self._articles
+        return self._dates.day_of_month_at(tokens, index, today) if on_the else None
+
     def _piece(self, tokens: tuple[Token, ...], index: int, today: date, moment: _Moment) -> int | None:
         """Adds what starts here to the moment; the index behind it, None when nothing does."""
         ahead = self._ahead.at(tokens, index)
@@ -70,7 +78,7 @@ class WhenReader:
         if often := self._times.recurrence_at(tokens, index):
             moment.recurrence = often[0]
             return often[1]
-        if day := self._dates.at(tokens, index, today):
+        if day := self._day(tokens, index, today):
             moment.date = day[0].date.isoformat()
             return day[1]
         if part := self._times.part_at(tokens, index):
