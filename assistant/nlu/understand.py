@@ -346,8 +346,15 @@ class Understander:
     def _several(self, text: str, read: Callable[[str], IntentMatch | None]) -> tuple[IntentMatch, ...]:
         """The requests of an utterance that is made of nothing else; each once."""
 
+        @functools.cache
+        def misheard(part: str) -> IntentMatch | None:
+            home = self._home_names()
+            meant = home.respelled(part) if home else None
+            match = read(meant) if meant else None
+            return replace(match, confidence=_PATCHED) if match and match.intent in IN_HOME else None
+
         def request(part: str, before: IntentMatch | None) -> IntentMatch | None:
-            match = read(part) or self._for_more(part, before)
+            match = read(part) or self._for_more(part, before) or misheard(part)
             return match if match and match.confidence >= _PATCHED and match.intent not in _ALONE else None
 
         found = requests(parted(text, self._language), request)
