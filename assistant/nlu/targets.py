@@ -145,8 +145,8 @@ class HomeNames:
         return None
 
     def respelled(self, text: str) -> str | None:
-        """A plain text with the device, or the kind of thing, that words behind an article sound like ("turn on the haul
-        lap"); None when none do."""
+        """A plain text with the device, or the kind of thing, that words behind an article sound like ("turn on the
+        haul lap"); None when none do."""
         words = text.split()
         if found := self._sounding_in(words):
             device, start, end = found
