@@ -54,6 +54,17 @@ class Dates:
             or self._named(tokens, index, today)
         )
 
+    def of_the_month_at(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[date, int] | None:
+        """(the next day with that number, index behind it) of "the first", "the 15th"."""
+        found = self._ordinal(tokens, index + (self._word(tokens, index) == "the"))
+        if found is None:
+            return None
+        try:
+            days = (today + timedelta(days=ahead) for ahead in range(62))
+            return next(((day, found[1]) for day in days if day.day == found[0]), None)
+        except OverflowError:
+            return None  # beyond the calendar
+
     def _counted(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
         """In 10 days, 10 days from now."""
         before = self._word(tokens, index) == self._before

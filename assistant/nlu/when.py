@@ -6,19 +6,21 @@ Read piece by piece, in any order: a day, a time, a part of the day, how often, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
+from assistant.due.calendar import step_of
 from assistant.nlu.dates import Dates
-from assistant.nlu.durations import Durations
+from assistant.nlu.durations import Duration, Durations
 from assistant.nlu.language import Language
 from assistant.nlu.numbers import Numbers
-from assistant.nlu.times import Times, in_half_day
+from assistant.nlu.times import Times, days_of, in_half_day, often_on
 from assistant.nlu.tokens import Phrases, Token, tokenise
 from assistant.values import Slots, SlotValue
 
 AMBIGUOUS = "ambiguous"
 """The slot of a time that may be before or after noon."""
 _MOST_WORDS = 12
+_DAY_H = 24
 
 
 class WhenReader:
@@ -70,9 +72,15 @@ class WhenReader:
         if often := self._times.recurrence_at(tokens, index):
             moment.recurrence = often[0]
             return often[1]
+        if less := self._times.left_out_at(tokens, index):
+            moment.less = less[0]
+            return less[1]
         if day := self._dates.at(tokens, index, today):
             moment.date = day[0].date.isoformat()
             return day[1]
+        if day_of_month := self._of_every_month(tokens, index, today):
+            (moment.date, moment.recurrence), end = day_of_month
+            return end
         if part := self._times.part_at(tokens, index):
             moment.part, moment.half = part[0]
             return part[1]
@@ -82,12 +90,26 @@ class WhenReader:
         return None
 
 
+    def _of_every_month(
+        self, tokens: tuple[Token, ...], index: int, today: date
+    ) -> tuple[tuple[str, str], int] | None:
+        """((the day it begins with, how often), index behind it) of "the first of every month"."""
+        day = self._dates.of_the_month_at(tokens, index, today)
+        if day is None:
+            return None
+        joint = self._joints.at(tokens, day[1])
+        often = self._times.recurrence_at(tokens, joint[1] if joint else day[1])
+        return ((day[0].isoformat(), often[0]), often[1]) if often and often[0] == "monthly" else None
+
+
 @dataclass(slots=True)
 class _Moment:
     """The pieces so far."""
 
     ahead: Slots = field(default_factory=dict)
     recurrence: str = ""
+    less: frozenset[int] = frozenset()
+    """Weekdays that are left out."""
     date: str = ""
     minute: int | None = None
     """Of the day, or of half a day."""
@@ -98,6 +120,8 @@ class _Moment:
     def slots(self) -> dict[str, SlotValue]:
         if self.ahead:
             return dict(self.ahead)
+        if self.less and (days := days_of(self.recurrence or "daily") - self.less):
+            self.recurrence = often_on(days)
         found: dict[str, SlotValue] = {}
         if self.minute is not None:
             minute, certain = in_half_day(self.minute, self.half)
@@ -105,4 +129,7 @@ class _Moment:
             found |= {} if certain else {AMBIGUOUS: True}
         elif self.part:
             found["time"] = self.part
+        elif step := step_of(self.recurrence):
+            hours, minutes = divmod(step // timedelta(minutes=1), 60)
+            found |= Duration(hours, minutes).slots() if hours < _DAY_H else {}  # every hour: the first in an hour
         return found | {name: value for name, value in (("date", self.date), ("recurrence", self.recurrence)) if value}
