@@ -76,8 +76,9 @@ class WhenReader:
             moment.less = less[0]
             return less[1]
         if day := self._dates.at(tokens, index, today):
+            again = moment.date and moment.date != day[0].date.isoformat()  # two days are two moments
             moment.date = day[0].date.isoformat()
-            return day[1]
+            return None if again else day[1]
         if day_of_month := self._of_every_month(tokens, index, today):
             (moment.date, moment.recurrence), end = day_of_month
             return end
@@ -85,8 +86,9 @@ class WhenReader:
             moment.part, moment.half = part[0]
             return part[1]
         if clock := self._times.clock_at(tokens, index):
+            again = moment.minute is not None  # two times are two moments
             moment.minute = clock[0]
-            return clock[1]
+            return None if again else clock[1]
         return None
 
 
