@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from assistant.names import alike, closest
 
-HOME = ["counter light", "kitchen light", "kitchen fan", "bedroom lamp", "desk lamp", "garage door", "christmas tree", "heater"]
+HOME = [
+    "counter light",
+    "kitchen light",
+    "kitchen fan",
+    "bedroom lamp",
+    "desk lamp",
+    "garage door",
+    "christmas tree",
+    "heater",
+]
 TIMERS = ["pasta", "rice", "laundry", "tea", "pizza", "eggs"]
 
 

@@ -69,7 +69,8 @@ def _occurrences(local: datetime, recurrence: str, after: datetime) -> Iterator[
         yield local
         return
     allowed = {
-        "daily": range(7), "weekly": weekdays_of(detail) or (local.weekday(),), "weekdays": range(5), "weekends": (5, 6),
+        "daily": range(7), "weekdays": range(5), "weekends": (5, 6),
+        "weekly": weekdays_of(detail) or (local.weekday(),),
     }.get(kind, ())  # fmt: skip
     start = local
     if after > local:

@@ -96,7 +96,7 @@ class SpanReader:
         return "" if item in self._unsaid or self._no_item.intersection(item.split()) else item
 
     def behind_opening(self, text: str) -> str:
-        """What one is to be reminded of, where it stands last: "call bob" of "remind me when i get home to call bob"."""
+        """What one is to be reminded of, where it stands last: "remind me when i get home to call bob"."""
         return next((text.partition(f" {word} ")[2] for word in self._message_openings if f" {word} " in text), "")
 
     def day(self, words: str, today: date) -> str | None:

@@ -1,7 +1,7 @@
 """What a request is bound to that nothing would be made of: "at sunset", "if it rains", "except the kitchen", "don't".
 
-The grammar reads every word, so what it claims is as it was said. The model claims by the drift: of "turn off the lights
-at ten" it makes lights that go off at once. What is found here becomes the slot PROVISO, and is told instead of done.
+The grammar reads every word, so what it claims is as it was said. The model claims by the drift: of "turn off the
+lights at ten" it makes lights that go off at once. What is found here becomes the slot PROVISO, and is told instead of done.
 """
 
 from __future__ import annotations
@@ -64,16 +64,14 @@ class Provisos:
             return self._of_deed(tokens, today, bare=intent not in _AMOUNTS)
         if intent == _PLAYED:
             return "later" if self._is_later(tokens, bare=False) else ""
-        if intent in _OF_ALL and self._inside(tokens, self._exception):
-            return "exception"
-        if intent in _SCHEDULED and "time" not in match.slots and self.awaits(text):
-            return "condition"
-        if intent in _RECKONED and self._inside(tokens, self._reckoning):
-            return "reckoning"
-        if intent == _TIMER and self._inside(tokens, self._several):
-            return "several"
         several = {_TIMER: self._lengths, _ALARM: self._clocks}.get(intent)
-        return "several" if several and several(tokens) > 1 else ""
+        found = {
+            "exception": intent in _OF_ALL and self._inside(tokens, self._exception),
+            "condition": intent in _SCHEDULED and "time" not in match.slots and self.awaits(text),
+            "reckoning": intent in _RECKONED and self._inside(tokens, self._reckoning),
+            "several": several is not None and several(tokens) > 1,
+        }
+        return next((proviso for proviso, there in found.items() if there), "")
 
     def awaits(self, text: str) -> bool:
         """Whether something is to be told when something else happens, and not at a time."""
@@ -123,7 +121,9 @@ class Provisos:
         return False
 
     def _lengths(self, tokens: tuple[Token, ...]) -> int:
-        """How many lengths of time there are."""
+        """How many lengths of time there are; two where it is said that they are several timers."""
+        if self._inside(tokens, self._several):
+            return 2
         count = at = 0
         while at < len(tokens):
             found = self._durations.at(tokens, at)

@@ -49,8 +49,8 @@ class Times:
         return None
 
     def recurrence(self, text: str) -> str | None:
-        """How often, as `hourly`, `daily`, `weekly`, `monthly`, `yearly`, `weekdays`, `weekends`, `weekly:0` (monday) to
-        `weekly:6`, `weekly:1,4` or `every:90` (minutes). None for none.
+        """How often, as `hourly`, `daily`, `weekly`, `monthly`, `yearly`, `weekdays`, `weekends`, `weekly:0` (monday)
+        to `weekly:6`, `weekly:1,4` or `every:90` (minutes). None for none.
         """
         tokens = tokenise(text)
         found = next(filter(None, (self.recurrence_at(tokens, index) for index in range(len(tokens)))), None)

@@ -349,9 +349,7 @@ class Understander:
         query = self._spans.slots(match.intent, text, reading.spans, now).get("query")
         return {"query": query} if query else {}
 
-    def _several(
-        self, text: str, read: Callable[[str], IntentMatch | None], now: datetime
-    ) -> tuple[IntentMatch, ...]:
+    def _several(self, text: str, read: Callable[[str], IntentMatch | None], now: datetime) -> tuple[IntentMatch, ...]:
         """The requests of an utterance that is made of nothing else; each once."""
 
         def request(part: str, before: IntentMatch | None) -> IntentMatch | None:
@@ -364,7 +362,7 @@ class Understander:
         return asked if len(asked) != 1 else (replace(asked[0], confidence=min(asked[0].confidence, _PATCHED)),)
 
     def _bound(self, match: IntentMatch | None, core: str, now: datetime) -> IntentMatch | None:
-        """What the model claims, with what it is bound to that can't be had; and reminders for when something happens."""
+        """What the model claims with what it is bound to that can't be had; and so reminders of when something happens."""
         if match is None:
             return None
         if match.source == SOURCE or "query" in match.slots:

@@ -69,19 +69,12 @@ class WhenReader:
         if ahead and (length := self._durations.at(tokens, ahead[1])):
             moment.ahead = length[0].slots()
             return length[1]
-        if often := self._times.recurrence_at(tokens, index):
-            moment.recurrence = often[0]
-            return often[1]
-        if less := self._times.left_out_at(tokens, index):
-            moment.less = less[0]
-            return less[1]
+        if often := self._often(tokens, index, today, moment):
+            return often
         if day := self._dates.at(tokens, index, today):
             again = moment.date and moment.date != day[0].date.isoformat()  # two days are two moments
             moment.date = day[0].date.isoformat()
             return None if again else day[1]
-        if day_of_month := self._of_every_month(tokens, index, today):
-            (moment.date, moment.recurrence), end = day_of_month
-            return end
         if part := self._times.part_at(tokens, index):
             moment.part, moment.half = part[0]
             return part[1]
@@ -91,10 +84,20 @@ class WhenReader:
             return None if again else clock[1]
         return None
 
+    def _often(self, tokens: tuple[Token, ...], index: int, today: date, moment: _Moment) -> int | None:
+        """Adds how often it is, or what is left out."""
+        if often := self._times.recurrence_at(tokens, index):
+            moment.recurrence = often[0]
+            return often[1]
+        if less := self._times.left_out_at(tokens, index):
+            moment.less = less[0]
+            return less[1]
+        if day_of_month := self._of_every_month(tokens, index, today):
+            (moment.date, moment.recurrence), end = day_of_month
+            return end
+        return None
 
-    def _of_every_month(
-        self, tokens: tuple[Token, ...], index: int, today: date
-    ) -> tuple[tuple[str, str], int] | None:
+    def _of_every_month(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[tuple[str, str], int] | None:
         """((the day it begins with, how often), index behind it) of "the first of every month"."""
         day = self._dates.of_the_month_at(tokens, index, today)
         if day is None:

@@ -15,7 +15,8 @@ from assistant.due.calendar import anchored, moment, next_after
 ZONES = [ZoneInfo(name) for name in ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Tokyo", "UTC")]
 LOCALS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)).map(lambda each: each.replace(microsecond=0))  # noqa: DTZ001
 RECURRENCES = [
-    "daily", "weekly", "weekly:0", "weekly:6", "weekdays", "weekends", "monthly", "yearly", "hourly", "weekly:1,4", "every:4320",
+    "daily", "weekly", "weekly:0", "weekly:6", "weekdays", "weekends", "monthly", "yearly", "hourly",
+    "weekly:1,4", "every:4320",
 ]  # fmt: skip
 
 
