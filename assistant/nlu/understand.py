@@ -362,7 +362,7 @@ class Understander:
         return asked if len(asked) != 1 else (replace(asked[0], confidence=min(asked[0].confidence, _PATCHED)),)
 
     def _bound(self, match: IntentMatch | None, core: str, now: datetime) -> IntentMatch | None:
-        """What the model claims with what it is bound to that can't be had; and so reminders of when something happens."""
+        """What the model claims with what it is bound to that can't be had; and so reminders of what happens."""
         if match is None:
             return None
         if match.source == SOURCE or "query" in match.slots:
