@@ -36,6 +36,7 @@ class OnnxTextModel:
             self._tasks: list[str] = facts["task"]
             self._tags: list[str] = facts["tags"]
             self._outside, self._offset = self._intents.index(OUT_OF_SCOPE), float(facts["out_of_scope_offset"])
+            self._transitions = np.array([row.split() for row in facts["transitions"]], np.float32)
             self._temperatures = {name: float(value) for name, value in facts["temperature"].items()}
             self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
             self._session = open_session(folder / MODEL)
@@ -64,7 +65,7 @@ class OnnxTextModel:
             {self._intents[at]: float(intents[at]) for at in order},
             self._tasks[int(tasks.argmax())],
             float(tasks.max()),
-            self._spans(words, encoding.word_ids[: len(pieces)], made["tags"][0].argmax(axis=1)),
+            self._spans(words, encoding.word_ids[: len(pieces)], made["tags"][0]),
         )
 
     def _probabilities(self, question: str, logits: npt.NDArray[Any]) -> npt.NDArray[np.floating]:
@@ -74,19 +75,36 @@ class OnnxTextModel:
         return probabilities
 
     def _spans(
-        self, words: Sequence[str], word_of_piece: Sequence[int | None], best: npt.NDArray[np.integer]
+        self, words: Sequence[str], word_of_piece: Sequence[int | None], logits: npt.NDArray[np.floating]
     ) -> tuple[tuple[str, str], ...]:
         """Tagged words, joined. A word has the tag of its first piece."""
-        spans: list[tuple[str, list[str]]] = []
-        tag_before, seen = "", -1
+        first: dict[int, int] = {}
         for piece, word in enumerate(word_of_piece):
-            if word is None or word == seen:
-                continue
-            seen = word
-            begins, _, tag = self._tags[int(best[piece])].partition("-")
+            if word is not None:
+                first.setdefault(word, piece)
+        spans: list[tuple[str, list[str]]] = []
+        tag_before = ""
+        for word, number in zip(first, _likeliest(logits[list(first.values())], self._transitions), strict=True):
+            begins, _, tag = self._tags[number].partition("-")
             if tag and (begins == "B" or tag != tag_before):
                 spans.append((tag, [words[word]]))
             elif tag:
                 spans[-1][1].append(words[word])
             tag_before = tag
         return tuple((tag, " ".join(parts)) for tag, parts in spans)
+
+
+def _likeliest(logits: npt.NDArray[np.floating], transitions: npt.NDArray[np.floating]) -> list[int]:
+    """The best sequence of tags (Viterbi). `logits`: words (at least one) by tags; `transitions`: tag before by tag
+    behind, with the edge as the last of each.
+    """
+    score = logits[0] + transitions[-1, :-1]
+    steps = []
+    for of_word in logits[1:]:
+        ways = score[:, None] + transitions[:-1, :-1]
+        steps.append(ways.argmax(axis=0))
+        score = ways.max(axis=0) + of_word
+    tags = [int((score + transitions[:-1, -1]).argmax())]
+    for step in reversed(steps):
+        tags.append(int(step[tags[-1]]))
+    return tags[::-1]

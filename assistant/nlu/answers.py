@@ -47,7 +47,7 @@ class Answers:
     def __init__(self, language: Language, entities: Entities, slots: SlotReader) -> None:
         self._units = language.table("unit_names")
         self._when = WhenReader(language)
-        self._articles = language.set("name_articles")
+        self._language = language
         self._entities = entities
         self._slots = slots
         self._readers: Mapping[str, Callable[[str, datetime], Slots | None]] = {
@@ -104,10 +104,7 @@ class Answers:
 
     def _scheduled(self, text: str, now: datetime) -> Slots | None:
         """Which alarm or reminder: by its time, else by what it is about."""
-        words = text.split()
-        while len(words) > 1 and words[0] in self._articles:
-            words = words[1:]
-        said = " ".join(words).removesuffix(" one")
+        said = self._language.bare(text, "name_articles").removesuffix(" one")
         return self._when.read(said, now.date()) or {"message": said}
 
     def correction(self, done: IntentMatch, text: str, now: datetime, home: HomeNames | None) -> Slots | None:

@@ -35,6 +35,8 @@ _AMOUNTS: Mapping[str, str] = {
 _DIRECTED = frozenset({"HassLightSet", "HassClimateSetTemperature", "HassSetVolumeRelative"})
 ADDING = frozenset({"HassListAddItem", "HassShoppingListAddItem"})
 """Intents that put things on lists."""
+_IN_PIECES = frozenset({"query", "message"})
+"""Tags of which an utterance has one, as a rule."""
 _WHEN = frozenset({"SetAlarm", "SetReminder", "CancelAlarm", "CancelReminder", "ListAlarms", "ListReminders"})
 _NAMES = {"name": "name", "place": "name", "list": "name", "timer": "name"}
 _AS_SAID = frozenset({"area", "floor", "color", "item", "message", "query"})
@@ -57,7 +59,9 @@ class SpanReader:
         self._when = WhenReader(language)
         self._units = Phrases(language.table("unit_names"))
         self._directions = {name: Phrases(words) for name, words in language.table("directions").items()}
-        self._articles = language.set("name_articles")
+        self._language = language
+        self._articles = language.set("value_articles")
+        self._joints = sorted(language.list("value_joints"), key=len, reverse=True)
         self._openings, self._tails = (
             sorted(language.list(name), key=len, reverse=True) for name in ("item_openings", "item_tails")
         )
@@ -68,6 +72,7 @@ class SpanReader:
     def slots(self, intent: str, text: str, spans: Sequence[tuple[str, str]], now: datetime) -> Slots:
         """What was said with an intent. Of several values for a slot, the first."""
         found: dict[str, SlotValue] = {}
+        spans = self._whole(text, spans)
         for tag, words in spans:
             slot, value = self._value(intent, tag, words, now)
             if slot and value is not None:
@@ -86,6 +91,30 @@ class SpanReader:
         if intent in ADDING and "item" not in found and (item := self.item(text)):
             found["item"] = item
         return found
+
+    def _whole(self, text: str, spans: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The spans, with those joined that the model took apart: an article and what it stands before, "the fundraiser
+        | for | the dolphins"."""
+        whole: list[tuple[str, str]] = []
+        for tag, words in spans:
+            before = whole[-1] if whole and whole[-1][0] == tag and tag in _IN_PIECES else None
+            joined = before and self._joined(text, before[1], words)
+            if joined:
+                whole[-1] = tag, joined
+            else:
+                whole.append((tag, words))
+        return whole
+
+    def _joined(self, text: str, first: str, second: str) -> str:
+        """Both with what stands between them; empty when they don't belong together."""
+        ways = [f"{first} {joint} {second}" for joint in self._joints]
+        if first in self._articles:
+            ways.append(f"{first} {second}")
+        return next((way for way in ways if f" {way} " in f" {text} "), "")
+
+    def begins_within(self, words: str) -> bool:
+        """Whether the beginning must have been cut off ("of the wall")."""
+        return any(words.startswith(f"{joint} ") for joint in self._joints)
 
     def item(self, text: str) -> str:
         """What is to be put on a list, by what stands around it ("add milk too"); empty for nothing."""
@@ -153,10 +182,7 @@ class SpanReader:
 
     def without_article(self, words: str) -> str:
         """Without articles in front."""
-        parts = words.split()
-        while len(parts) > 1 and parts[0] in self._articles:
-            parts = parts[1:]
-        return " ".join(parts)
+        return self._language.bare(words)
 
     def _value(self, intent: str, tag: str, words: str, now: datetime) -> tuple[str, SlotValue | None]:
         readers: Mapping[str, Callable[[], str | None]] = {

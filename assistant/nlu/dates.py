@@ -9,6 +9,7 @@ from assistant.nlu.language import Language
 from assistant.nlu.numbers import Numbers
 from assistant.nlu.tokens import Phrases, Token
 
+_LONGEST_MONTH = 31
 _FURTHEST_DAYS = 366 * 400
 
 
@@ -43,6 +44,16 @@ class Dates:
         except OverflowError:
             return None  # beyond the calendar
 
+    def day_of_month_at(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
+        """The next day of that number, today included, when an ordinal starts at `index`: "(on the) fifteenth"."""
+        found = self._ordinal(tokens, index)
+        if found is None or not 1 <= found[0] <= _LONGEST_MONTH:
+            return None
+        day = today
+        while day.day != found[0]:
+            day += timedelta(days=1)
+        return Day(day, relative=False), found[1]
+
     def _at(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
         relative = self._relative.at(tokens, index)
         if relative:
@@ -53,17 +64,6 @@ class Dates:
             or self._holiday(tokens, index, today)
             or self._named(tokens, index, today)
         )
-
-    def of_the_month_at(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[date, int] | None:
-        """(the next day with that number, index behind it) of "the first", "the 15th"."""
-        found = self._ordinal(tokens, index + (self._word(tokens, index) == "the"))
-        if found is None:
-            return None
-        try:
-            days = (today + timedelta(days=ahead) for ahead in range(62))
-            return next(((day, found[1]) for day in days if day.day == found[0]), None)
-        except OverflowError:
-            return None  # beyond the calendar
 
     def _counted(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
         """In 10 days, 10 days from now."""

@@ -30,7 +30,8 @@ _LISTS = {
     "name_stopwords", "place_stopwords", "open_start", "open_inside", "open_never",
     "unfinished", "every", "word_endings", "amount_to", "corrections", "continuing", "joints", "colors",
     "item_stopwords", "when_joints", "when_ahead", "when_openings", "list_stopwords", "negative", "item_unsaid",
-    "query_unsaid", "item_openings", "alone", "item_tails", "every_other", "without", "day_span",
+    "query_unsaid", "item_openings", "alone", "item_tails", "value_articles",
+    "value_joints", "every_other", "without", "day_span",
 }  # fmt: skip
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",
@@ -71,6 +72,13 @@ class Language:
     def table(self, name: str) -> Mapping[str, Any]:
         table: Mapping[str, Any] = self.words[name]
         return table
+
+    def bare(self, text: str, articles: str = "value_articles") -> str:
+        """A text without the words of that list in front; its last word stays."""
+        words = text.split()
+        while len(words) > 1 and words[0] in self._sets[articles]:
+            words = words[1:]
+        return " ".join(words)
 
     @cached_property
     def _sets(self) -> Mapping[str, frozenset[str]]:

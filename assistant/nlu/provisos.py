@@ -1,7 +1,7 @@
 """What a request is bound to that nothing would be made of: "at sunset", "if it rains", "except the kitchen", "don't".
 
 The grammar reads every word, so what it claims is as it was said. The model claims by the drift: of "turn off the
-lights at ten" it makes lights that go off at once. What is found here becomes the slot PROVISO, and is told instead of done.
+lights at ten" it makes lights that go off at once. What is found here becomes the slot PROVISO, which is told instead.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class SlotReader:
 
     def __init__(self, language: Language, entities: Entities) -> None:
         self._entities = entities
-        self._articles = language.set("name_articles"), language.set("place_articles")
+        self._language = language
         fillers = language.set("fillers")
         self._stopwords = language.set("name_stopwords") | fillers, language.set("place_stopwords") | fillers
         self._other_requests = language.set("item_stopwords")
@@ -65,6 +65,8 @@ class SlotReader:
     def _moment(self, values: dict[str, Any], today: date) -> Slots | None:
         """Takes from `values` when something is to be; None when the words left open for it aren't a moment."""
         if "when" in values:
+            if self._when.recurs(str(values.get("message", "")), today):
+                return None  # "on the first | of | every month to pay the rent"
             return self._when.read(str(values.pop("when")), today)
         if "message" in values and not {"date", "time"} & values.keys():
             message, moment = self._when.split(str(values["message"]).strip(), today)
@@ -92,21 +94,21 @@ class SlotReader:
         text = words.strip()
         if not text or has_mark(text) or self._other_requests.intersection(text.split()):
             return None
+        if slot == "message":
+            text = self._language.bare(text)
         unsaid = text in self._unsaid or (slot == "query" and self._any_media.issuperset(text.split()))
         return {} if unsaid else {slot: text}
 
     def name(self, words: str, *, place: bool = False) -> str | None:
         """What a timer or place is called, without article; empty for "ten" in "a timer for ten"; None for no name."""
-        articles, stopwords = self._articles[place], self._stopwords[place]
+        articles, stopwords = "place_articles" if place else "name_articles", self._stopwords[place]
         text = words.strip()
         for tail in self._trailing:
             text = text.removesuffix(f" {tail}")
-        parts = text.split()
-        while len(parts) > 1 and parts[0] in articles:
-            parts = parts[1:]
+        parts = self._language.bare(text, articles).split()
         if not parts or len(parts) > MAX_NAME_WORDS or has_mark(text) or stopwords.intersection(parts):
             return None
-        if parts[0] in articles:
+        if parts[0] in self._language.set(articles):
             return None
         return "" if self._entities.is_number(" ".join(parts)) else " ".join(parts)
 

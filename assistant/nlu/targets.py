@@ -42,6 +42,7 @@ class HomeNames:
     def __init__(self, language: Language, home: Home) -> None:
         words = language.table("home")
         self._home = home
+        self._language = language
         self._articles = language.set("name_articles")
         self._every, self._all, self._in, self._pronouns, self._here, self._whole, self._anywhere, self._ones = (
             Phrases(words[name])
@@ -84,7 +85,7 @@ class HomeNames:
         exact = self.read(text)
         if exact or len(self._home.devices) > _FEW:
             return exact
-        slots = self._nearly(" ".join(self._without_articles(text.split())))
+        slots = self._nearly(self._language.bare(text, "name_articles"))
         return Target(slots, self._domains(slots)) if slots else None
 
     def named_in(self, text: str) -> Slots:
@@ -223,11 +224,6 @@ class HomeNames:
         if area and (not floor or area[1] >= floor[1]):
             return {"area": area[0]}, area[1]
         return ({"floor": floor[0]}, floor[1]) if floor else None
-
-    def _without_articles(self, words: list[str]) -> list[str]:
-        while words and words[0] in self._articles:
-            words = words[1:]
-        return words
 
     def _past_articles(self, tokens: tuple[Token, ...], index: int) -> int:
         while index < len(tokens) and tokens[index].text in self._articles:

@@ -347,7 +347,7 @@ class Understander:
         if "query" not in match.slots or match.intent != next(iter(reading.intents), ""):
             return {}
         query = self._spans.slots(match.intent, text, reading.spans, now).get("query")
-        return {"query": query} if query else {}
+        return {"query": query} if query and not self._spans.begins_within(str(query)) else {}
 
     def _several(self, text: str, read: Callable[[str], IntentMatch | None], now: datetime) -> tuple[IntentMatch, ...]:
         """The requests of an utterance that is made of nothing else; each once."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from assistant.due.calendar import step_of
-from assistant.nlu.dates import Dates
+from assistant.nlu.dates import Dates, Day
 from assistant.nlu.durations import Duration, Durations
 from assistant.nlu.language import Language
 from assistant.nlu.numbers import Numbers
@@ -33,6 +33,7 @@ class WhenReader:
         self._durations = Durations(language, numbers)
         self._joints, self._ahead = Phrases(language.list("when_joints")), Phrases(language.list("when_ahead"))
         self._openings = language.set("when_openings")
+        self._articles = language.set("value_articles")
 
     def read(self, text: str, today: date) -> Slots | None:
         """The slots (`time`, `date`, `recurrence`, or `hours`, `minutes`, `seconds` from now) of a plain text that is
@@ -49,6 +50,12 @@ class WhenReader:
             index = found
         return moment.slots() or None
 
+    def recurs(self, text: str, today: date) -> bool:
+        """Whether a plain text begins with how often something is to be."""
+        words = text.split()[:_MOST_WORDS]
+        moments = (self.read(" ".join(words[:count]), today) for count in range(1, len(words) + 1))
+        return any(moment and "recurrence" in moment for moment in moments)
+
     def split(self, text: str, today: date) -> tuple[str, Slots]:
         """A plain text without the moment at its end or its beginning, and the moment."""
         words = text.split()
@@ -63,15 +70,22 @@ class WhenReader:
             words = words[1:]
         return " ".join(words)
 
+    def _day(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
+        """A day; one of this month or the next behind "on the": "the first" alone may be anything."""
+        if day := self._dates.at(tokens, index, today):
+            return day
+        on_the = index > 1 and self._joints.at(tokens, index - 2) and tokens[index - 1].text in self._articles
+        return self._dates.day_of_month_at(tokens, index, today) if on_the else None
+
     def _piece(self, tokens: tuple[Token, ...], index: int, today: date, moment: _Moment) -> int | None:
         """Adds what starts here to the moment; the index behind it, None when nothing does."""
         ahead = self._ahead.at(tokens, index)
         if ahead and (length := self._durations.at(tokens, ahead[1])):
             moment.ahead = length[0].slots()
             return length[1]
-        if often := self._often(tokens, index, today, moment):
+        if often := self._often(tokens, index, moment):
             return often
-        if day := self._dates.at(tokens, index, today):
+        if day := self._day(tokens, index, today):
             again = moment.date and moment.date != day[0].date.isoformat()  # two days are two moments
             moment.date = day[0].date.isoformat()
             return None if again else day[1]
@@ -84,7 +98,7 @@ class WhenReader:
             return None if again else clock[1]
         return None
 
-    def _often(self, tokens: tuple[Token, ...], index: int, today: date, moment: _Moment) -> int | None:
+    def _often(self, tokens: tuple[Token, ...], index: int, moment: _Moment) -> int | None:
         """Adds how often it is, or what is left out."""
         if often := self._times.recurrence_at(tokens, index):
             moment.recurrence = often[0]
@@ -92,19 +106,7 @@ class WhenReader:
         if less := self._times.left_out_at(tokens, index):
             moment.less = less[0]
             return less[1]
-        if day_of_month := self._of_every_month(tokens, index, today):
-            (moment.date, moment.recurrence), end = day_of_month
-            return end
         return None
-
-    def _of_every_month(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[tuple[str, str], int] | None:
-        """((the day it begins with, how often), index behind it) of "the first of every month"."""
-        day = self._dates.of_the_month_at(tokens, index, today)
-        if day is None:
-            return None
-        joint = self._joints.at(tokens, day[1])
-        often = self._times.recurrence_at(tokens, joint[1] if joint else day[1])
-        return ((day[0].isoformat(), often[0]), often[1]) if often and often[0] == "monthly" else None
 
 
 @dataclass(slots=True)

@@ -47,6 +47,7 @@ from assistant.training.data import (
 )
 from assistant.training.export import kept_pieces, to_onnx, with_vocabulary
 from assistant.training.heard import hear, teaches
+from assistant.training.transitions import transitions
 from assistant.values import OUT_OF_SCOPE
 
 ENCODER = "minilm-l6"
@@ -212,6 +213,7 @@ def _train(
         "intent": answers.intent,
         "task": answers.task,
         "tags": answers.tags,
+        "transitions": transitions([one for one in fitted if one.source == "hwu64"], answers.tags),
         "out_of_scope_offset": offset,
         "temperature": temperatures,
         "training": {

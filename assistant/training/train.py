@@ -19,6 +19,7 @@ from torch.nn import functional
 from assistant.nlu.tasks import TASKS
 from assistant.training.data import Answers, Example
 from assistant.training.net import MAX_PIECES, Net
+from assistant.training.transitions import written
 
 IGNORED = -100
 _WEIGHTS = {"intent": 1.0, "label": 0.5, "task": 0.3}
@@ -50,11 +51,10 @@ def item_of(example: Example, tokenizer: Tokenizer, known: Answers) -> Item:
     if example.tags is not None:
         numbers = {tag: number for number, tag in enumerate(known.tags)}
         seen = -1
+        wanted = tuple(written(example))
         for at, word in enumerate(encoding.word_ids[: len(pieces)]):
             if word is not None and word != seen:
-                tag = example.tags[word]
-                begins = word == 0 or example.tags[word - 1] != tag
-                tags[at] = numbers[f"{'B' if begins else 'I'}-{tag}" if tag else "O"]
+                tags[at] = numbers[wanted[word]]
                 seen = word
     return Item(
         tuple(pieces),
