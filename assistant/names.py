@@ -29,10 +29,33 @@ def _sound(text: str) -> str:
 
 
 def alike(heard: str, name: str) -> float:
-    """How alike they are in letters or, if that is more, in sound (Metaphone), 0 to 1; spaces don't count."""
+    """How alike they are in letters or, if that is more, in sound (Metaphone), 0 to 1; spaces don't count. No more than
+    what is left of them without the words that they share: a night light is no counter light.
+    """
+    whole, parts = _alike(heard, name), _unshared(heard.casefold().split(), name.casefold().split())
+    return min(whole, max(_alike(*parts), _in_sound(*parts))) if parts else whole
+
+
+def _unshared(heard: list[str], name: list[str]) -> tuple[str, str] | None:
+    """Both without the words that they begin or end with alike; None where that leaves nothing of one, or they share
+    none."""
+    first, second = list(heard), list(name)
+    while first and second and first[-1] == second[-1]:
+        first, second = first[:-1], second[:-1]
+    while first and second and first[0] == second[0]:
+        first, second = first[1:], second[1:]
+    return (" ".join(first), " ".join(second)) if first and second and len(first) < len(heard) else None
+
+
+def _in_sound(heard: str, name: str) -> float:
+    sound, other = (_sound("".join(text.split())) for text in (heard, name))
+    return jellyfish.jaro_winkler_similarity(sound, other) if sound and other else 0.0
+
+
+def _alike(heard: str, name: str) -> float:
     first, second = ("".join(text.casefold().split()) for text in (heard, name))
     letters = jellyfish.jaro_winkler_similarity(first, second)
     sound, other = _sound(first), _sound(second)
     if letters < _NEARLY:
         return _SHORT if sound == other and sound and min(len(first), len(second)) <= 2 else letters
-    return max(letters, jellyfish.jaro_winkler_similarity(sound, other)) if sound and other else letters
+    return max(letters, _in_sound(first, second))

@@ -146,6 +146,9 @@ class IntentMatch:
     """The user was asked whether this is meant, and said yes."""
 
 
+PROVISO = "proviso"
+"""The slot of what a request is bound to that can't be had: it is told instead of done."""
+
 OUT_OF_SCOPE = "out_of_scope"
 """The answer of a reader that leaves an utterance to others."""
 

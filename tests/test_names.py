@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from assistant.names import alike, closest
 
-HOME = ["kitchen light", "kitchen fan", "bedroom lamp", "desk lamp", "garage door", "christmas tree", "heater"]
+HOME = [
+    "counter light",
+    "kitchen light",
+    "kitchen fan",
+    "bedroom lamp",
+    "desk lamp",
+    "garage door",
+    "christmas tree",
+    "heater",
+]
 TIMERS = ["pasta", "rice", "laundry", "tea", "pizza", "eggs"]
 
 
@@ -36,7 +45,7 @@ def test_a_timer_is_found_as_it_is_heard(heard: str, name: str) -> None:
     assert closest(heard, TIMERS) == name
 
 
-@pytest.mark.parametrize("heard", ["toaster", "lamp", "television", "x", "", "kitchen"])
+@pytest.mark.parametrize("heard", ["toaster", "lamp", "television", "x", "", "kitchen", "night light", "kitchen sink"])
 def test_what_is_like_none_or_like_two_is_not_found(heard: str) -> None:
     assert closest(heard, HOME) is None
 

@@ -13,6 +13,7 @@ from assistant.cli.options import AsJson, ConfigFile, Overrides, load
 from assistant.cli.output import show_json, show_table
 from assistant.cli.session import with_session
 from assistant.config import Config
+from assistant.due.calendar import step_of, weekdays_of
 from assistant.values import DueItem
 
 WHICH_HELP = "Its number in the list, name, or id; not needed when there is just one."
@@ -73,12 +74,13 @@ def when(item: DueItem) -> str:
 def how_often(item: DueItem) -> str:
     """`every Monday`, `monthly on day 31`; empty for once."""
     kind, _, detail = item.recurrence.partition(":")
-    weekday = int(detail) if kind == "weekly" and detail else datetime.fromisoformat(item.local).weekday()
+    days = weekdays_of(detail if kind == "weekly" else "") or (datetime.fromisoformat(item.local).weekday(),)
     return {
         "": "",
         "hourly": "every hour",
         "daily": "every day",
-        "weekly": f"every {calendar.day_name[weekday]}",
+        "weekly": f"every {', '.join(calendar.day_name[day] for day in days)}",
+        "every": f"every {step_of(item.recurrence)}",
         "monthly": f"monthly on day {detail}",
         "yearly": f"yearly on {detail}",
     }.get(kind, kind)

@@ -2,7 +2,7 @@
 
 A local time that the clocks skip (spring) means the first moment after the gap; one that comes twice (autumn) the first
 of the two. Recurrences are those of `nlu.times`; `monthly:31` and `yearly:02-29` keep the day they began with, and mean
-the last day of a month that is shorter.
+the last day of a month that is shorter. `weekly:1,4` is for several days, `every:90` comes every so many minutes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import calendar
 from collections.abc import Iterator
 from datetime import MAXYEAR, datetime, timedelta, tzinfo
 
-_STEPS = {"hourly": timedelta(hours=1), "daily": timedelta(days=1), "weekly": timedelta(days=7)}
+_HOUR = timedelta(hours=1)
 _FURTHEST = 400
 """Days looked through for the next one of a recurrence."""
 
@@ -41,9 +41,22 @@ def anchored(recurrence: str, local: datetime) -> str:
 
 def next_after(local: datetime, recurrence: str, after: datetime) -> datetime | None:
     """The first occurrence behind `after` (both naive local) of what recurs, beginning at `local`; None for none."""
-    if recurrence == "hourly" and after >= local:
-        return local + ((after - local) // _STEPS["hourly"] + 1) * _STEPS["hourly"]
+    if (step := step_of(recurrence)) and after >= local:
+        return local + ((after - local) // step + 1) * step
     return next((each for each in _occurrences(local, recurrence, after) if each > after), None)
+
+
+def step_of(recurrence: str) -> timedelta | None:
+    """How far apart its times are, where that is all there is to it: every hour, every three days."""
+    kind, _, detail = recurrence.partition(":")
+    if kind == "every" and detail.isdecimal() and int(detail):
+        return timedelta(minutes=int(detail))
+    return _HOUR if kind == "hourly" else None
+
+
+def weekdays_of(detail: str) -> tuple[int, ...]:
+    """The days of `weekly:1,4`: 0 is monday."""
+    return tuple(int(day) for day in detail.split(",") if day)
 
 
 def _occurrences(local: datetime, recurrence: str, after: datetime) -> Iterator[datetime]:
@@ -52,9 +65,12 @@ def _occurrences(local: datetime, recurrence: str, after: datetime) -> Iterator[
     if kind in {"monthly", "yearly"}:
         yield from _calendar(local, kind, detail, after)
         return
-    weekday = int(detail) if kind == "weekly" and detail else local.weekday()
+    if step_of(recurrence):
+        yield local
+        return
     allowed = {
-        "hourly": range(7), "daily": range(7), "weekly": (weekday,), "weekdays": range(5), "weekends": (5, 6),
+        "daily": range(7), "weekdays": range(5), "weekends": (5, 6),
+        "weekly": weekdays_of(detail) or (local.weekday(),),
     }.get(kind, ())  # fmt: skip
     start = local
     if after > local:

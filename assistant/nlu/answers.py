@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from assistant.nlu.durations import Duration
@@ -86,6 +86,22 @@ class Answers:
             return home.answer(text) if home else None
         return self._choice(text) if pending.intent in _CHOOSING else None
 
+    def more(self, before: IntentMatch, text: str, now: datetime, timers: Sequence[str]) -> Slots | None:
+        """The slots of the same request for one more: another time of an alarm, another of the `timers` that run."""
+        if before.intent == "SetAlarm" and (moment := self._when.read(text, now.date())):
+            return self._moved(before.slots, moment)
+        if before.intent not in _CHOOSING:
+            return None
+        chosen = self._choice(text) or {}
+        parts = {slot: value for slot, value in before.slots.items() if slot in _DURATION}
+        return {**parts, **chosen} if chosen.get("name", "") in timers or chosen.keys() - {"name"} else None
+
+    @staticmethod
+    def _moved(slots: Slots, moment: Slots) -> Slots:
+        """A moment, with what it leaves open as it was before."""
+        clock = not _CLOCK.isdisjoint(moment)
+        return {**{slot: value for slot, value in slots.items() if not (clock and slot in _CLOCK)}, **moment}
+
     def _scheduled(self, text: str, now: datetime) -> Slots | None:
         """Which alarm or reminder: by its time, else by what it is about."""
         said = self._language.bare(text, "name_articles").removesuffix(" one")
@@ -107,8 +123,7 @@ class Answers:
         elif "expression" in done.slots and (expression := self._entities.expression(text)):
             changed = {**done.slots, "expression": expression}
         elif done.intent in {"SetAlarm", "SetReminder"} and (moment := self._when.read(text, now.date())):
-            kept = {slot: value for slot, value in done.slots.items() if slot not in _CLOCK}
-            changed = {**kept, **moment}
+            changed = self._moved(done.slots, moment)
         elif done.intent in _AMOUNTS and (amount := self._entities.amount(text)):
             changed = {**done.slots, **amount_slots(_AMOUNTS[done.intent], amount)}
         elif done.intent in _WHICH_DEVICE and home and (target := home.answer(text)):

@@ -67,6 +67,7 @@ class SpanReader:
         )
         self._no_item = language.set("item_stopwords")
         self._unsaid = language.set("item_unsaid")
+        self._message_openings = language.list("when_openings")
 
     def slots(self, intent: str, text: str, spans: Sequence[tuple[str, str]], now: datetime) -> Slots:
         """What was said with an intent. Of several values for a slot, the first."""
@@ -122,6 +123,10 @@ class SpanReader:
         for tail in self._tails:
             item = item.removesuffix(f" {tail}")
         return "" if item in self._unsaid or self._no_item.intersection(item.split()) else item
+
+    def behind_opening(self, text: str) -> str:
+        """What one is to be reminded of, where it stands last: "remind me when i get home to call bob"."""
+        return next((text.partition(f" {word} ")[2] for word in self._message_openings if f" {word} " in text), "")
 
     def day(self, words: str, today: date) -> str | None:
         """The day or days that words name, as `Periods` writes them."""

@@ -30,17 +30,21 @@ _LISTS = {
     "name_stopwords", "place_stopwords", "open_start", "open_inside", "open_never",
     "unfinished", "every", "word_endings", "amount_to", "corrections", "continuing", "joints", "colors",
     "item_stopwords", "when_joints", "when_ahead", "when_openings", "list_stopwords", "negative", "item_unsaid",
-    "query_unsaid", "item_openings", "alone", "value_articles", "value_joints", "item_tails",
+    "query_unsaid", "item_openings", "alone", "item_tails", "value_articles",
+    "value_joints", "every_other", "without", "day_span",
 }  # fmt: skip
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",
     "arithmetic", "day_parts", "clock", "recurrences", "periods", "period_steps", "amounts", "amount_units",
-    "home", "directions", "answer_by", "unit_names",
+    "home", "directions", "answer_by", "unit_names", "provisos",
 }  # fmt: skip
 ASKED = frozenset({"duration", "expression", "target", "temperature", "position", "percentage", "time", "message"})
 """The slots that can be asked for: `answers` reads what is answered."""
 _STRINGS = {"joiner", "date_before", "of"}
-_HOME = {"kinds", "every", "everything", "in", "pronouns", "here", "everywhere", "ones", "verbs"}
+_HOME = {"kinds", "every", "everything", "in", "pronouns", "here", "everywhere", "anywhere", "ones", "verbs"}
+_PROVISOS = {
+    "lasting", "at", "later", "condition", "exception", "negation", "polite", "awaited", "reckoning", "several",
+}  # fmt: skip
 _CLOCK = {"half_days", "past", "to", "minutes", "whole", "minute_words"}
 _ARITHMETIC = {
     "infix", "postfix", "prefix", "reversed", "of", "off", "power", "constants", "phrases", "noise", "never",
@@ -187,6 +191,8 @@ def _check_words(words: dict[str, Any], name: str) -> dict[str, Any]:
         raise _invalid(name, "answer_by must hold what is said before and behind for edge and cloud")
     if set(words["home"]) != _HOME:
         raise _invalid(name, f"home must hold {', '.join(sorted(_HOME))}")
+    if set(words["provisos"]) != _PROVISOS:
+        raise _invalid(name, f"provisos must hold {', '.join(sorted(_PROVISOS))}")
     if set(words["clock"]) != _CLOCK:
         raise _invalid(name, f"clock must hold {', '.join(sorted(_CLOCK))}")
     for key in ("numbers", "multipliers", "units", "dates", "ordinals", "date_units"):

@@ -65,6 +65,8 @@ class SlotReader:
     def _moment(self, values: dict[str, Any], today: date) -> Slots | None:
         """Takes from `values` when something is to be; None when the words left open for it aren't a moment."""
         if "when" in values:
+            if self._when.recurs(str(values.get("message", "")), today):
+                return None  # "on the first | of | every month to pay the rent"
             return self._when.read(str(values.pop("when")), today)
         if "message" in values and not {"date", "time"} & values.keys():
             message, moment = self._when.split(str(values["message"]).strip(), today)

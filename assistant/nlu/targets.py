@@ -44,8 +44,9 @@ class HomeNames:
         self._home = home
         self._language = language
         self._articles = language.set("name_articles")
-        self._every, self._all, self._in, self._pronouns, self._here, self._whole, self._ones = (
-            Phrases(words[name]) for name in ("every", "everything", "in", "pronouns", "here", "everywhere", "ones")
+        self._every, self._all, self._in, self._pronouns, self._here, self._whole, self._anywhere, self._ones = (
+            Phrases(words[name])
+            for name in ("every", "everything", "in", "pronouns", "here", "everywhere", "anywhere", "ones")
         )
         self._verbs = Phrases(words["verbs"])
         self._one, self._many = Phrases(words["kinds"]["one"]), Phrases(words["kinds"]["many"])
@@ -211,6 +212,8 @@ class HomeNames:
         """The place that follows: "in the kitchen", "upstairs", "here"."""
         if before := self._in.at(tokens, index):
             return self._place_here(tokens, self._past_articles(tokens, before[1]))
+        if anywhere := self._anywhere.at(tokens, index):
+            return {"every": True}, anywhere[1]
         if self._areas.at(tokens, index) or self._whole.at(tokens, index):
             return None
         return self._place_here(tokens, index)

@@ -22,6 +22,11 @@ class Times:
         self._whole, self._unit = Phrases(clock["whole"]), Phrases(clock["minute_words"])
         self._recurrences = Phrases(language.table("recurrences"))
         self._every = Phrases(language.list("every"))
+        self._other = Phrases(language.list("every_other"))
+        self._without = Phrases(language.list("without"))
+        self._span = Phrases(language.list("day_span"))
+        self._joint = {str(language.words["joiner"]), ","}
+        self._endings = language.list("word_endings")
         self._lengths = language.table("units")
         self._weekdays = {name: number for number, name in enumerate(language.list("weekdays"))}
 
@@ -44,8 +49,8 @@ class Times:
         return None
 
     def recurrence(self, text: str) -> str | None:
-        """How often, as `hourly`, `daily`, `weekly`, `monthly`, `yearly`, `weekdays`, `weekends` or `weekly:0` (monday)
-        to `weekly:6`. None for none.
+        """How often, as `hourly`, `daily`, `weekly`, `monthly`, `yearly`, `weekdays`, `weekends`, `weekly:0` (monday)
+        to `weekly:6`, `weekly:1,4` or `every:90` (minutes). None for none.
         """
         tokens = tokenise(text)
         found = next(filter(None, (self.recurrence_at(tokens, index) for index in range(len(tokens)))), None)
@@ -53,12 +58,65 @@ class Times:
 
     def recurrence_at(self, tokens: tuple[Token, ...], index: int) -> tuple[str, int] | None:
         """(how often, index behind it) of the phrase that starts here."""
-        found = self._recurrences.at(tokens, index)
-        if found:
-            return str(found[0]), found[1]
         every = self._every.at(tokens, index)
-        day = every and every[1] < len(tokens) and self._weekdays.get(tokens[every[1]].text)
-        return (f"weekly:{day}", every[1] + 1) if every and day is not False and day is not None else None
+        found = self._interval(tokens, every[1]) if every else None
+        found = found or self._recurrences.at(tokens, index)
+        if found is None and (days := self._days(tokens, every[1] if every else index, said=bool(every))):
+            found = often_on(days[0]), days[1]
+        if found is None:
+            return None
+        return str(found[0]), found[1]
+
+    def left_out_at(self, tokens: tuple[Token, ...], index: int) -> tuple[frozenset[int], int] | None:
+        """(the weekdays, index behind it) of "except sundays", "but not on weekends"."""
+        left = self._without.at(tokens, index)
+        if left is None:
+            return None
+        part = self._recurrences.at(tokens, left[1])
+        if part and (days := days_of(str(part[0]))):
+            return days, part[1]
+        return self._days(tokens, left[1], said=True)
+
+    def _interval(self, tokens: tuple[Token, ...], index: int) -> tuple[str, int] | None:
+        """Behind "every": two weeks, other day, 30 minutes."""
+        other = self._other.at(tokens, index)
+        if other and self._weekday(tokens, other[1]):
+            return f"every:{14 * _DAY_MIN}", other[1]  # the day itself is read as the date it begins with
+        number = (2, other[1]) if other else self._number(tokens, index, 1000)
+        if number is None or number[1] >= len(tokens):
+            return None
+        minutes, rest = divmod(number[0] * self._lengths.get(tokens[number[1]].text, 0), _HOUR_MIN)
+        return (f"every:{minutes}", number[1] + 1) if minutes and not rest else None
+
+    def _days(self, tokens: tuple[Token, ...], index: int, *, said: bool) -> tuple[frozenset[int], int] | None:
+        """Monday, wednesday and friday; monday to friday; mondays. `said`: that they are several was said before."""
+        first = self._weekday(tokens, index)
+        if first is None:
+            return None
+        days, end = {first[0]}, index + 1
+        span = self._span.at(tokens, end)
+        if span and (last := self._weekday(tokens, span[1])):
+            return frozenset((first[0] + ahead) % 7 for ahead in range((last[0] - first[0]) % 7 + 1)), span[1] + 1
+        if not (said or first[1]):
+            return None
+        while True:
+            step = end
+            while step < len(tokens) and tokens[step].text in self._joint:
+                step += 1
+            more = self._every.at(tokens, step)
+            following = self._weekday(tokens, more[1] if more else step)
+            if following is None:
+                return frozenset(days), end
+            days.add(following[0])
+            end = (more[1] if more else step) + 1
+
+    def _weekday(self, tokens: tuple[Token, ...], index: int) -> tuple[int, bool] | None:
+        """(the day, whether it was said to be several) of a weekday."""
+        word = tokens[index].text if index < len(tokens) else ""
+        if word in self._weekdays:
+            return self._weekdays[word], False
+        bare = next((word.removesuffix(each) for each in self._endings if word.endswith(each)), "")
+        return (self._weekdays[bare], not word.endswith("'s")) if bare in self._weekdays else None
 
     def clock_at(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
         """(minute of the day or of half a day, index behind it) of the clock time that starts here."""
@@ -148,6 +206,22 @@ class Times:
         if found is None or found[0].denominator != 1 or not 0 <= found[0] < below:
             return None
         return int(found[0]), found[1]
+
+
+def days_of(often: str) -> frozenset[int]:
+    """The weekdays of a recurrence that is for whole weeks; none for one that isn't."""
+    kind, _, detail = often.partition(":")
+    if kind == "weekly":
+        return frozenset(int(day) for day in detail.split(",") if day)
+    return frozenset({"daily": range(7), "weekdays": range(5), "weekends": (5, 6)}.get(kind, ()))
+
+
+def often_on(days: frozenset[int]) -> str:
+    """The recurrence that is for these weekdays."""
+    for kind in ("daily", "weekdays", "weekends"):
+        if days_of(kind) == days:
+            return kind
+    return "weekly:" + ",".join(map(str, sorted(days)))
 
 
 def in_half_day(minute: int, half: str) -> tuple[int, bool]:

@@ -30,6 +30,7 @@ from assistant.nlu.grammar import Grammar, Reading, home_assistant_grammar, load
 from assistant.nlu.language import load_language
 from assistant.nlu.normalise import MAX_CHARS, MAX_WORDS, Wrappers, clauses, plain, with_commas
 from assistant.nlu.plugins import PluginGrammar, best_of
+from assistant.nlu.provisos import Provisos, bound
 from assistant.nlu.questions import Questions
 from assistant.nlu.references import resolved
 from assistant.nlu.several import parted, requests
@@ -37,7 +38,7 @@ from assistant.nlu.slots import SlotReader
 from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames, retargeted
 from assistant.nlu.tasks import OPEN_TASKS, task_of
 from assistant.nlu.understanding import Understanding
-from assistant.values import IntentMatch, Layer, Slots, TextReading
+from assistant.values import PROVISO, IntentMatch, Layer, Slots, TextReading
 
 _log = structlog.get_logger(__name__)
 
@@ -102,6 +103,7 @@ class Understander:
         self._answers = Answers(self._language, self._entities, self._slots)
         self._questions = Questions(self._language)
         self._spans = SpanReader(self._language, self._entities)
+        self._provisos = Provisos(self._language)
         self._model = model
         self._reject_threshold = reject_threshold
         self._served = served
@@ -138,6 +140,7 @@ class Understander:
         if match and "item" in match.slots:
             item = with_commas(str(match.slots["item"]), text, self._language)
             match = replace(match, slots={**match.slots, "item": item})
+        match = self._bound(match, core, now)
         missing = self.missing(match) if match and not also else ()
         is_open = match is None and (
             self._questions.is_open(core, asked=text.rstrip().endswith("?"))
@@ -155,6 +158,7 @@ class Understander:
         None when the text isn't such an answer. Ask `understand` first: a new request goes before an old question.
         """
         core = self._wrappers.core(plain(text, self._language))
+        pending = replace(pending, slots={slot: value for slot, value in pending.slots.items() if slot != PROVISO})
         added = self._added(pending, core, now)
         if not added:
             return None
@@ -232,6 +236,8 @@ class Understander:
 
     def missing(self, match: IntentMatch) -> tuple[str, ...]:
         """The required slots a match lacks."""
+        if PROVISO in match.slots:
+            return ()  # it isn't done anyway
         return tuple(slot for slot in self._required.get(match.intent, ()) if not _has(match.slots, slot))
 
     def examples(self) -> Mapping[str, str]:
@@ -287,11 +293,11 @@ class Understander:
 
         if match := own(whole):
             return (match,)
-        if several := self._several(text, own):
+        if several := self._several(text, own, now):
             return several
         if self._plugins and (match := of_plugins(whole)):
             return (match,)
-        if self._plugins and (several := self._several(text, any_of)):
+        if self._plugins and (several := self._several(text, any_of, now)):
             return several
         one = self._one_of(text, any_of)
         return (one,) if one else ()
@@ -343,7 +349,7 @@ class Understander:
         query = self._spans.slots(match.intent, text, reading.spans, now).get("query")
         return {"query": query} if query and not self._spans.begins_within(str(query)) else {}
 
-    def _several(self, text: str, read: Callable[[str], IntentMatch | None]) -> tuple[IntentMatch, ...]:
+    def _several(self, text: str, read: Callable[[str], IntentMatch | None], now: datetime) -> tuple[IntentMatch, ...]:
         """The requests of an utterance that is made of nothing else; each once."""
 
         @functools.cache
@@ -354,13 +360,26 @@ class Understander:
             return replace(match, confidence=_PATCHED) if match and match.intent in IN_HOME else None
 
         def request(part: str, before: IntentMatch | None) -> IntentMatch | None:
-            match = read(part) or self._for_more(part, before) or misheard(part)
+            match = read(part) or self._for_more(part, before, now) or misheard(part)
             return match if match and match.confidence >= _PATCHED and match.intent not in _ALONE else None
 
         found = requests(parted(text, self._language), request)
         wanted = {(match.intent, *sorted(match.slots.items())): match for match in found}
         asked = tuple(match for match in wanted.values() if match.intent not in _SMALLTALK)
         return asked if len(asked) != 1 else (replace(asked[0], confidence=min(asked[0].confidence, _PATCHED)),)
+
+    def _bound(self, match: IntentMatch | None, core: str, now: datetime) -> IntentMatch | None:
+        """What the model claims with what it is bound to that can't be had; and so reminders of what happens."""
+        if match is None:
+            return None
+        if match.source == SOURCE or "query" in match.slots:
+            proviso = self._provisos.find(match, core, now.date())
+        else:
+            awaits = match.intent == "SetReminder" and self.missing(match) and self._provisos.awaits(core)
+            proviso = "condition" if awaits else ""
+        if proviso == "condition" and match.source == SOURCE and (message := self._spans.behind_opening(core)):
+            match = replace(match, slots={**match.slots, "message": message})
+        return bound(match, proviso) if proviso else match
 
     def _misheard(self, match: IntentMatch | None, whole: str, now: datetime) -> IntentMatch | None:
         """What the words sound like, where the sentences don't know them as they are."""
@@ -381,7 +400,7 @@ class Understander:
         parts = parted(text, self._language)
 
         def read(part: str, before: IntentMatch | None) -> IntentMatch | None:
-            match = self._match(part, lambda words: self._read(words, now)) or self._for_more(part, before)
+            match = self._match(part, lambda words: self._read(words, now)) or self._for_more(part, before, now)
             return match if match and match.confidence >= _PATCHED and not self.missing(match) else None
 
         for count in range(len(parts) - 1, 0, -1):
@@ -390,10 +409,12 @@ class Understander:
                 return found
         return ()
 
-    def _for_more(self, part: str, before: IntentMatch | None) -> IntentMatch | None:
+    def _for_more(self, part: str, before: IntentMatch | None, now: datetime) -> IntentMatch | None:
         """The request before, for what this part names: "turn on the kitchen light and the fan"."""
         if before and before.intent == "HassStartTimer":
             return self._one_more_timer(part, before)
+        if before and (slots := self._answers.more(before, part, now, self._timer_names())):
+            return replace(before, slots=slots)
         home = self._home_names()
         target = home.read_nearly(part) if home and before and before.intent in IN_HOME else None
         return replace(before, slots=retargeted(before.slots, target.slots)) if before and target else None

@@ -6,19 +6,21 @@ Read piece by piece, in any order: a day, a time, a part of the day, how often, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
+from assistant.due.calendar import step_of
 from assistant.nlu.dates import Dates, Day
-from assistant.nlu.durations import Durations
+from assistant.nlu.durations import Duration, Durations
 from assistant.nlu.language import Language
 from assistant.nlu.numbers import Numbers
-from assistant.nlu.times import Times, in_half_day
+from assistant.nlu.times import Times, days_of, in_half_day, often_on
 from assistant.nlu.tokens import Phrases, Token, tokenise
 from assistant.values import Slots, SlotValue
 
 AMBIGUOUS = "ambiguous"
 """The slot of a time that may be before or after noon."""
 _MOST_WORDS = 12
+_DAY_H = 24
 
 
 class WhenReader:
@@ -48,6 +50,12 @@ class WhenReader:
             index = found
         return moment.slots() or None
 
+    def recurs(self, text: str, today: date) -> bool:
+        """Whether a plain text begins with how often something is to be."""
+        words = text.split()[:_MOST_WORDS]
+        moments = (self.read(" ".join(words[:count]), today) for count in range(1, len(words) + 1))
+        return any(moment and "recurrence" in moment for moment in moments)
+
     def split(self, text: str, today: date) -> tuple[str, Slots]:
         """A plain text without the moment at its end or its beginning, and the moment."""
         words = text.split()
@@ -75,18 +83,29 @@ class WhenReader:
         if ahead and (length := self._durations.at(tokens, ahead[1])):
             moment.ahead = length[0].slots()
             return length[1]
-        if often := self._times.recurrence_at(tokens, index):
-            moment.recurrence = often[0]
-            return often[1]
+        if often := self._often(tokens, index, moment):
+            return often
         if day := self._day(tokens, index, today):
+            again = moment.date and moment.date != day[0].date.isoformat()  # two days are two moments
             moment.date = day[0].date.isoformat()
-            return day[1]
+            return None if again else day[1]
         if part := self._times.part_at(tokens, index):
             moment.part, moment.half = part[0]
             return part[1]
         if clock := self._times.clock_at(tokens, index):
+            again = moment.minute is not None  # two times are two moments
             moment.minute = clock[0]
-            return clock[1]
+            return None if again else clock[1]
+        return None
+
+    def _often(self, tokens: tuple[Token, ...], index: int, moment: _Moment) -> int | None:
+        """Adds how often it is, or what is left out."""
+        if often := self._times.recurrence_at(tokens, index):
+            moment.recurrence = often[0]
+            return often[1]
+        if less := self._times.left_out_at(tokens, index):
+            moment.less = less[0]
+            return less[1]
         return None
 
 
@@ -96,6 +115,8 @@ class _Moment:
 
     ahead: Slots = field(default_factory=dict)
     recurrence: str = ""
+    less: frozenset[int] = frozenset()
+    """Weekdays that are left out."""
     date: str = ""
     minute: int | None = None
     """Of the day, or of half a day."""
@@ -106,6 +127,8 @@ class _Moment:
     def slots(self) -> dict[str, SlotValue]:
         if self.ahead:
             return dict(self.ahead)
+        if self.less and (days := days_of(self.recurrence or "daily") - self.less):
+            self.recurrence = often_on(days)
         found: dict[str, SlotValue] = {}
         if self.minute is not None:
             minute, certain = in_half_day(self.minute, self.half)
@@ -113,4 +136,7 @@ class _Moment:
             found |= {} if certain else {AMBIGUOUS: True}
         elif self.part:
             found["time"] = self.part
+        elif step := step_of(self.recurrence):
+            hours, minutes = divmod(step // timedelta(minutes=1), 60)
+            found |= Duration(hours, minutes).slots() if hours < _DAY_H else {}  # every hour: the first in an hour
         return found | {name: value for name, value in (("date", self.date), ("recurrence", self.recurrence)) if value}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from assistant.due.calendar import next_after
+from assistant.due.calendar import next_after, step_of, weekdays_of
 from assistant.errors import SkillError
 from assistant.names import closest
 from assistant.skills.base import Skill, SkillContext, SkillReply
@@ -17,6 +17,7 @@ from assistant.values import DueItem, DueState, IntentMatch, Slots
 
 _LISTED = 5
 _SNOOZE_S = 9 * 60.0
+_DAY = timedelta(days=1)
 
 
 class _Scheduled(Skill):
@@ -55,8 +56,13 @@ class _Scheduled(Skill):
         clock = self._replies.time(local, context.hour_format)
         kind, _, detail = item.recurrence.partition(":")
         if kind == "weekly":
-            day = self._replies.speech["weekdays"][int(detail) if detail else local.weekday()]
-            return self._moment("every_weekly", time=clock, weekday=day)
+            days = weekdays_of(detail) or (local.weekday(),)
+            named = self._replies.all_of([self._replies.speech["weekdays"][day] for day in days])
+            return self._moment("every_weekly", time=clock, weekday=named)
+        if kind == "every" and (step := step_of(item.recurrence)):
+            if step < _DAY:
+                return self._moment("every_length", length=self._replies.length(step.total_seconds()))
+            return self._moment("every_days", time=clock, count=step // _DAY)
         if kind:
             return self._moment(f"every_{kind}", time=clock, date=self._replies.speech["days"][local.day - 1])
         days = (local.date() - today).days

@@ -35,7 +35,7 @@ from assistant.skills.timers import CancelAllTimers, CancelTimer, ChangeTimer, P
 from assistant.skills.units import ConvertUnit
 from assistant.skills.volume import SetVolume
 from assistant.skills.weather import GetWeather
-from assistant.values import IntentMatch
+from assistant.values import PROVISO, IntentMatch
 
 _log = structlog.get_logger(__name__)
 _BUILT_IN: tuple[type[Skill], ...] = (
@@ -134,6 +134,10 @@ class SkillBook:
 
     async def _reply(self, match: IntentMatch, reply: _Reply, context: SkillContext) -> SkillReply:
         missing = self.missing_slots(match)
+        if proviso := str(match.slots.get(PROVISO, "")):
+            text = self._replies.general[f"proviso_{proviso}"]
+            when = self.ask_back(match, missing).text if "time" in missing else ""  # it may be told at a time instead
+            return SkillReply(f"{text} {when}".strip(), expects_answer=bool(when), ok=False)
         if missing:
             return self.ask_back(match, missing)
         try:

@@ -19,12 +19,12 @@ def moment_of(slots: Slots, now: datetime, *, by_day: bool) -> tuple[datetime, s
     A time that may be before or after noon is the next one there is, `by_day` one at which people are awake. None
     when no time was said. What lies behind `now` was meant so: on a day that is over.
     """
+    often = str(slots.get("recurrence", ""))
     if ahead_s := seconds_of(slots):
-        return (now + timedelta(seconds=ahead_s)).replace(microsecond=0), ""
+        return (now + timedelta(seconds=ahead_s)).replace(microsecond=0), often
     if "time" not in slots:
         return None
     clock = time.fromisoformat(str(slots["time"]))
-    often = str(slots.get("recurrence", ""))
     day = _day(str(slots.get("date", "")))
     halves = bool(slots.get("ambiguous"))
     if day:
@@ -36,6 +36,8 @@ def moment_of(slots: Slots, now: datetime, *, by_day: bool) -> tuple[datetime, s
         if halves and not often:
             options = sorted({*options, *map(_other_half, options)})
         ahead = [option for option in options if option > now]
+        if halves and often and by_day and not _awake(options[0]):
+            ahead = [_other_half(option) for option in options if _other_half(option) > now]
         local = next((option for option in ahead if not by_day or not halves or _awake(option)), ahead[0])
     if often:
         first = local - timedelta(days=1)

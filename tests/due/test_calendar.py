@@ -16,6 +16,7 @@ ZONES = [ZoneInfo(name) for name in ("Europe/Berlin", "America/New_York", "Austr
 LOCALS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)).map(lambda each: each.replace(microsecond=0))  # noqa: DTZ001
 RECURRENCES = [
     "daily", "weekly", "weekly:0", "weekly:6", "weekdays", "weekends", "monthly", "yearly", "hourly",
+    "weekly:1,4", "every:4320",
 ]  # fmt: skip
 
 
@@ -82,6 +83,9 @@ def test_the_next_one_is_later_at_the_same_time_of_day_and_none_is_left_out(
             "2024-02-29T08:00",
             ["2025-02-28T08:00", "2026-02-28T08:00", "2027-02-28T08:00", "2028-02-29T08:00"],
         ),
+        ("weekly:1,4", "2025-06-17T19:00", ["2025-06-20T19:00", "2025-06-24T19:00", "2025-06-27T19:00"]),
+        ("every:90", "2025-06-15T08:00", ["2025-06-15T09:30", "2025-06-15T11:00"]),
+        ("every:20160", "2025-06-16T07:00", ["2025-06-30T07:00", "2025-07-14T07:00"]),
         ("hourly", "2025-06-15T08:15", ["2025-06-15T09:15", "2025-06-15T10:15"]),
     ],
 )
