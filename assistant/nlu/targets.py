@@ -136,12 +136,13 @@ class HomeNames:
         return {"name": found[0].name, "domain": found[0].domain} if found else {}
 
     def _sounding_in(self, words: Sequence[str]) -> tuple[Device, int, int] | None:
-        """(device, where it begins, where it ends)."""
+        """(device, where it begins, where it ends): words that are about as many as its name has."""
         devices = self._home.devices if len(self._home.devices) <= _FEW else ()
         for at, word in enumerate(words, 1):
             if devices and word in self._articles:
                 for end in range(min(len(words), at + _LONGEST), at + 1, -1):
-                    if device := called(" ".join(words[at:end]), devices):
+                    device = called(" ".join(words[at:end]), devices)
+                    if device and abs(len(device.name.split()) - (end - at)) <= 1:
                         return device, at, end
         return None
 
