@@ -77,6 +77,7 @@ class NluConfig(Section):
 
 class RouterConfig(Section):
     threshold: Unit
+    fallback_threshold: Unit
 
 
 class CloudConfig(Section):
@@ -87,6 +88,7 @@ class CloudConfig(Section):
     patience_s: Seconds
     first_token_timeout_s: Seconds
     next_token_timeout_s: Seconds
+    hedge: bool
     answer_timeout_s: Seconds
     probe_interval_s: Seconds
     probe_timeout_s: Seconds

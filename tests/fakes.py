@@ -20,7 +20,7 @@ from assistant.config import Config
 from assistant.control.ports import DeviceStatus, StatusReport
 from assistant.daemon.engines import Engines
 from assistant.dialog.ports import Synthesizer, Transcriber, TurnEnd, VoiceActivity, WakeDetector
-from assistant.errors import AudioError, BusyError, CloudError, HomeError, SkillError, SpeechError, StoreError
+from assistant.errors import AudioError, BusyError, CloudError, HomeError, LlmError, SkillError, SpeechError, StoreError
 from assistant.events import (
     DueChanged,
     Event,
@@ -46,6 +46,7 @@ from assistant.values import (
     KnownDevice,
     Layer,
     ListItem,
+    LocalQuestion,
     NamedList,
     Outcome,
     Slots,
@@ -235,6 +236,43 @@ class FakeCloud:
             raise
         if self.error:
             self.up = self.error.code in KEEPS_LINK
+            raise self.error
+
+
+class FakeLocalModel:
+    """dialog.ports.LocalModel from a script."""
+
+    def __init__(self, *pieces: str, sure: float = 0.9) -> None:
+        self.pieces = pieces
+        self.sure = sure
+        self.ready = True
+        self.thinks_s = 0.0
+        """Before it says how sure it is."""
+        self.delay_s = 0.0
+        """Before each piece."""
+        self.error: LlmError | None = None
+        """Raised after `error_after` pieces, and instead of a confidence when that is negative."""
+        self.error_after = 0
+        self.questions: list[LocalQuestion] = []
+        """What was answered, or begun to be."""
+        self.weighed: list[LocalQuestion] = []
+        """What it was asked to be sure of."""
+
+    async def confidence(self, question: LocalQuestion) -> float:
+        self.weighed.append(question)
+        await asyncio.sleep(self.thinks_s)
+        if self.error and self.error_after < 0:
+            raise self.error
+        return self.sure
+
+    async def converse(self, question: LocalQuestion) -> AsyncGenerator[str, None]:
+        self.questions.append(question)
+        for index, piece in enumerate(self.pieces):
+            if self.error and index == self.error_after:
+                raise self.error
+            await asyncio.sleep(self.delay_s)
+            yield piece
+        if self.error and self.error_after >= len(self.pieces):
             raise self.error
 
 

@@ -26,6 +26,7 @@ from assistant.daemon.ears import make_attention
 from assistant.daemon.engines import Engines, LazySynthesizer, LazyTranscriber
 from assistant.daemon.household import Household
 from assistant.daemon.housekeeping import log_events, tidy_memory
+from assistant.daemon.judgement import make_open_questions, router_policy
 from assistant.daemon.local_zone import LocalZone, zone_finder
 from assistant.daemon.ringer import ring_on_events
 from assistant.daemon.silencer import Silencer
@@ -34,7 +35,6 @@ from assistant.dialog import phrases
 from assistant.dialog.answer import Answerer
 from assistant.dialog.context import MAX_TURNS, Context
 from assistant.dialog.followup import Before, understand_turn
-from assistant.dialog.router import RouterPolicy
 from assistant.dialog.speak import REPLY_PRIORITY, Speaker
 from assistant.dialog.turn import TurnRunner
 from assistant.dialog.turn_state import TurnRequest
@@ -199,13 +199,9 @@ class Assistant:
             rehearsal=self._rehearsal,
             news=self._news,
             private=self.household.private,
-            cloud=self._cloud,
+            open_questions=make_open_questions(settings, self._cloud, None, self.bus.publish),
             publish=self.bus.publish,
-            locale=settings.locale.language,
             skill_timeout_s=settings.skills.timeout_s,
-            patience_s=settings.cloud.patience_s,
-            answer_timeout_s=settings.cloud.answer_timeout_s,
-            cloud_configured=bool(settings.cloud.address),
         )
         return TurnRunner(
             transcriber=LazyTranscriber(self.engines.stt),
@@ -213,7 +209,7 @@ class Assistant:
             understand=self._understand,
             answerer=answerer,
             speaker=self._speaker,
-            policy=RouterPolicy(settings.router.threshold, settings.nlu.reject_threshold),
+            policy=router_policy(settings),
             context=self._context,
             context_turns=settings.cloud.context_turns,
             store=turns,

@@ -14,6 +14,8 @@ NOT_CONFIGURED = (
 )
 CUT_OFF = "Sorry, the connection broke off, so that answer stops here."
 TRUNCATED = "There would be more to say, but I stop here."
+STOPPED = "Sorry, I can't go on with that."
+NOT_SURE = "I'm not sure about this."
 CLARIFY = "Sorry, I didn't understand that. You can ask what I can do."
 UNABLE = "I can't answer that by myself."
 FAILED = "Sorry, something went wrong."
@@ -27,7 +29,7 @@ CONFIRM = "Did I get that right?"
 UNREAD = "I didn't understand the rest."
 NEVER_MIND = "All right."
 
-FREQUENT = (ONE_MOMENT, OFFLINE, OFFLINE_SHORT, NOT_CONFIGURED, CUT_OFF, CLARIFY, FAILED)
+FREQUENT = (ONE_MOMENT, NOT_SURE, STOPPED, OFFLINE, OFFLINE_SHORT, NOT_CONFIGURED, CUT_OFF, CLARIFY, FAILED)
 """Rendered ahead of need, so that an outage costs no synthesis."""
 
 

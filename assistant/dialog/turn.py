@@ -22,19 +22,19 @@ import structlog
 
 from assistant.audio.format import Chunk
 from assistant.dialog import phrases
-from assistant.dialog.answer import Answer, Answerer, Question
+from assistant.dialog.answer import Answerer
 from assistant.dialog.context import Context
 from assistant.dialog.followup import Before
 from assistant.dialog.guess import GuessMaker
 from assistant.dialog.listen import AMEND_S, SUPERSEDED
 from assistant.dialog.ports import Transcriber, TurnStore
-from assistant.dialog.router import RouterPolicy, route
+from assistant.dialog.reply import Answer, Question
+from assistant.dialog.router import Decision, RouterPolicy, route
 from assistant.dialog.speak import Speaker, Spoken
 from assistant.dialog.turn_state import Done, Turn, TurnRequest, Withdrawn
 from assistant.errors import EdgewiseError, StoreError
 from assistant.events import (
     Event,
-    Failed,
     IntentRecognized,
     NotRecognized,
     Reply,
@@ -43,6 +43,7 @@ from assistant.events import (
     TurnEnded,
     TurnStarted,
     WakeWordDetected,
+    failure,
 )
 from assistant.nlu.understanding import Understanding
 from assistant.values import (
@@ -232,24 +233,34 @@ class TurnRunner:
         understanding = await self._make_sense(turn)
         if understanding.corrects and done:
             await self._take_back(turn, done.undo)
-        turn.decision = route(
-            understanding, self._policy, link_up=self._answerer.link_up, private=self._answerer.private
-        )
-        decision = turn.decision
-        self._publish(
-            Routed(turn_id=turn.request.id, layer=decision.layer, reason=decision.reason, sentence=decision.sentence)
-        )
+        link_up, private = self._answerer.link_up, self._answerer.private
+
+        def decide(local: float | None) -> Decision:
+            return route(understanding, self._policy, link_up=link_up, private=private, local=local)
+
         question = Question(
             turn_id=turn.request.id,
             conversation_id=turn.conversation_id,
             text=understanding.text if understanding.layer else turn.text,
             understanding=understanding,
-            decision=decision,
+            decision=decide(None),
             amendable=turn.request.listening is not None,
             context=self._context.messages(turn.conversation_id, self._context_turns),
             aloud=turn.request.aloud,
+            may_hedge=link_up and not private,
         )
-        await self._reply(turn, question)
+        question = await self._answerer.settle(question, decide)
+        try:
+            turn.decision = decision = question.decision
+            self._publish(
+                Routed(
+                    turn_id=turn.request.id, layer=decision.layer, reason=decision.reason, sentence=decision.sentence
+                )
+            )
+            await self._reply(turn, question)
+        finally:
+            if question.call:
+                await question.call.close()
         self._stage(turn, "total", started_s)
 
     async def _hear(self, turn: Turn) -> str:
@@ -337,7 +348,7 @@ class TurnRunner:
             Reply(
                 turn_id=turn.request.id,
                 text=turn.spoken.text,
-                layer=decision.layer if decision else Layer.EDGE,
+                layer=turn.answer.layer or (decision.layer if decision else Layer.EDGE),
                 reason=decision.reason if decision else "failed",
                 expects_answer=turn.answer.expects_answer,
             )
@@ -375,15 +386,7 @@ class TurnRunner:
             self._publish_failure(exc, record.id)
 
     def _publish_failure(self, error: EdgewiseError, turn_id: str) -> None:
-        self._publish(
-            Failed(
-                code=error.code,
-                message=error.message,
-                stage=error.stage,
-                retryable=error.retryable,
-                turn_id=turn_id,
-            )
-        )
+        self._publish(failure(error, turn_id))
 
     def _record(self, turn: Turn) -> TurnRecord:
         decision = turn.decision
@@ -397,7 +400,7 @@ class TurnRunner:
             reply=turn.spoken.text,
             intent=intent.intent if intent else "",
             slots=dict(intent.slots) if intent else {},
-            layer=decision.layer if decision else Layer.EDGE,
+            layer=turn.answer.layer or (decision.layer if decision else Layer.EDGE),
             reason=decision.reason if decision else "",
             confidence=decision.confidence if decision else 0.0,
             outcome=turn.answer.outcome,

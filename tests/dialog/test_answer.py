@@ -12,8 +12,10 @@ import pytest
 
 from assistant.cloud.health import KEEPS_LINK
 from assistant.dialog import phrases
-from assistant.dialog.answer import IRREVERSIBLE_S, Answer, Answerer, Question
-from assistant.dialog.ports import CloudAgent
+from assistant.dialog.answer import IRREVERSIBLE_S, Answerer
+from assistant.dialog.open_questions import OpenQuestions
+from assistant.dialog.ports import CloudAgent, LocalModel
+from assistant.dialog.reply import Answer, Question
 from assistant.dialog.router import Action, Decision
 from assistant.dialog.speak import Speaker, Spoken
 from assistant.errors import CloudError
@@ -41,6 +43,21 @@ def _no_context() -> SkillContext:
     raise AssertionError("no skill runs here")
 
 
+def open_questions(cloud: CloudAgent, published: list[Event], local: LocalModel | None = None) -> OpenQuestions:
+    return OpenQuestions(
+        cloud=cloud,
+        local=local,
+        publish=published.append,
+        locale="en",
+        threshold=0.85,
+        fallback_threshold=0.5,
+        patience_s=1.2,
+        answer_timeout_s=60.0,
+        hedge=True,
+        cloud_configured=True,
+    )
+
+
 def answerer(cloud: CloudAgent, published: list[Event], *, news: str = "", skills: SkillBook | None = None) -> Answerer:
     return Answerer(
         skills=skills or SkillBook.built_in(),
@@ -48,13 +65,9 @@ def answerer(cloud: CloudAgent, published: list[Event], *, news: str = "", skill
         rehearsal=_no_context,
         news=lambda: news,
         private=FakeSwitch(),
-        cloud=cloud,
+        open_questions=open_questions(cloud, published),
         publish=published.append,
-        locale="en",
         skill_timeout_s=5.0,
-        patience_s=1.2,
-        answer_timeout_s=60.0,
-        cloud_configured=True,
     )
 
 
@@ -89,7 +102,7 @@ async def test_whoever_listens_is_asked_to_wait(delay_s: float, aloud: bool, ask
     assert answer.outcome is Outcome.ANSWERED
 
 
-@pytest.mark.parametrize("pieces", [(), ("x",)])
+@pytest.mark.parametrize("pieces", [(), ("x ",)])
 async def test_an_apology_may_follow_the_request_to_wait(pieces: tuple[str, ...]) -> None:
     """It isn't taken for an answer that broke off."""
     cloud = FakeCloud(*(pieces or ("never",)))
