@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import json
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -36,6 +37,7 @@ from assistant.home.virtual import State as DeviceState
 from assistant.homes import Home, HomePort, ServiceCall
 from assistant.media import Playing, Track, matching
 from assistant.models import Models
+from assistant.records import Departure
 from assistant.sentences import split_sentences
 from assistant.skills import list_steering
 from assistant.skills.list_book import ListJournal, Lists
@@ -192,6 +194,37 @@ class FakeTurnStore:
     async def recent(self, limit: int) -> list[TurnRecord]:
         self._check()
         return list(self.records.values())[-limit:] if limit > 0 else []
+
+    def _check(self) -> None:
+        if self.error:
+            raise self.error
+
+
+class FakeEgressLog:
+    """dialog.ports.EgressLog in memory."""
+
+    def __init__(self) -> None:
+        self.kept: list[Departure] = []
+        self.error: StoreError | None = None
+        """Raised by every call while set."""
+        self.unblocked = asyncio.Event()
+        """Clear it and writing waits: a stalled disk."""
+        self.unblocked.set()
+        self._numbers = itertools.count(1)
+
+    async def append(self, departure: Departure) -> None:
+        await self.unblocked.wait()
+        self._check()
+        self.kept.append(replace(departure, number=next(self._numbers)))
+
+    async def page(self, *, before: int, since_wall_s: float, limit: int) -> list[Departure]:
+        self._check()
+        fits = [each for each in self.kept if each.at_wall_s >= since_wall_s and (not before or each.number < before)]
+        return fits[::-1][: max(0, limit)]
+
+    async def drop_before(self, wall_s: float) -> None:
+        self._check()
+        self.kept = [each for each in self.kept if each.at_wall_s >= wall_s]
 
     def _check(self) -> None:
         if self.error:

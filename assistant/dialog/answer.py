@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import structlog
 
 from assistant.dialog import phrases
+from assistant.dialog.egress import Egress
 from assistant.dialog.ports import CloudAgent, PrivateMode
 from assistant.dialog.router import Action, Decision
 from assistant.errors import CloudError, EdgewiseError, SkillError
-from assistant.events import DataLeft, Event, Failed
+from assistant.events import Event, Failed
 from assistant.nlu.understanding import Understanding
 from assistant.skills.base import SkillContext, SkillReply
 from assistant.skills.book import SkillBook
@@ -34,6 +35,8 @@ _INSTEAD_OF_CLOUD = {
     "cloud-refused": phrases.CLOUD_REFUSED,
     "cloud-invalid": phrases.CLOUD_INVALID,
     "cloud-empty": phrases.NO_ANSWER,
+    "egress-unlogged": phrases.UNLOGGED,
+    "egress-private": phrases.UNABLE,
 }
 """What is said when the gateway is there and gives no answer; every other failure means that it can't be reached."""
 
@@ -94,6 +97,7 @@ class Answerer:
         news: Callable[[], str],
         private: PrivateMode,
         cloud: CloudAgent,
+        egress: Egress,
         publish: Callable[[Event], None],
         locale: str,
         skill_timeout_s: float,
@@ -107,6 +111,7 @@ class Answerer:
         self._news = news
         self._private = private
         self._cloud = cloud
+        self._egress = egress
         self._publish = publish
         self._locale = locale
         self._skill_timeout_s = skill_timeout_s
@@ -224,22 +229,17 @@ class Answerer:
         return text
 
     async def _ask_cloud(self, question: Question, answer: Answer) -> AsyncIterator[str]:
-        text = question.text
         request = CloudQuestion(
             request_id=new_id(),
             conversation_id=question.conversation_id,
-            text=text,
+            text=question.text,
             context=question.context,
             locale=self._locale,
             deadline_s=self._answer_timeout_s,
         )
-        size = sum(len(part.encode()) for part in (text, *(message.text for message in question.context)))
-        self._publish(
-            DataLeft(turn_id=question.turn_id, to=self._cloud.address, bytes=size, why=question.decision.reason)
-        )
         spoken = False
         try:
-            stream = self._cloud.converse(request)
+            stream = self._egress.ask(self._cloud, request, turn_id=question.turn_id, why=question.decision.reason)
             patience_s = self._patience_s if question.aloud else self._answer_timeout_s
             async with closing(with_filler(stream, patience_s, _WAIT)) as pieces:
                 async for piece in pieces:

@@ -26,6 +26,7 @@ from assistant.dialog.answer import Answer, Answerer, Question
 from assistant.dialog.context import Context
 from assistant.dialog.followup import Before
 from assistant.dialog.guess import GuessMaker
+from assistant.dialog.ledger import Ledger
 from assistant.dialog.listen import AMEND_S, SUPERSEDED
 from assistant.dialog.ports import Transcriber, TurnStore
 from assistant.dialog.router import RouterPolicy, route
@@ -79,6 +80,7 @@ class TurnRunner:
         context: Context,
         context_turns: int,
         store: TurnStore,
+        ledger: Ledger,
         clock: Clock,
         publish: Callable[[Event], None],
         set_state: Callable[[State], None],
@@ -91,6 +93,7 @@ class TurnRunner:
         self._context = context
         self._context_turns = context_turns
         self._store = store
+        self._ledger = ledger
         self._clock = clock
         self._publish = publish
         self._set_state = set_state
@@ -230,10 +233,9 @@ class TurnRunner:
         understanding = await self._make_sense(turn)
         if understanding.corrects and done:
             await self._take_back(turn, done.undo)
-        turn.decision = route(
-            understanding, self._policy, link_up=self._answerer.link_up, private=self._answerer.private
-        )
-        decision = turn.decision
+        seen = {"link_up": self._answerer.link_up, "private": self._answerer.private}
+        decision = turn.decision = route(understanding, self._policy, **seen)
+        self._ledger.noted(turn.request.id, understanding, decision, self._policy, **seen, now_s=self._now())
         self._publish(
             Routed(turn_id=turn.request.id, layer=decision.layer, reason=decision.reason, sentence=decision.sentence)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from assistant.records import Candidate
 from assistant.values import IntentMatch, Layer
 
 
@@ -28,6 +29,8 @@ class Understanding:
     """Who is to answer, in the user's own words ("ask the cloud ..."); None when they don't say."""
     corrects: bool = False
     """It is what was done last, otherwise: that is to be taken back first."""
+    candidates: tuple[Candidate, ...] = ()
+    """What each reader made of it by itself, the likeliest first; empty where only one was asked."""
 
     @property
     def requests(self) -> tuple[IntentMatch, ...]:

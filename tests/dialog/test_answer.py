@@ -13,7 +13,9 @@ import pytest
 from assistant.cloud.health import KEEPS_LINK
 from assistant.dialog import phrases
 from assistant.dialog.answer import IRREVERSIBLE_S, Answer, Answerer, Question
+from assistant.dialog.egress import Egress
 from assistant.dialog.ports import CloudAgent
+from assistant.dialog.redact import Redactor
 from assistant.dialog.router import Action, Decision
 from assistant.dialog.speak import Speaker, Spoken
 from assistant.errors import CloudError
@@ -24,7 +26,8 @@ from assistant.skills.book import SkillBook
 from assistant.skills.replies import load_replies
 from assistant.streams import closing
 from assistant.values import IntentMatch, Layer, Outcome, new_id
-from tests.fakes import FakeCloud, FakeSwitch, FakeSynthesizer
+from tests.fakes import FakeCloud, FakeEgressLog, FakeSwitch, FakeSynthesizer
+from tests.virtual_time import VirtualClock
 
 OPEN = Question(
     turn_id="turn",
@@ -49,6 +52,7 @@ def answerer(cloud: CloudAgent, published: list[Event], *, news: str = "", skill
         news=lambda: news,
         private=FakeSwitch(),
         cloud=cloud,
+        egress=Egress(FakeEgressLog(), Redactor((), ()), FakeSwitch, published.append, VirtualClock()),
         publish=published.append,
         locale="en",
         skill_timeout_s=5.0,
