@@ -26,9 +26,11 @@ class Gate:
     published: list[Event] = field(default_factory=list)
     cloud: FakeCloud = field(default_factory=lambda: FakeCloud("[name 1] is", " twelve."))
 
+    clock: VirtualClock = field(default_factory=VirtualClock)
+
     def __post_init__(self) -> None:
         redactor = Redactor(("names",), ("Anna",))
-        self.egress = Egress(self.log, redactor, lambda: self.private, self._publish, VirtualClock())
+        self.egress = Egress(self.log, redactor, lambda: self.private, self._publish, self.clock)
 
     def _publish(self, event: Event) -> None:
         self.published.append(event)
@@ -114,7 +116,7 @@ async def test_what_left_by_other_ways_is_written_down_without_its_text() -> Non
 async def test_what_is_over_a_year_old_is_dropped_at_the_start() -> None:
     gate = Gate()
     await gate.ask()
-    asyncio.get_running_loop().now_s += KEPT_S + 10  # type: ignore[attr-defined]
+    gate.clock.shift_wall_s += KEPT_S + 10.0
     await gate.ask()
     writing = asyncio.create_task(gate.egress.write_overheard())
     await asyncio.sleep(0.1)
