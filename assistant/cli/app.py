@@ -39,6 +39,8 @@ COMMANDS = {
     "reminders": _Entry("scheduled", "List and cancel reminders.", group=True, app="reminders"),
     "lists": _Entry("lists", "Show lists, put things on them, take them off.", group=True),
     "home": _Entry("home", "Show what is known of the home, and how it stands."),
+    "routes": _Entry("routes", "Who answered what and why; decide it again with another threshold.", group=True),
+    "egress": _Entry("egress", "What left this device: when, to whom, how much and why."),
     "devices": _Entry("devices", "List microphones and speakers."),
     "doctor": _Entry("doctor", "Check this machine, line by line, and say what to do."),
     "config": _Entry("config", "Print the configuration in force and where each value comes from."),

@@ -53,6 +53,7 @@ from assistant.models import Models
 from assistant.nlu.understand import Known
 from assistant.nlu.understanding import Understanding
 from assistant.process import share_one_heap, single_instance, trim_memory
+from assistant.records import Departure, Route
 from assistant.skills import list_steering
 from assistant.skills.base import SkillContext
 from assistant.store.database import Database
@@ -366,6 +367,14 @@ class Assistant:
     async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList:
         """`add` items to a list, or `remove` them; see `skills.list_steering`."""
         return await list_steering.change_list(self._skill_context().lists, name, change, items)
+
+    async def routes(self, *, before: int, limit: int) -> Sequence[Route]:
+        """A page of the ledger, the newest first."""
+        return await self.books.routes(before=before, limit=limit)
+
+    async def departures(self, *, before: int, since_wall_s: float, limit: int) -> Sequence[Departure]:
+        """A page of what left the device, the newest first."""
+        return await self.books.departures(before=before, since_wall_s=since_wall_s, limit=limit)
 
     def hush(self) -> bool:
         """Silence rings and the reply being spoken; True when there was something to silence."""

@@ -20,9 +20,6 @@ from assistant.store.ledger import SqliteLedger, beside_turn
 from assistant.store.turns import SqliteTurnStore
 from assistant.values import Clock, TurnRecord
 
-MAX_PAGE = 500
-"""Lines of a book that are read at once."""
-
 
 class Books:
     """dialog.ports.TurnStore: a turn and its line in the ledger are written in one transaction."""
@@ -51,12 +48,10 @@ class Books:
         return await self._turns.recent(limit)
 
     async def routes(self, *, before: int, limit: int) -> Sequence[Route]:
-        """As `store.ledger` says; at most MAX_PAGE."""
-        return await self.lines.page(before=before, limit=min(limit, MAX_PAGE))
+        return await self.lines.page(before=before, limit=limit)
 
     async def departures(self, *, before: int, since_wall_s: float, limit: int) -> Sequence[Departure]:
-        """As `dialog.ports.EgressLog.page`; at most MAX_PAGE."""
-        return await self._log.page(before=before, since_wall_s=since_wall_s, limit=min(limit, MAX_PAGE))
+        return await self._log.page(before=before, since_wall_s=since_wall_s, limit=limit)
 
     def _overheard(self, event: Event) -> None:
         self.ledger.overheard(event, asyncio.get_running_loop().time())
