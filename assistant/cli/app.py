@@ -40,6 +40,7 @@ COMMANDS = {
     "lists": _Entry("lists", "Show lists, put things on them, take them off.", group=True),
     "home": _Entry("home", "Show what is known of the home, and how it stands."),
     "routes": _Entry("routes", "Who answered what and why; decide it again with another threshold.", group=True),
+    "calibrate": _Entry("calibrate", "Where the edge stops being right, and the threshold to set."),
     "egress": _Entry("egress", "What left this device: when, to whom, how much and why."),
     "devices": _Entry("devices", "List microphones and speakers."),
     "doctor": _Entry("doctor", "Check this machine, line by line, and say what to do."),
