@@ -98,6 +98,19 @@ class CloudConfig(Section):
 class PrivacyConfig(Section):
     private: bool
     schedule: tuple[str, ...]
+    redact: tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...]
+    names: tuple[Annotated[str, StringConstraints(min_length=1, max_length=60)], ...]
+
+    @field_validator("redact")
+    @classmethod
+    def _patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for rule in value:
+            try:
+                if re.search(rule, ""):
+                    raise ValueError(f"{rule!r} fits nothing at all; say what it is to find")
+            except re.error as exc:
+                raise ValueError(f'{rule!r} is neither "names" nor "numbers" nor a regular expression: {exc}') from exc
+        return value
 
     @field_validator("schedule")
     @classmethod

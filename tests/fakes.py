@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import json
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -36,6 +37,7 @@ from assistant.home.virtual import State as DeviceState
 from assistant.homes import Home, HomePort, ServiceCall
 from assistant.media import Playing, Track, matching
 from assistant.models import Models
+from assistant.records import Candidate, Departure, LedgerEntry, Route
 from assistant.sentences import split_sentences
 from assistant.skills import list_steering
 from assistant.skills.list_book import ListJournal, Lists
@@ -193,6 +195,37 @@ class FakeTurnStore:
     async def recent(self, limit: int) -> list[TurnRecord]:
         self._check()
         return list(self.records.values())[-limit:] if limit > 0 else []
+
+    def _check(self) -> None:
+        if self.error:
+            raise self.error
+
+
+class FakeEgressLog:
+    """dialog.ports.EgressLog in memory."""
+
+    def __init__(self) -> None:
+        self.kept: list[Departure] = []
+        self.error: StoreError | None = None
+        """Raised by every call while set."""
+        self.unblocked = asyncio.Event()
+        """Clear it and writing waits: a stalled disk."""
+        self.unblocked.set()
+        self._numbers = itertools.count(1)
+
+    async def append(self, departure: Departure) -> None:
+        await self.unblocked.wait()
+        self._check()
+        self.kept.append(replace(departure, number=next(self._numbers)))
+
+    async def page(self, *, before: int, since_wall_s: float, limit: int) -> list[Departure]:
+        self._check()
+        fits = [each for each in self.kept if each.at_wall_s >= since_wall_s and (not before or each.number < before)]
+        return fits[::-1][: max(0, limit)]
+
+    async def drop_before(self, wall_s: float) -> None:
+        self._check()
+        self.kept = [each for each in self.kept if each.at_wall_s >= wall_s]
 
     def _check(self) -> None:
         if self.error:
@@ -738,6 +771,41 @@ class FakeSoundCard:
 # --- control ---
 
 
+def ledger_line(number: int, *, confidence: float = 0.98, reason: str = "skill", **changes: Any) -> Route:
+    """A line of the ledger; `changes` are fields of it or of its entry."""
+    entry = LedgerEntry(
+        turn_id=f"turn-{number}",
+        candidates=(Candidate("HassStartTimer", confidence, "grammar"),),
+        task="entity_extraction",
+        open_question=False,
+        missing=(),
+        asked="",
+        link_up=True,
+        private=False,
+        threshold=0.85,
+        reject_threshold=0.3,
+        deadline_ms=0.0,
+        bytes_out=0,
+        first_token_ms=3.0,
+        first_audio_ms=0.0,
+        amended=False,
+    )
+    known = {each.name for each in fields(LedgerEntry)}
+    line = Route(
+        number=number,
+        started_wall_s=1_750_000_000.25,
+        text="set a timer for ten minutes",
+        reply="Ten minutes, starting now.",
+        intent="HassStartTimer",
+        layer="edge",
+        reason=reason,
+        confidence=confidence,
+        outcome="answered",
+        entry=replace(entry, **{name: value for name, value in changes.items() if name in known}),
+    )
+    return replace(line, **{name: value for name, value in changes.items() if name not in known})
+
+
 class FakeTarget:
     """`control.ports.ControlTarget` without engines: it knows one timer sentence, and counts what is asked of it."""
 
@@ -762,6 +830,9 @@ class FakeTarget:
         self.spoken_repeats = 1
         self.problems: tuple[str, ...] = ()
         self.list_book = Lists(FakeListStore())
+        self.routed: list[Route] = []
+        """The ledger, the oldest first."""
+        self.egress_log = FakeEgressLog()
 
     def status(self) -> StatusReport:
         return StatusReport(
@@ -813,6 +884,7 @@ class FakeTarget:
             tell(Failed(code=self.fails_with, message="it failed", stage="stt", retryable=False, turn_id="turn-1"))
             outcome = Outcome.FAILED
         tell(TurnEnded(turn_id="turn-1", outcome=outcome))
+        self.routed.append(ledger_line(len(self.routed) + 1, text=text or "ten minutes"))
         return TurnRecord(
             id="turn-1",
             conversation_id="talk-1",
@@ -871,6 +943,12 @@ class FakeTarget:
         live = (DueState.RUNNING, DueState.PAUSED, DueState.RINGING)
         items = [item for item in self.items.values() if item.kind == kind and item.state in live]
         return [(item, item.duration_s / 2) for item in items]
+
+    async def routes(self, *, before: int, limit: int) -> Sequence[Route]:
+        return [each for each in self.routed[::-1] if not before or each.number < before][:limit]
+
+    async def departures(self, *, before: int, since_wall_s: float, limit: int) -> Sequence[Departure]:
+        return await self.egress_log.page(before=before, since_wall_s=since_wall_s, limit=limit)
 
     async def devices(self) -> Sequence[KnownDevice]:
         return [KnownDevice("light.lamp", "Lamp", "Hall", "", "on", ("glow",))]

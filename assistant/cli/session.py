@@ -15,6 +15,7 @@ from assistant.control.client import ControlClient
 from assistant.control.ports import ControlTarget, StatusReport
 from assistant.control.unix_socket import Listener, find_listener
 from assistant.events import Event
+from assistant.records import Departure, Route
 from assistant.values import DueItem, KnownDevice, NamedList, TurnRecord
 
 T = TypeVar("T")
@@ -52,6 +53,10 @@ class Session(Protocol):
     async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList: ...
 
     async def devices(self) -> Sequence[KnownDevice]: ...
+
+    async def routes(self, *, before: int, limit: int) -> Sequence[Route]: ...
+
+    async def departures(self, *, before: int, since_wall_s: float, limit: int) -> Sequence[Departure]: ...
 
 
 class OwnAssistant:
@@ -103,6 +108,12 @@ class OwnAssistant:
 
     async def devices(self) -> Sequence[KnownDevice]:
         return await self._target.devices()
+
+    async def routes(self, *, before: int, limit: int) -> Sequence[Route]:
+        return await self._target.routes(before=before, limit=limit)
+
+    async def departures(self, *, before: int, since_wall_s: float, limit: int) -> Sequence[Departure]:
+        return await self._target.departures(before=before, since_wall_s=since_wall_s, limit=limit)
 
 
 @contextlib.asynccontextmanager

@@ -20,6 +20,7 @@ from assistant.control.unix_socket import Listener, find_listener, target_of
 from assistant.control.wire import CHANGE_CODES, LIST_CHANGE_CODES, MAX_MESSAGE_BYTES, MAX_WAV_BYTES, error_from
 from assistant.errors import ControlError
 from assistant.events import Event
+from assistant.records import Departure, Route
 from assistant.values import DueItem, KnownDevice, NamedList, TurnRecord
 
 
@@ -145,6 +146,20 @@ class ControlClient:
         request = pb.ChangeListRequest(name=_sendable(name), change=code, items=texts)
         with _errors_received():
             return value_from(NamedList, await self._stub.ChangeList(request, timeout=self._timeout_s))
+
+    async def routes(self, *, before: int, limit: int) -> list[Route]:
+        """A page of the ledger, the newest first."""
+        request = pb.ListRoutesRequest(before=before, limit=limit)
+        with _errors_received():
+            reply = await self._stub.ListRoutes(request, timeout=self._timeout_s)
+        return [value_from(Route, each) for each in reply.routes]
+
+    async def departures(self, *, before: int, since_wall_s: float, limit: int) -> list[Departure]:
+        """A page of what left the device, the newest first."""
+        request = pb.ListDeparturesRequest(before=before, since_wall_s=since_wall_s, limit=limit)
+        with _errors_received():
+            reply = await self._stub.ListDepartures(request, timeout=self._timeout_s)
+        return [value_from(Departure, each) for each in reply.departures]
 
     async def watch(self) -> AsyncIterator[tuple[Event, int]]:
         """Events as they happen, each with the number lost so far; ends when the assistant stops. Waits for ever."""

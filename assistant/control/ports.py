@@ -8,6 +8,7 @@ from typing import Protocol
 
 from assistant.audio.format import Chunk
 from assistant.events import Event, EventBus
+from assistant.records import Departure, Route
 from assistant.values import DueItem, KnownDevice, NamedList, State, TurnRecord
 
 
@@ -91,6 +92,15 @@ class ControlTarget(Protocol):
 
     async def devices(self) -> Sequence[KnownDevice]:
         """Every device of the home that is known, by area and name. Raises HomeError while it can't be reached."""
+
+    async def routes(self, *, before: int, limit: int) -> Sequence[Route]:
+        """The ledger, the newest first: those numbered below `before` (0 for all). Raises StoreError."""
+
+    async def departures(self, *, before: int, since_wall_s: float, limit: int) -> Sequence[Departure]:
+        """What left the device since then, the newest first: those numbered below `before` (0 for all).
+
+        Raises StoreError.
+        """
 
     async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList:
         """`add` these items to a list, which is made when it isn't there, or `remove` them. Case doesn't matter.

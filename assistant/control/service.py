@@ -29,6 +29,7 @@ from assistant.control.wire import (
     MAX_ITEMS,
     MAX_MESSAGE_BYTES,
     MAX_NAME_BYTES,
+    MAX_PAGE,
     MAX_TEXT_BYTES,
     MAX_WAV_BYTES,
     SERVICE,
@@ -45,6 +46,8 @@ log = structlog.get_logger(__name__)
 MAX_CALLS = 64
 MAX_BEHIND_BYTES = 16 * 2**20
 AUDIO_PIECE_BYTES = 64 * 2**10
+MAX_TIME_S = 1e12
+"""Unix seconds; beyond it lies no time."""
 MAX_TIMER_S = 7 * 86_400.0
 DECODE_TIMEOUT_S = 20.0
 WRITE_TIMEOUT_S = 60.0
@@ -264,6 +267,26 @@ class _Service:
                 message_from(each, reply.devices.add())
             return reply
 
+    async def ListRoutes(self, request: Any, context: Any) -> Any:  # noqa: N802
+        async with _errors_sent(context):
+            _check_page(request.before, request.limit)
+            reply = pb.ListRoutesReply()
+            for each in await self._target.routes(before=request.before, limit=request.limit):
+                message_from(each, reply.routes.add())
+            return reply
+
+    async def ListDepartures(self, request: Any, context: Any) -> Any:  # noqa: N802
+        async with _errors_sent(context):
+            _check_page(request.before, request.limit)
+            if not 0 <= request.since_wall_s < MAX_TIME_S:
+                raise _bad_request("a time is in seconds since 1970")
+            reply = pb.ListDeparturesReply()
+            for each in await self._target.departures(
+                before=request.before, since_wall_s=request.since_wall_s, limit=request.limit
+            ):
+                message_from(each, reply.departures.add())
+            return reply
+
     async def ChangeList(self, request: Any, context: Any) -> Any:  # noqa: N802
         async with _errors_sent(context):
             change = LIST_CHANGES.get(request.change)
@@ -329,6 +352,11 @@ def _check_text(text: str) -> None:
         raise _bad_request("the text is empty")
     if len(text.encode()) > MAX_TEXT_BYTES:
         raise _bad_request(f"a text has at most {MAX_TEXT_BYTES} bytes")
+
+
+def _check_page(before: int, limit: int) -> None:
+    if before < 0 or not 0 < limit <= MAX_PAGE:
+        raise _bad_request(f"a page has 1 to {MAX_PAGE} lines")
 
 
 def _bad_request(message: str) -> ControlError:

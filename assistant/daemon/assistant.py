@@ -27,6 +27,7 @@ from assistant.daemon.engines import Engines, LazySynthesizer, LazyTranscriber
 from assistant.daemon.household import Household
 from assistant.daemon.housekeeping import log_events, tidy_memory
 from assistant.daemon.judgement import make_open_questions, router_policy
+from assistant.daemon.ledger import Books
 from assistant.daemon.local_zone import LocalZone, zone_finder
 from assistant.daemon.ringer import ring_on_events
 from assistant.daemon.silencer import Silencer
@@ -52,11 +53,11 @@ from assistant.models import Models
 from assistant.nlu.understand import Known
 from assistant.nlu.understanding import Understanding
 from assistant.process import share_one_heap, single_instance, trim_memory
+from assistant.records import Departure, Route
 from assistant.skills import list_steering
 from assistant.skills.base import SkillContext
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
-from assistant.store.turns import SqliteTurnStore
 from assistant.streams import closing
 from assistant.values import Clock, DueItem, KnownDevice, NamedList, State, SystemClock, TurnRecord
 
@@ -127,17 +128,19 @@ class Assistant:
         stack.push_async_callback(database.close)
         if database.set_aside:
             self._problems.append(f"The database was damaged; it is kept at {database.set_aside}.")
-        turns = SqliteTurnStore(database)
-        self._context.restore(await turns.recent(MAX_TURNS))
+        self.books = Books(self._settings, database, self._clock, self.bus, lambda: self.household.private)
+        self.books.start(stack, self._background)
+        self._context.restore(await self.books.recent(MAX_TURNS))
         await self._start_due(stack, SqliteDueStore(database), sound)
-        self.household = Household(self._settings, self._clock, self._zone, self.bus.publish, self._sound.mixer)
+        leave, mixer = self.books.egress.leave, self._sound.mixer
+        self.household = Household(self._settings, self._clock, self._zone, self.bus.publish, leave=leave, mixer=mixer)
         stack.push_async_callback(self.household.music.close)
         await self.household.start(database, self._set_level)
         for name, part in self.household.parts.items():
             self._background.run(name, part)
         self._start_cloud(stack)
         stack.push_async_callback(self._finish)
-        self._runner = self._build_runner(turns)
+        self._runner = self._build_runner()
         self._silencer = Silencer(self._runner, self.due, self.household.music, self._later)
         if sound:
             await self._start_sound()
@@ -188,7 +191,7 @@ class Assistant:
         monitor = HealthMonitor(self._link, self._cloud.check, timeout_s=cloud.probe_timeout_s)
         self._background.run("cloud health", monitor.run)
 
-    def _build_runner(self, turns: SqliteTurnStore) -> TurnRunner:
+    def _build_runner(self) -> TurnRunner:
         settings = self._settings
         self._voice = LazySynthesizer(self.engines.tts)
         earcon = tones.done() if settings.skills.brief else None
@@ -199,7 +202,7 @@ class Assistant:
             rehearsal=self._rehearsal,
             news=self._news,
             private=self.household.private,
-            open_questions=make_open_questions(settings, self._cloud, None, self.bus.publish),
+            open_questions=make_open_questions(settings, self._cloud, None, self.books.egress, self.bus.publish),
             publish=self.bus.publish,
             skill_timeout_s=settings.skills.timeout_s,
         )
@@ -212,7 +215,8 @@ class Assistant:
             policy=router_policy(settings),
             context=self._context,
             context_turns=settings.cloud.context_turns,
-            store=turns,
+            store=self.books,
+            ledger=self.books.ledger,
             clock=self._clock,
             publish=self.bus.publish,
             set_state=self._set_state,
@@ -358,6 +362,14 @@ class Assistant:
     async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList:
         """`add` items to a list, or `remove` them; see `skills.list_steering`."""
         return await list_steering.change_list(self._skill_context().lists, name, change, items)
+
+    async def routes(self, *, before: int, limit: int) -> Sequence[Route]:
+        """A page of the ledger, the newest first."""
+        return await self.books.routes(before=before, limit=limit)
+
+    async def departures(self, *, before: int, since_wall_s: float, limit: int) -> Sequence[Departure]:
+        """A page of what left the device, the newest first."""
+        return await self.books.departures(before=before, since_wall_s=since_wall_s, limit=limit)
 
     def hush(self) -> bool:
         """Silence rings and the reply being spoken; True when there was something to silence."""

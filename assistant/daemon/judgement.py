@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from assistant.dialog.egress import Egress
 from assistant.dialog.open_questions import OpenQuestions
 from assistant.dialog.ports import CloudAgent, LocalModel
 from assistant.dialog.router import RouterPolicy
@@ -20,11 +21,16 @@ def router_policy(settings: Settings) -> RouterPolicy:
 
 
 def make_open_questions(
-    settings: Settings, cloud: CloudAgent, local: LocalModel | None, publish: Callable[[Event], None]
+    settings: Settings,
+    cloud: CloudAgent,
+    local: LocalModel | None,
+    egress: Egress,
+    publish: Callable[[Event], None],
 ) -> OpenQuestions:
     return OpenQuestions(
         cloud=cloud,
         local=local,
+        egress=egress,
         publish=publish,
         locale=settings.locale.language,
         threshold=settings.router.threshold,

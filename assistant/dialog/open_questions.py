@@ -17,11 +17,12 @@ import structlog
 
 from assistant.dialog import deadline, phrases
 from assistant.dialog.cloud_call import CloudCall
+from assistant.dialog.egress import Egress
 from assistant.dialog.ports import CloudAgent, LocalModel
 from assistant.dialog.reply import Answer, Question
 from assistant.dialog.router import Action, Decision, local_matters
 from assistant.errors import BusyError, CloudError, EdgewiseError, LlmError
-from assistant.events import DataLeft, Event, failure
+from assistant.events import Event, failure
 from assistant.sentences import SentenceSplitter
 from assistant.streams import closing, in_time, whole_words, with_filler
 from assistant.values import CloudQuestion, Layer, LocalQuestion, Outcome, new_id
@@ -36,6 +37,8 @@ _INSTEAD_OF_CLOUD = {
     "cloud-refused": phrases.CLOUD_REFUSED,
     "cloud-invalid": phrases.CLOUD_INVALID,
     "cloud-empty": phrases.NO_ANSWER,
+    "egress-unlogged": phrases.UNLOGGED,
+    "egress-private": phrases.UNABLE,
 }
 """What is said when the gateway is there and gives no answer; every other failure means that it can't be reached."""
 
@@ -50,6 +53,7 @@ class OpenQuestions:
         *,
         cloud: CloudAgent,
         local: LocalModel | None,
+        egress: Egress,
         publish: Callable[[Event], None],
         locale: str,
         threshold: float,
@@ -62,6 +66,7 @@ class OpenQuestions:
         """`local` from `threshold` on is as good as the cloud, from `fallback_threshold` on better than no answer."""
         self._cloud = cloud
         self._local = local
+        self._egress = egress
         self._publish = publish
         self._locale = locale
         self._threshold = threshold
@@ -255,11 +260,8 @@ class OpenQuestions:
             locale=self._locale,
             deadline_s=self._answer_timeout_s,
         )
-        size = sum(len(part.encode()) for part in (question.text, *(message.text for message in question.context)))
-        self._publish(
-            DataLeft(turn_id=question.turn_id, to=self._cloud.address, bytes=size, why=question.decision.reason)
-        )
-        return CloudCall(self._cloud.converse(request))
+        why = question.decision.reason
+        return CloudCall(self._egress.ask(self._cloud, request, turn_id=question.turn_id, why=why))
 
     async def _confidence(self, question: Question) -> float | None:
         """How sure the local model is; None when it doesn't say in time."""

@@ -26,6 +26,7 @@ from assistant.dialog.answer import Answerer
 from assistant.dialog.context import Context
 from assistant.dialog.followup import Before
 from assistant.dialog.guess import GuessMaker
+from assistant.dialog.ledger import Ledger
 from assistant.dialog.listen import AMEND_S, SUPERSEDED
 from assistant.dialog.ports import Transcriber, TurnStore
 from assistant.dialog.reply import Answer, Question
@@ -80,6 +81,7 @@ class TurnRunner:
         context: Context,
         context_turns: int,
         store: TurnStore,
+        ledger: Ledger,
         clock: Clock,
         publish: Callable[[Event], None],
         set_state: Callable[[State], None],
@@ -92,6 +94,7 @@ class TurnRunner:
         self._context = context
         self._context_turns = context_turns
         self._store = store
+        self._ledger = ledger
         self._clock = clock
         self._publish = publish
         self._set_state = set_state
@@ -233,10 +236,12 @@ class TurnRunner:
         understanding = await self._make_sense(turn)
         if understanding.corrects and done:
             await self._take_back(turn, done.undo)
-        link_up, private = self._answerer.link_up, self._answerer.private
+        seen = {"link_up": self._answerer.link_up, "private": self._answerer.private}
 
         def decide(local: float | None) -> Decision:
-            return route(understanding, self._policy, link_up=link_up, private=private, local=local)
+            decision = route(understanding, self._policy, **seen, local=local)
+            self._ledger.noted(turn.request.id, understanding, decision, self._policy, **seen, now_s=self._now())
+            return decision
 
         question = Question(
             turn_id=turn.request.id,
@@ -247,7 +252,7 @@ class TurnRunner:
             amendable=turn.request.listening is not None,
             context=self._context.messages(turn.conversation_id, self._context_turns),
             aloud=turn.request.aloud,
-            may_hedge=link_up and not private,
+            may_hedge=seen["link_up"] and not seen["private"],
         )
         question = await self._answerer.settle(question, decide)
         try:

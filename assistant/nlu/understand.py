@@ -38,6 +38,7 @@ from assistant.nlu.slots import SlotReader
 from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames, retargeted
 from assistant.nlu.tasks import OPEN_TASKS, task_of
 from assistant.nlu.understanding import Understanding
+from assistant.records import Candidate
 from assistant.values import PROVISO, IntentMatch, Layer, Slots, TextReading
 
 _log = structlog.get_logger(__name__)
@@ -48,6 +49,8 @@ _SMALLTALK = frozenset({"Greeting", "Thanks", "Affirm", "Farewell"})
 _ALONE = frozenset({"WhatCanYouDo", "WhoAreYou", "RepeatLast", "HassNevermind", "Deny"})
 """Mean something else beside a sentence we don't understand ("I lost my card. Help me.")."""
 _MAX_CLAUSES = 4
+_CANDIDATES = 3
+"""Of the model's, how many are worth keeping."""
 _GRAMMAR = "grammar"
 _ANY_OF = {
     "duration": {"hours", "minutes", "seconds"},
@@ -132,6 +135,7 @@ class Understander:
             self._model.read(words) if self._model and (words := self._wrappers.without_name(whole).split()) else None
         )
         unread = False
+        candidates = _candidates(match, reading)
         if reading and not also:
             match = self._weighed(match, whole, reading, now)
             if match and match.source == SOURCE and (begun := self._begun(text, match.intent, now)):
@@ -148,8 +152,9 @@ class Understander:
         )
         exact = match is not None and match.source == _GRAMMAR and not any(map(self.missing, (match, *also)))
         unfinished = self._questions.is_unfinished(whole, claimed=exact)
+        task = _task(match, reading)
         return Understanding(
-            core, match, missing, is_open, unfinished, _task(match, reading), tuple(also), unread=unread
+            core, match, missing, is_open, unfinished, task, tuple(also), candidates=candidates, unread=unread
         )
 
     def complete(self, pending: IntentMatch, text: str, *, now: datetime) -> Understanding | None:
@@ -498,6 +503,14 @@ def _grammars(language: str) -> tuple[Grammar, Grammar]:
     units = [{"in": said, "out": unit} for said, unit in facts.table("unit_names").items()]
     own = load_grammar(facts.sentence_files, facts.required, {"color": facts.list("colors"), "unit": units})
     return own, home_assistant_grammar(language, facts.required)
+
+
+def _candidates(match: IntentMatch | None, reading: TextReading | None) -> tuple[Candidate, ...]:
+    """What the sentences and the model each made of an utterance, for whoever explains it later."""
+    found = [Candidate(match.intent, match.confidence, match.source)] if match else []
+    if reading:
+        found += [Candidate(intent, round(sure, 4), SOURCE) for intent, sure in reading.intents.items()][:_CANDIDATES]
+    return tuple(sorted(found, key=lambda each: -each.confidence))
 
 
 def _task(match: IntentMatch | None, reading: TextReading | None) -> str:

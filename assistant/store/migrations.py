@@ -71,5 +71,56 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE due ADD COLUMN recurrence TEXT NOT NULL DEFAULT ''",
         "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
     ),
+    (
+        # A ledger's row goes with its turn, whoever deletes that.
+        """
+        CREATE TABLE ledger (
+            turn_id TEXT PRIMARY KEY REFERENCES turns (id) ON DELETE CASCADE,
+            candidates TEXT NOT NULL,
+            task TEXT NOT NULL,
+            open_question INTEGER NOT NULL,
+            missing TEXT NOT NULL,
+            asked TEXT NOT NULL,
+            link_up INTEGER NOT NULL,
+            private INTEGER NOT NULL,
+            threshold REAL NOT NULL,
+            reject_threshold REAL NOT NULL,
+            deadline_ms REAL NOT NULL,
+            bytes_out INTEGER NOT NULL,
+            first_token_ms REAL NOT NULL,
+            first_audio_ms REAL NOT NULL,
+            amended INTEGER NOT NULL,
+            aftermath TEXT NOT NULL,
+            verdict TEXT NOT NULL,
+            cloud_answer TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE egress (
+            number INTEGER PRIMARY KEY,
+            at_ms INTEGER NOT NULL,
+            turn_id TEXT NOT NULL,
+            recipient TEXT NOT NULL,
+            bytes INTEGER NOT NULL,
+            why TEXT NOT NULL,
+            text TEXT NOT NULL,
+            context INTEGER NOT NULL,
+            replaced TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX egress_turn ON egress (turn_id) WHERE turn_id <> ''",
+        # That something left stays known; what it said is forgotten with the turn.
+        """
+        CREATE TRIGGER egress_forgets AFTER DELETE ON turns BEGIN
+            UPDATE egress SET text = '', replaced = '[]' WHERE turn_id = old.id AND turn_id <> '';
+        END
+        """,
+        """
+        CREATE TRIGGER ledger_blanked AFTER UPDATE OF text ON turns WHEN new.text = '' BEGIN
+            UPDATE egress SET text = '', replaced = '[]' WHERE turn_id = old.id AND turn_id <> '';
+            DELETE FROM ledger WHERE turn_id = old.id;
+        END
+        """,
+    ),
 )
 """Each step's statements, run in one transaction."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from assistant.store.database import Database
 from assistant.store.rows import milliseconds, reading, seconds
 from assistant.values import Outcome, StageTime, TurnRecord
+
+Beside = Callable[[sqlite3.Connection], None]
 
 _COLUMNS = (
     "id, conversation_id, started_ms, source, text, reply, intent, slots, layer, reason, confidence, outcome, stages"
@@ -24,8 +26,15 @@ class SqliteTurnStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def append(self, record: TurnRecord) -> None:
-        await self._database.write(lambda connection: connection.execute(_INSERT, _to_row(record)))
+    async def append(self, record: TurnRecord, beside: Beside | None = None) -> None:
+        """`beside` writes what belongs to the turn, in the same transaction."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(_INSERT, _to_row(record))
+            if beside:
+                beside(connection)
+
+        await self._database.write(write)
 
     async def recent(self, limit: int) -> Sequence[TurnRecord]:
         def newest(connection: sqlite3.Connection) -> list[TurnRecord]:

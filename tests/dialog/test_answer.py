@@ -13,8 +13,10 @@ import pytest
 from assistant.cloud.health import KEEPS_LINK
 from assistant.dialog import phrases
 from assistant.dialog.answer import IRREVERSIBLE_S, Answerer
+from assistant.dialog.egress import Egress
 from assistant.dialog.open_questions import OpenQuestions
 from assistant.dialog.ports import CloudAgent, LocalModel
+from assistant.dialog.redact import Redactor
 from assistant.dialog.reply import Answer, Question
 from assistant.dialog.router import Action, Decision
 from assistant.dialog.speak import Speaker, Spoken
@@ -26,7 +28,8 @@ from assistant.skills.book import SkillBook
 from assistant.skills.replies import load_replies
 from assistant.streams import closing
 from assistant.values import IntentMatch, Layer, Outcome, new_id
-from tests.fakes import FakeCloud, FakeSwitch, FakeSynthesizer
+from tests.fakes import FakeCloud, FakeEgressLog, FakeSwitch, FakeSynthesizer
+from tests.virtual_time import VirtualClock
 
 OPEN = Question(
     turn_id="turn",
@@ -47,6 +50,7 @@ def open_questions(cloud: CloudAgent, published: list[Event], local: LocalModel 
     return OpenQuestions(
         cloud=cloud,
         local=local,
+        egress=Egress(FakeEgressLog(), Redactor((), ()), FakeSwitch, published.append, VirtualClock()),
         publish=published.append,
         locale="en",
         threshold=0.85,

@@ -246,6 +246,132 @@ class GetHomeReply(_message.Message):
     devices: _containers.RepeatedCompositeFieldContainer[KnownDevice]
     def __init__(self, devices: _Optional[_Iterable[_Union[KnownDevice, _Mapping]]] = ...) -> None: ...
 
+class ListRoutesRequest(_message.Message):
+    __slots__ = ("before", "limit")
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    before: int
+    limit: int
+    def __init__(self, before: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ListRoutesReply(_message.Message):
+    __slots__ = ("routes",)
+    ROUTES_FIELD_NUMBER: _ClassVar[int]
+    routes: _containers.RepeatedCompositeFieldContainer[Route]
+    def __init__(self, routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ...) -> None: ...
+
+class Route(_message.Message):
+    __slots__ = ("number", "started_wall_s", "text", "reply", "intent", "layer", "reason", "confidence", "outcome", "entry")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    STARTED_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    INTENT_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    started_wall_s: float
+    text: str
+    reply: str
+    intent: str
+    layer: str
+    reason: str
+    confidence: float
+    outcome: str
+    entry: LedgerEntry
+    def __init__(self, number: _Optional[int] = ..., started_wall_s: _Optional[float] = ..., text: _Optional[str] = ..., reply: _Optional[str] = ..., intent: _Optional[str] = ..., layer: _Optional[str] = ..., reason: _Optional[str] = ..., confidence: _Optional[float] = ..., outcome: _Optional[str] = ..., entry: _Optional[_Union[LedgerEntry, _Mapping]] = ...) -> None: ...
+
+class LedgerEntry(_message.Message):
+    __slots__ = ("turn_id", "candidates", "task", "open_question", "missing", "asked", "link_up", "private", "threshold", "reject_threshold", "deadline_ms", "bytes_out", "first_token_ms", "first_audio_ms", "amended", "aftermath", "verdict", "cloud_answer")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    OPEN_QUESTION_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    ASKED_FIELD_NUMBER: _ClassVar[int]
+    LINK_UP_FIELD_NUMBER: _ClassVar[int]
+    PRIVATE_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    REJECT_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_OUT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_TOKEN_MS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_AUDIO_MS_FIELD_NUMBER: _ClassVar[int]
+    AMENDED_FIELD_NUMBER: _ClassVar[int]
+    AFTERMATH_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    CLOUD_ANSWER_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
+    task: str
+    open_question: bool
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    asked: str
+    link_up: bool
+    private: bool
+    threshold: float
+    reject_threshold: float
+    deadline_ms: float
+    bytes_out: int
+    first_token_ms: float
+    first_audio_ms: float
+    amended: bool
+    aftermath: str
+    verdict: str
+    cloud_answer: str
+    def __init__(self, turn_id: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., task: _Optional[str] = ..., open_question: _Optional[bool] = ..., missing: _Optional[_Iterable[str]] = ..., asked: _Optional[str] = ..., link_up: _Optional[bool] = ..., private: _Optional[bool] = ..., threshold: _Optional[float] = ..., reject_threshold: _Optional[float] = ..., deadline_ms: _Optional[float] = ..., bytes_out: _Optional[int] = ..., first_token_ms: _Optional[float] = ..., first_audio_ms: _Optional[float] = ..., amended: _Optional[bool] = ..., aftermath: _Optional[str] = ..., verdict: _Optional[str] = ..., cloud_answer: _Optional[str] = ...) -> None: ...
+
+class Candidate(_message.Message):
+    __slots__ = ("intent", "confidence", "source")
+    INTENT_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    intent: str
+    confidence: float
+    source: str
+    def __init__(self, intent: _Optional[str] = ..., confidence: _Optional[float] = ..., source: _Optional[str] = ...) -> None: ...
+
+class ListDeparturesRequest(_message.Message):
+    __slots__ = ("before", "since_wall_s", "limit")
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    before: int
+    since_wall_s: float
+    limit: int
+    def __init__(self, before: _Optional[int] = ..., since_wall_s: _Optional[float] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ListDeparturesReply(_message.Message):
+    __slots__ = ("departures",)
+    DEPARTURES_FIELD_NUMBER: _ClassVar[int]
+    departures: _containers.RepeatedCompositeFieldContainer[Departure]
+    def __init__(self, departures: _Optional[_Iterable[_Union[Departure, _Mapping]]] = ...) -> None: ...
+
+class Departure(_message.Message):
+    __slots__ = ("number", "at_wall_s", "turn_id", "to", "bytes", "why", "text", "context", "replaced")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    AT_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    REPLACED_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    at_wall_s: float
+    turn_id: str
+    to: str
+    bytes: int
+    why: str
+    text: str
+    context: int
+    replaced: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, number: _Optional[int] = ..., at_wall_s: _Optional[float] = ..., turn_id: _Optional[str] = ..., to: _Optional[str] = ..., bytes: _Optional[int] = ..., why: _Optional[str] = ..., text: _Optional[str] = ..., context: _Optional[int] = ..., replaced: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class KnownDevice(_message.Message):
     __slots__ = ("id", "name", "area", "floor", "state", "aliases")
     ID_FIELD_NUMBER: _ClassVar[int]
