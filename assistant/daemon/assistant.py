@@ -30,6 +30,7 @@ from assistant.daemon.local_zone import LocalZone, zone_finder
 from assistant.daemon.ringer import ring_on_events
 from assistant.daemon.silencer import Silencer
 from assistant.daemon.sound import Sound, SoundMaker
+from assistant.daemon.sync import History
 from assistant.dialog import phrases
 from assistant.dialog.answer import Answerer
 from assistant.dialog.context import MAX_TURNS, Context
@@ -56,7 +57,6 @@ from assistant.skills import list_steering
 from assistant.skills.base import SkillContext
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
-from assistant.store.turns import SqliteTurnStore
 from assistant.streams import closing
 from assistant.values import Clock, DueItem, KnownDevice, NamedList, State, SystemClock, TurnRecord
 
@@ -127,8 +127,8 @@ class Assistant:
         stack.push_async_callback(database.close)
         if database.set_aside:
             self._problems.append(f"The database was damaged; it is kept at {database.set_aside}.")
-        turns = SqliteTurnStore(database)
-        self._context.restore(await turns.recent(MAX_TURNS))
+        self.history = History(self._settings, database, self._clock, self._context.forget)
+        self._context.restore(await self.history.turns.recent(MAX_TURNS))
         await self._start_due(stack, SqliteDueStore(database), sound)
         self.household = Household(self._settings, self._clock, self._zone, self.bus.publish, self._sound.mixer)
         stack.push_async_callback(self.household.music.close)
@@ -136,8 +136,9 @@ class Assistant:
         for name, part in self.household.parts.items():
             self._background.run(name, part)
         self._start_cloud(stack)
+        self.history.connect(self._cloud, lambda: self.household.private.on, self.bus, self._background)
         stack.push_async_callback(self._finish)
-        self._runner = self._build_runner(turns)
+        self._runner = self._build_runner()
         self._silencer = Silencer(self._runner, self.due, self.household.music, self._later)
         if sound:
             await self._start_sound()
@@ -188,7 +189,7 @@ class Assistant:
         monitor = HealthMonitor(self._link, self._cloud.check, timeout_s=cloud.probe_timeout_s)
         self._background.run("cloud health", monitor.run)
 
-    def _build_runner(self, turns: SqliteTurnStore) -> TurnRunner:
+    def _build_runner(self) -> TurnRunner:
         settings = self._settings
         self._voice = LazySynthesizer(self.engines.tts)
         earcon = tones.done() if settings.skills.brief else None
@@ -216,7 +217,7 @@ class Assistant:
             policy=RouterPolicy(settings.router.threshold, settings.nlu.reject_threshold),
             context=self._context,
             context_turns=settings.cloud.context_turns,
-            store=turns,
+            store=self.history.turns,
             clock=self._clock,
             publish=self.bus.publish,
             set_state=self._set_state,
@@ -283,6 +284,7 @@ class Assistant:
             problems=(
                 *self._problems,
                 *self.household.problems,
+                *self.history.problems,
                 *self.engines.problems(),
                 *self._background.problems.values(),
             ),

@@ -74,7 +74,7 @@ class AudioChunk(_message.Message):
     def __init__(self, rate_hz: _Optional[int] = ..., pcm: _Optional[bytes] = ...) -> None: ...
 
 class TurnRecord(_message.Message):
-    __slots__ = ("id", "conversation_id", "started_wall_s", "source", "text", "reply", "intent", "slots", "layer", "reason", "confidence", "outcome", "stages")
+    __slots__ = ("id", "conversation_id", "started_wall_s", "source", "text", "reply", "intent", "slots", "layer", "reason", "confidence", "outcome", "stages", "private")
     class SlotsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -95,6 +95,7 @@ class TurnRecord(_message.Message):
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     STAGES_FIELD_NUMBER: _ClassVar[int]
+    PRIVATE_FIELD_NUMBER: _ClassVar[int]
     id: str
     conversation_id: str
     started_wall_s: float
@@ -108,7 +109,8 @@ class TurnRecord(_message.Message):
     confidence: float
     outcome: str
     stages: _containers.RepeatedCompositeFieldContainer[StageTime]
-    def __init__(self, id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., started_wall_s: _Optional[float] = ..., source: _Optional[str] = ..., text: _Optional[str] = ..., reply: _Optional[str] = ..., intent: _Optional[str] = ..., slots: _Optional[_Mapping[str, SlotValue]] = ..., layer: _Optional[str] = ..., reason: _Optional[str] = ..., confidence: _Optional[float] = ..., outcome: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[StageTime, _Mapping]]] = ...) -> None: ...
+    private: bool
+    def __init__(self, id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., started_wall_s: _Optional[float] = ..., source: _Optional[str] = ..., text: _Optional[str] = ..., reply: _Optional[str] = ..., intent: _Optional[str] = ..., slots: _Optional[_Mapping[str, SlotValue]] = ..., layer: _Optional[str] = ..., reason: _Optional[str] = ..., confidence: _Optional[float] = ..., outcome: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[StageTime, _Mapping]]] = ..., private: _Optional[bool] = ...) -> None: ...
 
 class StageTime(_message.Message):
     __slots__ = ("stage", "ms")
