@@ -38,6 +38,7 @@ COMMANDS = {
     "alarms": _Entry("scheduled", "List and cancel alarms.", group=True, app="alarms"),
     "reminders": _Entry("scheduled", "List and cancel reminders.", group=True, app="reminders"),
     "lists": _Entry("lists", "Show lists, put things on them, take them off.", group=True),
+    "history": _Entry("history", "List what was said, and forget it everywhere.", group=True),
     "home": _Entry("home", "Show what is known of the home, and how it stands."),
     "devices": _Entry("devices", "List microphones and speakers."),
     "doctor": _Entry("doctor", "Check this machine, line by line, and say what to do."),

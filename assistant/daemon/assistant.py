@@ -58,7 +58,7 @@ from assistant.skills.base import SkillContext
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
 from assistant.streams import closing
-from assistant.values import Clock, DueItem, KnownDevice, NamedList, State, SystemClock, TurnRecord
+from assistant.values import Clock, DueItem, KnownDevice, NamedList, PastTurn, State, SystemClock, TurnRecord
 
 log = structlog.get_logger(__name__)
 
@@ -364,6 +364,18 @@ class Assistant:
     async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList:
         """`add` items to a list, or `remove` them; see `skills.list_steering`."""
         return await list_steering.change_list(self._skill_context().lists, name, change, items)
+
+    async def past_turns(self, limit: int, device: str) -> Sequence[PastTurn]:
+        """The newest turns of the history."""
+        return await self.history.newest(limit, device)
+
+    async def forget_turn(self, turn_id: str) -> int:
+        """Forget a turn; see `daemon.sync`."""
+        return await self.history.forget(turn_id)
+
+    async def forget_between(self, since_s: float | None, before_s: float | None) -> int:
+        """Forget turns by when they began."""
+        return await self.history.forget_between(since_s, before_s)
 
     def hush(self) -> bool:
         """Silence rings and the reply being spoken; True when there was something to silence."""
