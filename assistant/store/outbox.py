@@ -46,9 +46,8 @@ class SqliteOutbox:
             turns: list[SharedTurn] = []
             forgotten: list[str] = []
             room = MAX_BATCH_BYTES
-            for kind, turn_id, conversation_id, started_ms, text, reply in connection.execute(
-                _OPEN, (min(limit, MAX_ENTRIES),)
-            ):
+            rows = connection.execute(_OPEN, (min(limit, MAX_ENTRIES),)).fetchall()
+            for kind, turn_id, conversation_id, started_ms, text, reply in rows:
                 if kind == "forget":
                     forgotten.append(turn_id)
                     room -= ENTRY_BYTES
@@ -97,7 +96,7 @@ class SqliteOutbox:
         """Set aside what the gateway won't ever take; it stays here, unsent."""
         ids = [(turn.id, "turn") for turn in batch.turns] + [(turn_id, "forget") for turn_id in batch.forgotten]
         statement = "UPDATE outbox SET refused = 1 WHERE turn_id = ? AND kind = ?"
-        await self._database.write(lambda connection: connection.executemany(statement, ids))
+        await self._database.write(lambda connection: connection.executemany(statement, ids).rowcount)
 
 
 def _carried(text: str, max_bytes: int) -> str:
