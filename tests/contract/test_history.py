@@ -237,3 +237,18 @@ async def test_a_later_version_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         await open_history(tmp_path / "history.db")
     assert caught.value.code == "history-newer"
+
+
+async def test_the_tables_are_what_the_versions_make(tmp_path: Path) -> None:
+    from sqlalchemy import Connection, inspect
+
+    from assistant.gateway.schema.tables import metadata
+
+    def columns(connection: Connection) -> dict[str, set[str]]:
+        found = inspect(connection)
+        return {name: {column["name"] for column in found.get_columns(name)} for name in found.get_table_names()}
+
+    async with databases("sqlite", tmp_path) as (database,), database.transaction(reads=True) as connection:
+        made = await connection.run_sync(columns)
+    del made["alembic_version"]
+    assert made == {table.name: {column.name for column in table.columns} for table in metadata.tables.values()}
