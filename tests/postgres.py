@@ -7,7 +7,6 @@ import contextlib
 import os
 import pwd
 import shutil
-import subprocess
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -48,7 +47,8 @@ async def postgres() -> AsyncIterator[tuple[str, str]]:
                 os.chown(path, nobody.pw_uid, nobody.pw_gid)
         data, port = str(folder / "data"), free_port()
         make = [initdb, "-D", data, "-U", "edgewise", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8"]
-        subprocess.run(_as_user([*make, "--no-sync"]), check=True, capture_output=True, cwd="/")
+        making = await asyncio.create_subprocess_exec(*_as_user([*make, "--no-sync"]), stdout=-3, stderr=-3, cwd="/")
+        assert await making.wait() == 0
         run = [server, "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", str(folder)]
         process = await asyncio.create_subprocess_exec(*_as_user(run), stdout=-3, stderr=-3, cwd="/")
         await _until_ready(port)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from assistant.cloud.sync import Synchroniser
+from assistant.errors import CloudError
 from assistant.events import DataLeft
 from assistant.store.database import Database
 from assistant.store.history import SqliteHistory
@@ -50,7 +52,9 @@ class SpeakerHistory:
 
 
 @contextlib.asynccontextmanager
-async def speaker(path: Path, address: str, token: str = "", exchange: Exchange | None = None) -> AsyncIterator[SpeakerHistory]:
+async def speaker(
+    path: Path, address: str, token: str = "", exchange: Exchange | None = None
+) -> AsyncIterator[SpeakerHistory]:
     """A device whose history lies at `path`; `exchange` replaces its way to the gateway."""
     database = await Database.open(path)
     try:
@@ -58,3 +62,13 @@ async def speaker(path: Path, address: str, token: str = "", exchange: Exchange 
             yield SpeakerHistory(database, exchange or linked.cloud.exchange)
     finally:
         await database.close()
+
+
+async def failure_of(device: SpeakerHistory) -> str:
+    """The code of the first error that comes of catching up again and again, within seconds."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await device.sync.catch_up()
+            except CloudError as exc:
+                return exc.code

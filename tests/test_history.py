@@ -66,7 +66,8 @@ async def test_without_the_setting_nothing_is_sent_not_even_later() -> None:
 
 async def test_what_was_said_in_private_is_no_part_of_a_later_question_to_the_cloud() -> None:
     async with FakeOpenAiServer("Because.") as server, gateway_before(server) as gateway:
-        async with open_assistant(load_config(find_paths(), [f'cloud.address="{gateway.address}"'])) as assistant:
+        config = load_config(find_paths(), [f'cloud.address="{gateway.address}"'])
+        async with open_assistant(config) as assistant:
             await ask(assistant, "what is seven times six")
             await ask(assistant, "turn on private mode")
             await ask(assistant, "what is three plus four")

@@ -107,7 +107,9 @@ class SqliteHistory:
 
         ids = await self._database.write(write)
         if ids:  # not even in the log, which otherwise holds the words until it is written over
-            await self._database.read(lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+            await self._database.read(
+                lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            )
         return ids
 
 
