@@ -104,7 +104,7 @@ class Synchroniser:
         """
         while self._allowed():
             batch = await self._store.batch(self._limit)
-            if not await self._exchange_one(batch):
+            if not self._allowed() or not await self._exchange_one(batch):
                 return
 
     async def _wait(self, longest_s: float) -> None:
@@ -137,8 +137,8 @@ class Synchroniser:
             await self._store.settle(sent, received, now_s=self._clock.wall_s())
         if batch.turns and not sent.turns:
             raise CloudError("cloud-protocol", "the gateway keeps none of the turns that it is sent", retryable=True)
-        self._limit = MAX_ENTRIES
-        return more or entries > 0
+        narrowed, self._limit = self._limit < MAX_ENTRIES, MAX_ENTRIES
+        return more or narrowed or entries > 1  # one alone was all: any two fit into a batch
 
     async def _narrow_down(self, batch: SyncBatch, entries: int) -> None:
         """One of these is refused: find out which, by itself, so that it doesn't hold up the others for ever."""
