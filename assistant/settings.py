@@ -93,6 +93,8 @@ class CloudConfig(Section):
     probe_interval_s: Seconds
     probe_timeout_s: Seconds
     context_turns: Annotated[int, Field(ge=0, le=32)]
+    sync: bool
+    sync_interval_s: Seconds
 
 
 class PrivacyConfig(Section):
@@ -182,6 +184,10 @@ class SkillsConfig(Section):
     disabled: tuple[str, ...]
 
 
+class StoreConfig(Section):
+    history_days: Annotated[int, Field(ge=0, le=36_500)]
+
+
 class ControlConfig(Section):
     socket: str
 
@@ -217,6 +223,10 @@ class GatewayConfig(Section):
     failover_s: Seconds
     drain_s: Seconds
     metrics_listen: HostPort
+    database_url: str
+    database_password: SecretStr
+    database_password_file: str
+    history_days: Annotated[int, Field(ge=0, le=36_500)]
 
     @field_validator("upstream", mode="before")
     @classmethod
@@ -251,6 +261,7 @@ class Settings(Section):
     home: HomeConfig
     media: MediaConfig
     skills: SkillsConfig
+    store: StoreConfig
     control: ControlConfig
     gateway: GatewayConfig
     log: LogConfig

@@ -21,7 +21,17 @@ from assistant.config import Config
 from assistant.control.ports import DeviceStatus, StatusReport
 from assistant.daemon.engines import Engines
 from assistant.dialog.ports import Synthesizer, Transcriber, TurnEnd, VoiceActivity, WakeDetector
-from assistant.errors import AudioError, BusyError, CloudError, HomeError, LlmError, SkillError, SpeechError, StoreError
+from assistant.errors import (
+    AudioError,
+    BusyError,
+    CloudError,
+    ControlError,
+    HomeError,
+    LlmError,
+    SkillError,
+    SpeechError,
+    StoreError,
+)
 from assistant.events import (
     DueChanged,
     Event,
@@ -51,6 +61,7 @@ from assistant.values import (
     LocalQuestion,
     NamedList,
     Outcome,
+    PastTurn,
     Slots,
     StageTime,
     State,
@@ -833,6 +844,7 @@ class FakeTarget:
         self.routed: list[Route] = []
         """The ledger, the oldest first."""
         self.egress_log = FakeEgressLog()
+        self.past: list[PastTurn] = []
 
     def status(self) -> StatusReport:
         return StatusReport(
@@ -900,6 +912,26 @@ class FakeTarget:
             outcome=outcome,
             stages=(StageTime("nlu", 2.25), StageTime("skill", 0.5)),
         )
+
+    async def past_turns(self, limit: int, device: str) -> Sequence[PastTurn]:
+        there = [turn for turn in self.past if device in {"", turn.device_id or "here"}]
+        return there[-limit:]
+
+    async def forget_turn(self, turn_id: str) -> int:
+        if all(turn.id != turn_id for turn in self.past):
+            raise ControlError("turn-unknown", "the history has no turn with that id")
+        self.past = [turn for turn in self.past if turn.id != turn_id]
+        return 1
+
+    async def forget_between(self, since_s: float | None, before_s: float | None) -> int:
+        gone = [
+            turn
+            for turn in self.past
+            if (since_s is None or turn.started_wall_s >= since_s)
+            and (before_s is None or turn.started_wall_s < before_s)
+        ]
+        self.past = [turn for turn in self.past if turn not in gone]
+        return len(gone)
 
     async def say(self, text: str) -> None:
         if self.error:

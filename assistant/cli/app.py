@@ -38,6 +38,7 @@ COMMANDS = {
     "alarms": _Entry("scheduled", "List and cancel alarms.", group=True, app="alarms"),
     "reminders": _Entry("scheduled", "List and cancel reminders.", group=True, app="reminders"),
     "lists": _Entry("lists", "Show lists, put things on them, take them off.", group=True),
+    "history": _Entry("history", "List what was said, and forget it everywhere.", group=True),
     "home": _Entry("home", "Show what is known of the home, and how it stands."),
     "routes": _Entry("routes", "Who answered what and why; decide it again with another threshold.", group=True),
     "calibrate": _Entry("calibrate", "Where the edge stops being right, and the threshold to set."),

@@ -21,7 +21,7 @@ from assistant.control.wire import CHANGE_CODES, LIST_CHANGE_CODES, MAX_MESSAGE_
 from assistant.errors import ControlError
 from assistant.events import Event
 from assistant.records import Departure, Route
-from assistant.values import DueItem, KnownDevice, NamedList, TurnRecord
+from assistant.values import DueItem, KnownDevice, NamedList, PastTurn, TurnRecord
 
 
 class ControlClient:
@@ -133,6 +133,24 @@ class ControlClient:
         with _errors_received():
             reply = await self._stub.GetLists(pb.GetListsRequest(), timeout=self._timeout_s)
         return [value_from(NamedList, each) for each in reply.lists]
+
+    async def past_turns(self, limit: int, device: str) -> list[PastTurn]:
+        """The newest turns, the oldest of them first; `device`: just those of one, `here` for this one."""
+        request = pb.ListHistoryRequest(limit=limit, device=_sendable(device))
+        with _errors_received():
+            reply = await self._stub.ListHistory(request, timeout=self._timeout_s)
+        return [value_from(PastTurn, each) for each in reply.turns]
+
+    async def forget_turn(self, turn_id: str) -> int:
+        return await self._forget(pb.ForgetRequest(turn_id=_sendable(turn_id)))
+
+    async def forget_between(self, since_s: float | None, before_s: float | None) -> int:
+        span = pb.TimeSpan(since_wall_s=since_s, before_wall_s=before_s)
+        return await self._forget(pb.ForgetRequest(span=span))
+
+    async def _forget(self, request: Any) -> int:
+        with _errors_received():  # years of history take a while
+            return int((await self._stub.Forget(request, timeout=self._turn_timeout_s)).forgotten)
 
     async def devices(self) -> list[KnownDevice]:
         """Every device of the home, by area and name."""

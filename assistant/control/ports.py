@@ -9,7 +9,7 @@ from typing import Protocol
 from assistant.audio.format import Chunk
 from assistant.events import Event, EventBus
 from assistant.records import Departure, Route
-from assistant.values import DueItem, KnownDevice, NamedList, State, TurnRecord
+from assistant.values import DueItem, KnownDevice, NamedList, PastTurn, State, TurnRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,18 @@ class ControlTarget(Protocol):
 
     def due_items(self, kind: str) -> Sequence[tuple[DueItem, float]]:
         """As `timers`, for a `timer`, `alarm` or `reminder`."""
+
+    async def past_turns(self, limit: int, device: str) -> Sequence[PastTurn]:
+        """The newest turns, the oldest of them first; `device`: just those of one, `here` for this one.
+
+        Raises EdgewiseError.
+        """
+
+    async def forget_turn(self, turn_id: str) -> int:
+        """Forget a turn here, and elsewhere once the gateway is reached; 1. Raises EdgewiseError `turn-unknown`."""
+
+    async def forget_between(self, since_s: float | None, before_s: float | None) -> int:
+        """Forget turns that began in this time; None: no such limit. How many there were. Raises EdgewiseError."""
 
     def lists(self) -> Sequence[NamedList]:
         """Every list, the oldest first."""

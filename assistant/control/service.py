@@ -30,7 +30,9 @@ from assistant.control.wire import (
     MAX_MESSAGE_BYTES,
     MAX_NAME_BYTES,
     MAX_PAGE,
+    MAX_PAST_TURNS,
     MAX_TEXT_BYTES,
+    MAX_TIME_S,
     MAX_WAV_BYTES,
     SERVICE,
     metadata_of,
@@ -46,8 +48,6 @@ log = structlog.get_logger(__name__)
 MAX_CALLS = 64
 MAX_BEHIND_BYTES = 16 * 2**20
 AUDIO_PIECE_BYTES = 64 * 2**10
-MAX_TIME_S = 1e12
-"""Unix seconds; beyond it lies no time."""
 MAX_TIMER_S = 7 * 86_400.0
 DECODE_TIMEOUT_S = 20.0
 WRITE_TIMEOUT_S = 60.0
@@ -259,6 +259,30 @@ class _Service:
             for each in self._target.lists():
                 message_from(each, reply.lists.add())
             return reply
+
+    async def ListHistory(self, request: Any, context: Any) -> Any:  # noqa: N802
+        async with _errors_sent(context):
+            if not 0 < request.limit <= MAX_PAST_TURNS or len(request.device) > MAX_NAME_BYTES:
+                raise _bad_request(f"1 to {MAX_PAST_TURNS} turns can be listed, of one device or all")
+            reply = pb.ListHistoryReply()
+            for each in await self._target.past_turns(request.limit, request.device):
+                message_from(each, reply.turns.add())
+            return reply
+
+    async def Forget(self, request: Any, context: Any) -> Any:  # noqa: N802
+        async with _errors_sent(context):
+            what = request.WhichOneof("what")
+            if what == "turn_id" and 0 < len(request.turn_id) <= MAX_NAME_BYTES:
+                return pb.ForgetReply(forgotten=await self._target.forget_turn(request.turn_id))
+            if what != "span":
+                raise _bad_request("say what to forget: a turn's id, or a time")
+            span = request.span
+            limits = [
+                getattr(span, name) if span.HasField(name) else None for name in ("since_wall_s", "before_wall_s")
+            ]
+            if not all(limit is None or abs(limit) <= MAX_TIME_S for limit in limits):
+                raise _bad_request("the time makes no sense")
+            return pb.ForgetReply(forgotten=await self._target.forget_between(*limits))
 
     async def GetHome(self, _request: Any, context: Any) -> Any:  # noqa: N802
         async with _errors_sent(context):

@@ -10,6 +10,8 @@ from assistant.errors import ControlError, EdgewiseError
 SERVICE = "edgewise.control.v1.Control"
 MAX_TEXT_BYTES = 8192
 MAX_NAME_BYTES = 200
+MAX_PAST_TURNS = 1_000
+MAX_TIME_S = 1e11
 MAX_ITEMS = 500
 """Items of a list, in one request."""
 MAX_PAGE = 100

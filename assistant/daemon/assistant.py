@@ -32,6 +32,7 @@ from assistant.daemon.local_zone import LocalZone, zone_finder
 from assistant.daemon.ringer import ring_on_events
 from assistant.daemon.silencer import Silencer
 from assistant.daemon.sound import Sound, SoundMaker
+from assistant.daemon.sync import History
 from assistant.dialog import phrases
 from assistant.dialog.answer import Answerer
 from assistant.dialog.context import MAX_TURNS, Context
@@ -59,7 +60,7 @@ from assistant.skills.base import SkillContext
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
 from assistant.streams import closing
-from assistant.values import Clock, DueItem, KnownDevice, NamedList, State, SystemClock, TurnRecord
+from assistant.values import Clock, DueItem, KnownDevice, NamedList, PastTurn, State, SystemClock, TurnRecord
 
 log = structlog.get_logger(__name__)
 
@@ -128,9 +129,11 @@ class Assistant:
         stack.push_async_callback(database.close)
         if database.set_aside:
             self._problems.append(f"The database was damaged; it is kept at {database.set_aside}.")
-        self.books = Books(self._settings, database, self._clock, self.bus, lambda: self.household.private)
+        self.history = History(self._settings, database, self._clock, self._context.forget)
+        turns = self.history.turns
+        self.books = Books(self._settings, database, turns, self._clock, self.bus, lambda: self.household.private)
         self.books.start(stack, self._background)
-        self._context.restore(await self.books.recent(MAX_TURNS))
+        self._context.restore(await turns.recent(MAX_TURNS))
         await self._start_due(stack, SqliteDueStore(database), sound)
         leave, mixer = self.books.egress.leave, self._sound.mixer
         self.household = Household(self._settings, self._clock, self._zone, self.bus.publish, leave=leave, mixer=mixer)
@@ -139,6 +142,7 @@ class Assistant:
         for name, part in self.household.parts.items():
             self._background.run(name, part)
         self._start_cloud(stack)
+        self.history.connect(self._cloud, lambda: self.household.private.on, self.bus, self._background)
         stack.push_async_callback(self._finish)
         self._runner = self._build_runner()
         self._silencer = Silencer(self._runner, self.due, self.household.music, self._later)
@@ -283,6 +287,7 @@ class Assistant:
             problems=(
                 *self._problems,
                 *self.household.problems,
+                *self.history.problems,
                 *self.engines.problems(),
                 *self._background.problems.values(),
             ),
@@ -370,6 +375,18 @@ class Assistant:
     async def departures(self, *, before: int, since_wall_s: float, limit: int) -> Sequence[Departure]:
         """A page of what left the device, the newest first."""
         return await self.books.departures(before=before, since_wall_s=since_wall_s, limit=limit)
+
+    async def past_turns(self, limit: int, device: str) -> Sequence[PastTurn]:
+        """The newest turns of the history."""
+        return await self.history.newest(limit, device)
+
+    async def forget_turn(self, turn_id: str) -> int:
+        """Forget a turn; see `daemon.sync`."""
+        return await self.history.forget(turn_id)
+
+    async def forget_between(self, since_s: float | None, before_s: float | None) -> int:
+        """Forget turns by when they began."""
+        return await self.history.forget_between(since_s, before_s)
 
     def hush(self) -> bool:
         """Silence rings and the reply being spoken; True when there was something to silence."""

@@ -24,10 +24,16 @@ from assistant.values import Clock, TurnRecord
 class Books:
     """dialog.ports.TurnStore: a turn and its line in the ledger are written in one transaction."""
 
-    def __init__(
-        self, settings: Settings, database: Database, clock: Clock, bus: EventBus, private: Callable[[], PrivateMode]
+    def __init__(  # noqa: PLR0913, PLR0917 - what it keeps, and what it hears
+        self,
+        settings: Settings,
+        database: Database,
+        turns: SqliteTurnStore,
+        clock: Clock,
+        bus: EventBus,
+        private: Callable[[], PrivateMode],
     ) -> None:
-        self._turns = SqliteTurnStore(database)
+        self._turns = turns
         self._log = SqliteEgress(database)
         self._bus = bus
         self.lines = SqliteLedger(database)

@@ -118,7 +118,7 @@ class TurnRunner:
         """Run one turn to its end and return what is remembered of it."""
         now_s = self._clock.wall_s()
         conversation_id = self._context.conversation_id(now_s)
-        turn = Turn(request, conversation_id, now_s, Spoken(request.id))
+        turn = Turn(request, conversation_id, now_s, Spoken(request.id), private=self._answerer.private)
         self._publish(TurnStarted(turn_id=request.id, conversation_id=conversation_id, source=request.source))
         try:
             try:
@@ -250,7 +250,7 @@ class TurnRunner:
             understanding=understanding,
             decision=decide(None),
             amendable=turn.request.listening is not None,
-            context=self._context.messages(turn.conversation_id, self._context_turns),
+            context=self._context.messages(turn.conversation_id, self._context_turns, private=self._answerer.private),
             aloud=turn.request.aloud,
             may_hedge=seen["link_up"] and not seen["private"],
         )
@@ -410,6 +410,7 @@ class TurnRunner:
             confidence=decision.confidence if decision else 0.0,
             outcome=turn.answer.outcome,
             stages=tuple(turn.stages),
+            private=turn.private or self._answerer.private,  # it may have been turned on or off by this very turn
         )
 
     def _show(self, turn: Turn, state: State) -> None:

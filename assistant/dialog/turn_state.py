@@ -45,6 +45,8 @@ class Turn:
     answer: Answer = field(default_factory=Answer)
     stages: list[StageTime] = field(default_factory=list)
     withdrawn: Withdrawn | None = None
+    private: bool = False
+    """Private mode was on when it began."""
 
 
 @dataclass(frozen=True, slots=True)

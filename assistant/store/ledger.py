@@ -18,7 +18,8 @@ _COLUMNS = (
 )
 _INSERT = f"INSERT INTO ledger ({_COLUMNS}) VALUES ({', '.join('?' * 18)}) ON CONFLICT (turn_id) DO NOTHING"  # noqa: S608
 _ROUTES = f"""
-    SELECT seq, started_ms, text, reply, intent, layer, reason, confidence, outcome, {_COLUMNS}
+    SELECT seq, started_ms, text, reply, intent, layer, reason, confidence, outcome,
+        {", ".join(f"ledger.{column}" for column in _COLUMNS.split(", "))}
     FROM ledger JOIN turns ON turns.id = ledger.turn_id
 """  # noqa: S608 - constant text
 _PAGE = f"{_ROUTES} WHERE seq < ? ORDER BY seq DESC LIMIT ?"

@@ -122,5 +122,34 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         END
         """,
     ),
+    (
+        "ALTER TABLE turns ADD COLUMN private INTEGER NOT NULL DEFAULT 0",
+        # whether it ever was in the outbox: then it may be elsewhere, and forgetting it has to follow it there
+        "ALTER TABLE turns ADD COLUMN shared INTEGER NOT NULL DEFAULT 0",
+        """
+        CREATE TABLE outbox (
+            seq INTEGER PRIMARY KEY,
+            kind TEXT NOT NULL,
+            turn_id TEXT NOT NULL,
+            refused INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (turn_id, kind)
+        ) STRICT
+        """,
+        "CREATE INDEX outbox_open ON outbox (seq) WHERE refused = 0",
+        """
+        CREATE TABLE home_turns (
+            seq INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            conversation_id TEXT NOT NULL,
+            device_id TEXT NOT NULL,
+            started_ms INTEGER NOT NULL,
+            received_ms INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            reply TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE TABLE forgotten (id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+        "CREATE TABLE sync_cursor (id INTEGER PRIMARY KEY CHECK (id = 1), cursor BLOB NOT NULL) STRICT",
+    ),
 )
 """Each step's statements, run in one transaction."""

@@ -74,7 +74,7 @@ class AudioChunk(_message.Message):
     def __init__(self, rate_hz: _Optional[int] = ..., pcm: _Optional[bytes] = ...) -> None: ...
 
 class TurnRecord(_message.Message):
-    __slots__ = ("id", "conversation_id", "started_wall_s", "source", "text", "reply", "intent", "slots", "layer", "reason", "confidence", "outcome", "stages")
+    __slots__ = ("id", "conversation_id", "started_wall_s", "source", "text", "reply", "intent", "slots", "layer", "reason", "confidence", "outcome", "stages", "private")
     class SlotsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -95,6 +95,7 @@ class TurnRecord(_message.Message):
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     STAGES_FIELD_NUMBER: _ClassVar[int]
+    PRIVATE_FIELD_NUMBER: _ClassVar[int]
     id: str
     conversation_id: str
     started_wall_s: float
@@ -108,7 +109,8 @@ class TurnRecord(_message.Message):
     confidence: float
     outcome: str
     stages: _containers.RepeatedCompositeFieldContainer[StageTime]
-    def __init__(self, id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., started_wall_s: _Optional[float] = ..., source: _Optional[str] = ..., text: _Optional[str] = ..., reply: _Optional[str] = ..., intent: _Optional[str] = ..., slots: _Optional[_Mapping[str, SlotValue]] = ..., layer: _Optional[str] = ..., reason: _Optional[str] = ..., confidence: _Optional[float] = ..., outcome: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[StageTime, _Mapping]]] = ...) -> None: ...
+    private: bool
+    def __init__(self, id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., started_wall_s: _Optional[float] = ..., source: _Optional[str] = ..., text: _Optional[str] = ..., reply: _Optional[str] = ..., intent: _Optional[str] = ..., slots: _Optional[_Mapping[str, SlotValue]] = ..., layer: _Optional[str] = ..., reason: _Optional[str] = ..., confidence: _Optional[float] = ..., outcome: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[StageTime, _Mapping]]] = ..., private: _Optional[bool] = ...) -> None: ...
 
 class StageTime(_message.Message):
     __slots__ = ("stage", "ms")
@@ -387,6 +389,58 @@ class KnownDevice(_message.Message):
     state: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., area: _Optional[str] = ..., floor: _Optional[str] = ..., state: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListHistoryRequest(_message.Message):
+    __slots__ = ("limit", "device")
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    device: str
+    def __init__(self, limit: _Optional[int] = ..., device: _Optional[str] = ...) -> None: ...
+
+class ListHistoryReply(_message.Message):
+    __slots__ = ("turns",)
+    TURNS_FIELD_NUMBER: _ClassVar[int]
+    turns: _containers.RepeatedCompositeFieldContainer[PastTurn]
+    def __init__(self, turns: _Optional[_Iterable[_Union[PastTurn, _Mapping]]] = ...) -> None: ...
+
+class PastTurn(_message.Message):
+    __slots__ = ("id", "device_id", "started_wall_s", "text", "reply", "private")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    STARTED_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    PRIVATE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    device_id: str
+    started_wall_s: float
+    text: str
+    reply: str
+    private: bool
+    def __init__(self, id: _Optional[str] = ..., device_id: _Optional[str] = ..., started_wall_s: _Optional[float] = ..., text: _Optional[str] = ..., reply: _Optional[str] = ..., private: _Optional[bool] = ...) -> None: ...
+
+class ForgetRequest(_message.Message):
+    __slots__ = ("turn_id", "span")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    SPAN_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    span: TimeSpan
+    def __init__(self, turn_id: _Optional[str] = ..., span: _Optional[_Union[TimeSpan, _Mapping]] = ...) -> None: ...
+
+class TimeSpan(_message.Message):
+    __slots__ = ("since_wall_s", "before_wall_s")
+    SINCE_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    since_wall_s: float
+    before_wall_s: float
+    def __init__(self, since_wall_s: _Optional[float] = ..., before_wall_s: _Optional[float] = ...) -> None: ...
+
+class ForgetReply(_message.Message):
+    __slots__ = ("forgotten",)
+    FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
+    forgotten: int
+    def __init__(self, forgotten: _Optional[int] = ...) -> None: ...
 
 class NamedList(_message.Message):
     __slots__ = ("name", "items")

@@ -104,6 +104,16 @@ class ControlStub:
                 request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListDeparturesRequest.SerializeToString,
                 response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListDeparturesReply.FromString,
                 _registered_method=True)
+        self.ListHistory = channel.unary_unary(
+                '/edgewise.control.v1.Control/ListHistory',
+                request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListHistoryRequest.SerializeToString,
+                response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListHistoryReply.FromString,
+                _registered_method=True)
+        self.Forget = channel.unary_unary(
+                '/edgewise.control.v1.Control/Forget',
+                request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ForgetRequest.SerializeToString,
+                response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ForgetReply.FromString,
+                _registered_method=True)
 
 
 class ControlServicer:
@@ -207,6 +217,20 @@ class ControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListHistory(self, request, context):
+        """The newest turns of the history, the oldest of them first: this device's, and those of the home's other devices.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Forget(self, request, context):
+        """Forget deletes turns here and, where they were shared, everywhere in the home as soon as the gateway is reached.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -279,6 +303,16 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.ListDepartures,
                     request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListDeparturesRequest.FromString,
                     response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListDeparturesReply.SerializeToString,
+            ),
+            'ListHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHistory,
+                    request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListHistoryRequest.FromString,
+                    response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListHistoryReply.SerializeToString,
+            ),
+            'Forget': grpc.unary_unary_rpc_method_handler(
+                    servicer.Forget,
+                    request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ForgetRequest.FromString,
+                    response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ForgetReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -659,6 +693,60 @@ class Control:
             '/edgewise.control.v1.Control/ListDepartures',
             edgewise_dot_control_dot_v1_dot_control__pb2.ListDeparturesRequest.SerializeToString,
             edgewise_dot_control_dot_v1_dot_control__pb2.ListDeparturesReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/edgewise.control.v1.Control/ListHistory',
+            edgewise_dot_control_dot_v1_dot_control__pb2.ListHistoryRequest.SerializeToString,
+            edgewise_dot_control_dot_v1_dot_control__pb2.ListHistoryReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Forget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/edgewise.control.v1.Control/Forget',
+            edgewise_dot_control_dot_v1_dot_control__pb2.ForgetRequest.SerializeToString,
+            edgewise_dot_control_dot_v1_dot_control__pb2.ForgetReply.FromString,
             options,
             channel_credentials,
             insecure,
