@@ -120,6 +120,11 @@ class PrivacyConfig(Section):
         return value
 
 
+class CalibrationConfig(Section):
+    enabled: bool
+    sample_share: Unit
+
+
 class LocaleConfig(Section):
     language: Literal["en"]
     time_zone: str
@@ -245,6 +250,7 @@ class Settings(Section):
     router: RouterConfig
     cloud: CloudConfig
     privacy: PrivacyConfig
+    calibration: CalibrationConfig
     locale: LocaleConfig
     home: HomeConfig
     media: MediaConfig

@@ -140,6 +140,7 @@ class Assistant:
             self._background.run(name, part)
         self._start_cloud(stack)
         stack.push_async_callback(self._finish)
+        self.books.compare(self._cloud, self._context, self._background)
         self._runner = self._build_runner()
         self._silencer = Silencer(self._runner, self.due, self.household.music, self._later)
         if sound:
