@@ -60,14 +60,8 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def bench(config: Config, folder: Path, cloud: FakeCloud, *chances: float) -> AsyncIterator[Bench]:
-    """`chances`: what is drawn, then again and again: whether to compare, and which place the edge has."""
-    drawn = list(chances)
-
-    def chance() -> float:
-        drawn.append(drawn.pop(0))
-        return drawn[-1]
-
+async def bench(config: Config, folder: Path, cloud: FakeCloud, chance: float) -> AsyncIterator[Bench]:
+    """`chance`: what is always drawn."""
     private, log, published = FakeSwitch(), FakeEgressLog(), list[Event]()
     egress = Egress(log, Redactor((), ()), lambda: private, published.append, VirtualClock())
     exchange = (Message("user", TURN.text), Message("assistant", TURN.reply))
@@ -81,7 +75,7 @@ async def bench(config: Config, folder: Path, cloud: FakeCloud, *chances: float)
             ledger=ledger,
             private=lambda: private,
             context=lambda _id, _most: (*BEFORE, *exchange, Message("user", "later"), Message("assistant", "Yes.")),
-            chance=chance,
+            chance=lambda: chance,
         )
         running = asyncio.create_task(comparer.run())
         try:
@@ -92,24 +86,27 @@ async def bench(config: Config, folder: Path, cloud: FakeCloud, *chances: float)
 
 
 @pytest.mark.parametrize(
-    ("place", "said", "verdict"),
-    [(0.2, '{"better": "B"}', Verdict.CLOUD), (0.7, '{"better": "B"}', Verdict.EDGE), (0.2, "B!", Verdict.UNRATED)],
+    ("said", "verdict"),
+    [("BA", Verdict.CLOUD), ("AB", Verdict.EDGE), ("AA", Verdict.UNRATED), ("A?", Verdict.UNRATED)],
 )
 async def test_the_cloud_answers_the_same_and_is_compared(
-    config: Config, tmp_path: Path, place: float, said: str, verdict: Verdict
+    config: Config, tmp_path: Path, said: str, verdict: Verdict
 ) -> None:
-    async with bench(config, tmp_path, ScriptedCloud("Ten it is.", said), 0.05, place) as at:
+    """What is said in both orders is the verdict; a grader that always names the first gives none."""
+    answers = [f'{{"better": "{each}"}}' for each in said]
+    async with bench(config, tmp_path, ScriptedCloud("Ten it is.", *answers), 0.05) as at:
         at.comparer.ended(TURN)
         await asyncio.sleep(QUIET_S - 1)
         assert not at.cloud.questions  # not while somebody may still talk
         await asyncio.sleep(2)
-        first, second = at.cloud.questions
-        assert (first.text, first.context) == (TURN.text, BEFORE)
-        assert second.context == ()
-        assert ("Reply A: Ten minutes" in second.text) is (place < 0.5)
+        asked, edge_first, cloud_first = at.cloud.questions
+        assert (asked.text, asked.context) == (TURN.text, BEFORE)
+        assert edge_first.context == cloud_first.context == ()
+        assert "Reply A: Ten minutes" in edge_first.text
+        assert "Reply B: Ten minutes" in cloud_first.text
         line = await at.line()
         assert (line.entry.verdict, line.entry.cloud_answer) == (verdict, "Ten it is.")
-        assert [(each.why, each.turn_id) for each in at.log.kept] == [(WHY, TURN.id)] * 2
+        assert [(each.why, each.turn_id) for each in at.log.kept] == [(WHY, TURN.id)] * 3
 
 
 @pytest.mark.parametrize(
@@ -147,7 +144,7 @@ async def test_only_the_share_that_was_set(config: Config, tmp_path: Path) -> No
 
 
 async def test_a_cloud_that_fails_costs_the_turn_and_no_more(config: Config, tmp_path: Path) -> None:
-    cloud = ScriptedCloud("never", "Ten it is.", '{"better": "same"}')
+    cloud = ScriptedCloud("never", "Ten it is.", *['{"better": "same"}'] * 2)
     cloud.error = CloudError("cloud-busy", "busy", retryable=True)
     async with bench(config, tmp_path, cloud, 0.05) as at:
         at.comparer.ended(TURN)
@@ -168,7 +165,7 @@ async def test_a_link_that_is_down_is_waited_for_and_only_so_many_wait(config: C
         assert not cloud.questions
         cloud.up = True
         await asyncio.sleep(PAUSE_S * (MAX_WAITING + 10))
-        assert len(cloud.questions) == 2 * MAX_WAITING
+        assert len(cloud.questions) == 3 * MAX_WAITING
 
 
 async def test_an_endless_answer_is_cut() -> None:

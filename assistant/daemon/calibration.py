@@ -1,7 +1,8 @@
 """Comparing the edge with the cloud, on purpose and in the background: `calibration.enabled`.
 
 Of the turns that the edge answered, `calibration.sample_share` are asked once more of the cloud, with the same context,
-and then which answer was better. Both questions leave by the gate (`dialog.egress`), written down as `calibration`.
+and then, in both orders, which answer was better. All three questions leave by the gate (`dialog.egress`), written down
+as `calibration`.
 What a skill did is compared as well: a request that was misread is what the threshold is for. Not compared: turns in
 private mode, and what failed.
 
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 import structlog
 
 from assistant.dialog.egress import Egress
-from assistant.dialog.grade import grader_prompt, read_verdict
+from assistant.dialog.grade import agreed, grader_prompt, read_verdict
 from assistant.dialog.ports import CloudAgent, PrivateMode
 from assistant.errors import CloudError, StoreError
 from assistant.records import Verdict
@@ -104,16 +105,20 @@ class Comparer:
     async def _compare(self, waiting: _Waiting) -> None:
         """What can't be had now isn't had at all: there are other turns."""
         record = waiting.record
-        edge_first = self._chance() < 0.5
         try:
             answer = await self._ask(record.id, record.conversation_id, record.text, waiting.context)
-            prompt = grader_prompt(record.text, record.reply, answer, edge_first=edge_first)
-            verdict = read_verdict(await self._ask(record.id, new_id(), prompt, ()), edge_first=edge_first)
+            verdict = agreed(
+                await self._grade(record, answer, edge_first=True), await self._grade(record, answer, edge_first=False)
+            )
             await self._ledger.rate(record.id, verdict, answer)
         except (CloudError, StoreError) as exc:
             log.info("not compared", turn_id=record.id, code=exc.code)
             return
         log.info("compared", turn_id=record.id, verdict=verdict.value, rated=verdict is not Verdict.UNRATED)
+
+    async def _grade(self, record: TurnRecord, answer: str, *, edge_first: bool) -> Verdict:
+        prompt = grader_prompt(record.text, record.reply, answer, edge_first=edge_first)
+        return read_verdict(await self._ask(record.id, new_id(), prompt, ()), edge_first=edge_first)
 
     async def _ask(self, turn_id: str, conversation_id: str, text: str, context: tuple[Message, ...]) -> str:
         """The cloud's whole answer. Raises CloudError."""

@@ -1,7 +1,8 @@
 """Which of two answers is better, as a language model sees it: what it is asked, and what its words mean. Pure.
 
-The two are called A and B; which of them is the edge's is drawn anew each time, since models favour a place. What is
-said comes as JSON; anything else is no verdict.
+The two are called A and B, and models favour a place, small ones to the point of always naming A. So each pair is
+graded in both orders, and only what is said both times is a verdict (`agreed`): a model that favours a place gives
+none, instead of one drawn by lot. What is said comes as JSON; anything else is no verdict.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ def read_verdict(reply: str, *, edge_first: bool) -> Verdict:
     """What the grader said; UNRATED for what is not the one object that was asked for, whatever is around it."""
     verdicts = {_verdict(found[0], edge_first=edge_first) for found in _OBJECT.finditer(reply)}
     return verdicts.pop() if len(verdicts) == 1 else Verdict.UNRATED
+
+
+def agreed(first: Verdict, second: Verdict) -> Verdict:
+    """What the two orders came to; UNRATED when they differ."""
+    return first if first is second else Verdict.UNRATED
 
 
 def _verdict(text: str, *, edge_first: bool) -> Verdict:
