@@ -124,6 +124,11 @@ class PrivacyConfig(Section):
         return value
 
 
+class CalibrationConfig(Section):
+    enabled: bool
+    sample_share: Unit
+
+
 class LocaleConfig(Section):
     language: Literal["en"]
     time_zone: str
@@ -257,6 +262,7 @@ class Settings(Section):
     router: RouterConfig
     cloud: CloudConfig
     privacy: PrivacyConfig
+    calibration: CalibrationConfig
     locale: LocaleConfig
     home: HomeConfig
     media: MediaConfig

@@ -165,6 +165,24 @@ def calibration(
     finish(run_calibration(runs, utterances, seed), json_out)
 
 
+@app.command()
+def grader(
+    manifest: Annotated[
+        Path | None, typer.Argument(help="Pairs of answers, labelled; default: our hundred.", show_default=False)
+    ] = None,
+    *,
+    json_out: JsonOut = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+) -> None:
+    """Whether a gateway's model, asked which of two answers is better, says what people say."""
+    from assistant.evaluate.grader import PAIRS, run_grader  # noqa: PLC0415 - heavy
+
+    finish(run_grader(_quiet_options(manifest or PAIRS, limit, seed, config, overrides)), json_out)
+
+
 def _quiet_options(
     manifest: Path, limit: int | None, seed: int, config: Path | None, overrides: list[str] | None
 ) -> EvalOptions:

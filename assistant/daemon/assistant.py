@@ -144,6 +144,7 @@ class Assistant:
         self._start_cloud(stack)
         self.history.connect(self._cloud, lambda: self.household.private.on, self.bus, self._background)
         stack.push_async_callback(self._finish)
+        self.books.compare(self._cloud, self._context, self._background)
         self._runner = self._build_runner()
         self._silencer = Silencer(self._runner, self.due, self.household.music, self._later)
         if sound:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 from assistant.daemon.background import Background
+from assistant.daemon.calibration import Comparer
+from assistant.dialog.context import Context
 from assistant.dialog.egress import Egress
 from assistant.dialog.ledger import Ledger
-from assistant.dialog.ports import PrivateMode
+from assistant.dialog.ports import CloudAgent, PrivateMode
 from assistant.dialog.redact import Redactor
 from assistant.events import Event, EventBus
 from assistant.records import Departure, Route
@@ -36,7 +38,10 @@ class Books:
         self._turns = turns
         self._log = SqliteEgress(database)
         self._bus = bus
-        self.lines = SqliteLedger(database)
+        self._settings = settings
+        self._private = private
+        self._lines = SqliteLedger(database)
+        self._written: Callable[[TurnRecord], None] | None = None
         self.ledger = Ledger(settings.cloud.first_token_timeout_s)
         redactor = Redactor(settings.privacy.redact, settings.privacy.names, settings.locale.language)
         self.egress = Egress(self._log, redactor, private, bus.publish, clock)
@@ -46,15 +51,32 @@ class Books:
         stack.enter_context(self._bus.watch(self._overheard))
         background.run("egress log", self.egress.write_overheard)
 
+    def compare(self, cloud: CloudAgent, context: Context, background: Background) -> None:
+        """Have the cloud answer as well what the edge answered, where that is wanted."""
+        settings = self._settings
+        if settings.calibration.enabled and settings.cloud.address:
+            comparer = Comparer(
+                settings,
+                egress=self.egress,
+                cloud=cloud,
+                ledger=self._lines,
+                private=self._private,
+                context=context.messages,
+            )
+            self._written = comparer.ended
+            background.run("calibration", comparer.run)
+
     async def append(self, record: TurnRecord) -> None:
         page = self.ledger.close(record, asyncio.get_running_loop().time())
         await self._turns.append(record, beside_turn(page.entry, page.reaction) if page else None)
+        if self._written and page:
+            self._written(record)
 
     async def recent(self, limit: int) -> Sequence[TurnRecord]:
         return await self._turns.recent(limit)
 
     async def routes(self, *, before: int, limit: int) -> Sequence[Route]:
-        return await self.lines.page(before=before, limit=limit)
+        return await self._lines.page(before=before, limit=limit)
 
     async def departures(self, *, before: int, since_wall_s: float, limit: int) -> Sequence[Departure]:
         return await self._log.page(before=before, since_wall_s=since_wall_s, limit=limit)
