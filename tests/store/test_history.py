@@ -61,6 +61,17 @@ async def test_what_is_received_is_no_part_of_this_devices_own_conversation(tmp_
         assert (await outbox.batch(5)).cursor == b"c"
 
 
+async def test_what_is_forgotten_here_does_not_come_back_before_the_gateway_knows(tmp_path: Path) -> None:
+    async with open_database(tmp_path / "e.db") as database:
+        outbox, history = SqliteOutbox(database), SqliteHistory(database)
+        received = SyncBatch((SharedTurn("x", "c", "bath", 5, "hello", "hi"),), (), b"c")
+        await outbox.settle(SyncBatch((), (), b""), received, now_s=1)
+        assert await history.forget_turn("x", now_s=1) == ["x"]
+        await outbox.settle(SyncBatch((), (), b""), received, now_s=1)
+        assert list(await history.newest(5)) == []
+        assert (await outbox.batch(5)).forgotten == ("x",)
+
+
 @pytest.mark.parametrize("wrong_s", [0.0, NOW_S + 99 * DAY_S])
 async def test_old_turns_go_and_a_clock_that_was_wrong_takes_none_along(tmp_path: Path, wrong_s: float) -> None:
     async with open_database(tmp_path / "e.db") as database:

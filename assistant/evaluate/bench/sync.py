@@ -1,14 +1,17 @@
 """`sync`: a year of turns on one device: storing them, pushing them to a gateway, reading them back on another.
 
 The gateway is `assistant gateway run` on SQLite, a process of its own; the devices are this one. Every turn is a
-transaction on the disk, as in life; only its words are made up.
+transaction on the disk, as in life; only its words are made up. How long the disk itself takes is measured by turns
+with it.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
 
 from assistant.cloud.client import GrpcCloud
@@ -35,7 +38,11 @@ async def measure_sync(config: Config, _: float) -> Mapping[str, float]:
     folder = config.paths.state_dir
     database = await Database.open(folder / "a-year.db")
     try:
-        stored_ms = [await _store(SqliteTurnStore(database, share=True), number) for number in range(TURNS)]
+        store = SqliteTurnStore(database, share=True)
+        for number in range(TURNS - TIMED):
+            await _store(store, number)
+        with (folder / "yardstick").open("wb", buffering=0) as file:
+            pairs = [(await _store(store, number), _write(file)) for number in range(TURNS - TIMED, TURNS)]
         async with running_gateway(config, NO_UPSTREAM) as (address, _pid):
             pushed_s = await _catch_up(config, address, database)
             left = await SqliteHistory(database).waiting()
@@ -44,11 +51,13 @@ async def measure_sync(config: Config, _: float) -> Mapping[str, float]:
         await database.close()
     if left:
         raise EvaluateError("bench-sync", f"{left} turns were not pushed")
-    newest_ms = sorted(stored_ms[-TIMED:])
+    newest_ms, disk_ms = (sorted(times) for times in zip(*pairs, strict=True))
     return {
         "turns": float(TURNS),
         "store_a_turn_ms_p50": statistics.median(newest_ms),
         "store_a_turn_ms_p95": newest_ms[int(len(newest_ms) * 0.95)],
+        "write_4_KiB_ms_p50": statistics.median(disk_ms),
+        "write_4_KiB_ms_p95": disk_ms[int(len(disk_ms) * 0.95)],
         "read_for_start_ms_p50": start_ms,
         "push_turns_per_s": TURNS / pushed_s,
         "device_mb": _mb(folder / "a-year.db"),
@@ -75,6 +84,14 @@ async def _store(store: SqliteTurnStore, number: int) -> float:
     )
     began_s = time.perf_counter()
     await store.append(record)
+    return (time.perf_counter() - began_s) * 1000
+
+
+def _write(file: FileIO) -> float:
+    """Milliseconds that 4 KiB took to be on the disk."""
+    began_s = time.perf_counter()
+    file.write(bytes(4096))
+    os.fsync(file.fileno())
     return (time.perf_counter() - began_s) * 1000
 
 
