@@ -143,11 +143,16 @@ class TurnRunner:
         waiting = self._pending and self._now() - self._pending[1] <= PENDING_S
         done = self._done and self._now() - self._done.ended_s <= PENDING_S
         mentioned = self._mentioned and self._now() - self._mentioned[1] <= MENTIONED_S
+        last = self._context.last_turn
+        if last and self._clock.wall_s() - last.started_wall_s > MENTIONED_S:
+            last = None
         return Before(
             waiting=self._pending[0] if self._pending and waiting else None,
             done=self._done.match if self._done and done else None,
             undoable=bool(self._done and done and self._done.changed),
             mentioned=self._mentioned[0] if self._mentioned and mentioned else None,
+            reply=last.reply if last else "",
+            open=last is not None and not last.intent and last.outcome is Outcome.ANSWERED,
         )
 
     async def _converse_on(self, turn: Turn) -> None:

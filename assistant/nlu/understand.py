@@ -62,6 +62,7 @@ _ANY_OF = {
 _NO_VALUES = frozenset({"direction", "domain", "device_class", "every", "state", "whole", "condition", REFERENCE})
 """Slots that say what is to be done, or with what kind of things."""
 _ANY_MOMENT = datetime(2025, 1, 1)  # noqa: DTZ001 - for what doesn't depend on it
+_WEATHER = "HassGetWeather"
 _OPEN = 0.5
 """How sure the model must be of a task type that needs an answer from somewhere else."""
 
@@ -224,6 +225,31 @@ class Understander:
             return None
         match = replace(mentioned, slots=retargeted(mentioned.slots, target), confidence=_PATCHED, confirmed=False)
         return Understanding(core, match, self.missing(match), open_question=False, unfinished=False)
+
+    def carried(self, text: str, reply: str, otherwise: Understanding) -> Understanding | None:
+        """What an amount in the `reply` before, whoever gave it, is in another unit ("and in celsius?"); None when the
+        text doesn't ask that. `otherwise` is what it means by itself."""
+        match = otherwise.match
+        core = otherwise.text
+        free = match is None or match.source == SOURCE or match.intent == "ConvertUnit"
+        more = self._wrappers.continuation(plain(text, self._language)) if free else ""
+        unit = (self._questions.other_unit(core, self._spans.unit) if free else None) or self._spans.unit(more)
+        amount = self._spans.measured(plain(reply, self._language)) if unit else {}
+        if not unit or not amount or amount["from_unit"] == unit:
+            return None
+        slots = {**amount, "to_unit": unit}
+        return Understanding(
+            core, IntentMatch("ConvertUnit", slots, _PATCHED, _GRAMMAR), (), open_question=False, unfinished=False
+        )
+
+    def of_another_day(self, mentioned: IntentMatch, text: str, now: datetime) -> Understanding | None:
+        """The weather asked for before, of another day ("and tomorrow?"); None when the text doesn't ask that."""
+        core = self._wrappers.continuation(plain(text, self._language))
+        day = self._entities.period_in(core, now.date()) if core and mentioned.intent == _WEATHER else None
+        if not day:
+            return None
+        match = replace(mentioned, slots={**mentioned.slots, "date": day}, confidence=_PATCHED)
+        return Understanding(core, match, (), open_question=False, unfinished=False)
 
     def _put_on_too(self, mentioned: IntentMatch, text: str, otherwise: Understanding) -> Understanding | None:
         """One more thing for the list, unless the text is a question or asks for something else."""
