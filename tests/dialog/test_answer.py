@@ -18,7 +18,7 @@ from assistant.dialog.ports import CloudAgent
 from assistant.dialog.redact import Redactor
 from assistant.dialog.router import Action, Decision
 from assistant.dialog.speak import Speaker, Spoken
-from assistant.errors import CloudError
+from assistant.errors import CloudError, StoreError
 from assistant.events import Event, Failed
 from assistant.nlu.understanding import Understanding
 from assistant.skills.base import Skill, SkillContext, SkillReply
@@ -44,7 +44,14 @@ def _no_context() -> SkillContext:
     raise AssertionError("no skill runs here")
 
 
-def answerer(cloud: CloudAgent, published: list[Event], *, news: str = "", skills: SkillBook | None = None) -> Answerer:
+def answerer(
+    cloud: CloudAgent,
+    published: list[Event],
+    *,
+    news: str = "",
+    skills: SkillBook | None = None,
+    egress_log: FakeEgressLog | None = None,
+) -> Answerer:
     return Answerer(
         skills=skills or SkillBook.built_in(),
         skill_context=_no_context if skills is None else lambda: cast("SkillContext", Mock()),
@@ -52,7 +59,7 @@ def answerer(cloud: CloudAgent, published: list[Event], *, news: str = "", skill
         news=lambda: news,
         private=FakeSwitch(),
         cloud=cloud,
-        egress=Egress(FakeEgressLog(), Redactor((), ()), FakeSwitch, published.append, VirtualClock()),
+        egress=Egress(egress_log or FakeEgressLog(), Redactor((), ()), FakeSwitch, published.append, VirtualClock()),
         publish=published.append,
         locale="en",
         skill_timeout_s=5.0,
@@ -113,6 +120,15 @@ async def test_whoever_hangs_up_while_waiting_hangs_up_on_the_cloud() -> None:
     async with closing(answerer(cloud, []).answer(dataclasses.replace(OPEN, aloud=True), Answer())) as stream:
         assert await anext(stream) == "One moment.\n"
     assert cloud.hung_up == 1
+
+
+async def test_what_can_not_be_written_down_is_not_asked_and_that_is_said() -> None:
+    cloud, egress_log, answer = FakeCloud("never"), FakeEgressLog(), Answer()
+    egress_log.error = StoreError("disk-full", "full", retryable=True)
+    said = [piece async for piece in answerer(cloud, [], egress_log=egress_log).answer(OPEN, answer)]
+    assert said == [phrases.UNLOGGED]
+    assert answer.outcome is Outcome.FAILED
+    assert not cloud.questions
 
 
 async def test_news_is_spoken_while_the_cloud_still_thinks() -> None:
