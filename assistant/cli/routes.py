@@ -57,6 +57,8 @@ def show(
     if as_json:
         show_json(facts)
     else:
+        facts = {"when": books.moment(found.started_wall_s), **facts}
+        del facts["started_wall_s"]
         show_table(("", ""), [(name.replace("_", " "), _cell(value)) for name, value in facts.items()])
 
 
@@ -149,7 +151,7 @@ def _cell(value: Any) -> str:
             f"{each['intent']} {each['confidence']:.2f} ({each['source']})" if isinstance(each, dict) else str(each)
             for each in value
         )
-    return f"{value:g}" if isinstance(value, float) and value < 1e6 else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _replay_facts(again: Replay) -> dict[str, Any]:

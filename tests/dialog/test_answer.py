@@ -20,7 +20,7 @@ from assistant.dialog.redact import Redactor
 from assistant.dialog.reply import Answer, Question
 from assistant.dialog.router import Action, Decision
 from assistant.dialog.speak import Speaker, Spoken
-from assistant.errors import CloudError
+from assistant.errors import CloudError, StoreError
 from assistant.events import Event, Failed
 from assistant.nlu.understanding import Understanding
 from assistant.skills.base import Skill, SkillContext, SkillReply
@@ -46,11 +46,16 @@ def _no_context() -> SkillContext:
     raise AssertionError("no skill runs here")
 
 
-def open_questions(cloud: CloudAgent, published: list[Event], local: LocalModel | None = None) -> OpenQuestions:
+def open_questions(
+    cloud: CloudAgent,
+    published: list[Event],
+    local: LocalModel | None = None,
+    egress_log: FakeEgressLog | None = None,
+) -> OpenQuestions:
     return OpenQuestions(
         cloud=cloud,
         local=local,
-        egress=Egress(FakeEgressLog(), Redactor((), ()), FakeSwitch, published.append, VirtualClock()),
+        egress=Egress(egress_log or FakeEgressLog(), Redactor((), ()), FakeSwitch, published.append, VirtualClock()),
         publish=published.append,
         locale="en",
         threshold=0.85,
@@ -62,14 +67,21 @@ def open_questions(cloud: CloudAgent, published: list[Event], local: LocalModel 
     )
 
 
-def answerer(cloud: CloudAgent, published: list[Event], *, news: str = "", skills: SkillBook | None = None) -> Answerer:
+def answerer(
+    cloud: CloudAgent,
+    published: list[Event],
+    *,
+    news: str = "",
+    skills: SkillBook | None = None,
+    egress_log: FakeEgressLog | None = None,
+) -> Answerer:
     return Answerer(
         skills=skills or SkillBook.built_in(),
         skill_context=_no_context if skills is None else lambda: cast("SkillContext", Mock()),
         rehearsal=_no_context,
         news=lambda: news,
         private=FakeSwitch(),
-        open_questions=open_questions(cloud, published),
+        open_questions=open_questions(cloud, published, egress_log=egress_log),
         publish=published.append,
         skill_timeout_s=5.0,
     )
@@ -126,6 +138,15 @@ async def test_whoever_hangs_up_while_waiting_hangs_up_on_the_cloud() -> None:
     async with closing(answerer(cloud, []).answer(dataclasses.replace(OPEN, aloud=True), Answer())) as stream:
         assert await anext(stream) == "One moment.\n"
     assert cloud.hung_up == 1
+
+
+async def test_what_can_not_be_written_down_is_not_asked_and_that_is_said() -> None:
+    cloud, egress_log, answer = FakeCloud("never"), FakeEgressLog(), Answer()
+    egress_log.error = StoreError("disk-full", "full", retryable=True)
+    said = [piece async for piece in answerer(cloud, [], egress_log=egress_log).answer(OPEN, answer)]
+    assert said == [phrases.UNLOGGED]
+    assert answer.outcome is Outcome.FAILED
+    assert not cloud.questions
 
 
 async def test_news_is_spoken_while_the_cloud_still_thinks() -> None:

@@ -170,6 +170,15 @@ async def test_what_is_said(config: Config) -> None:
     assert [event.why for event in left] == ["weather"]
 
 
+async def test_in_private_mode_nobody_is_asked(config: Config) -> None:
+    async with server(week(date.today())) as there:  # noqa: DTZ011 - the assistant's own day
+        settings = [f'home.weather_url="{there.url}"', "locale.latitude=52.52", "privacy.private=true"]
+        replies, left = await _say(load_config(config.paths, settings), "what's the weather")
+        assert not there.asked
+    assert replies == ["Private mode is on, so I don't ask for the weather."]
+    assert not left
+
+
 async def test_nothing_is_configured(config: Config) -> None:
     replies, left = await _say(config, "what's the weather")
     assert "home.weather_url" in replies[0]
