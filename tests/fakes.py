@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -20,7 +21,7 @@ from assistant.config import Config
 from assistant.control.ports import DeviceStatus, StatusReport
 from assistant.daemon.engines import Engines
 from assistant.dialog.ports import Synthesizer, Transcriber, TurnEnd, VoiceActivity, WakeDetector
-from assistant.errors import AudioError, BusyError, CloudError, HomeError, SkillError, SpeechError, StoreError
+from assistant.errors import AudioError, BusyError, CloudError, HomeError, LlmError, SkillError, SpeechError, StoreError
 from assistant.events import (
     DueChanged,
     Event,
@@ -46,6 +47,7 @@ from assistant.values import (
     KnownDevice,
     Layer,
     ListItem,
+    LocalQuestion,
     NamedList,
     Outcome,
     Slots,
@@ -236,6 +238,58 @@ class FakeCloud:
         if self.error:
             self.up = self.error.code in KEEPS_LINK
             raise self.error
+
+
+class FakeLocalModel:
+    """dialog.ports.LocalModel from a script. Like the real one, it isn't `ready` without its worker, and an answer that
+    is left is generated no further.
+    """
+
+    def __init__(self, *pieces: str, confidence: float = 0.9) -> None:
+        self.pieces = pieces
+        self.ready = True
+        self.confident = confidence
+        self.error: LlmError | None = None
+        """Raised after `error_after` pieces, and instead of a confidence where that is 0."""
+        self.error_after = 0
+        self.delay_s = 0.0
+        """Before a confidence and before each piece."""
+        self.max_asked = 3
+        self.questions: list[LocalQuestion] = []
+        self.made = 0
+        """Pieces generated so far."""
+        self._asked = 0
+
+    async def confidence(self, question: LocalQuestion) -> float:
+        with self._one_more(question):
+            await asyncio.sleep(self.delay_s)
+            if self.error and not self.error_after:
+                raise self.error
+            return self.confident
+
+    async def converse(self, question: LocalQuestion) -> AsyncGenerator[str, None]:
+        with self._one_more(question):
+            for index, piece in enumerate(self.pieces):
+                await asyncio.sleep(self.delay_s)
+                if self.error and index == self.error_after:
+                    raise self.error
+                self.made += 1
+                yield piece
+
+    @contextlib.contextmanager
+    def _one_more(self, question: LocalQuestion) -> Iterator[None]:
+        if not self.ready:
+            raise LlmError("llm-not-ready", "not loaded", retryable=True)
+        if self._asked >= self.max_asked:
+            raise BusyError("the local model")
+        if len(question.text) > 3000:
+            raise LlmError("llm-question", "the question is too long for the local model", hint="Raise it.")
+        self.questions.append(question)
+        self._asked += 1
+        try:
+            yield
+        finally:
+            self._asked -= 1
 
 
 class FakeOpenAiServer:

@@ -26,6 +26,7 @@ from assistant.daemon.ears import make_attention
 from assistant.daemon.engines import Engines, LazySynthesizer, LazyTranscriber
 from assistant.daemon.household import Household
 from assistant.daemon.housekeeping import log_events, tidy_memory
+from assistant.daemon.local_model import start_local_model
 from assistant.daemon.local_zone import LocalZone, zone_finder
 from assistant.daemon.ringer import ring_on_events
 from assistant.daemon.silencer import Silencer
@@ -136,6 +137,7 @@ class Assistant:
         for name, part in self.household.parts.items():
             self._background.run(name, part)
         self._start_cloud(stack)
+        self._local_model = start_local_model(self._config, self._background)
         stack.push_async_callback(self._finish)
         self._runner = self._build_runner(turns)
         self._silencer = Silencer(self._runner, self.due, self.household.music, self._later)
@@ -274,7 +276,7 @@ class Assistant:
             state=self._state,
             version=__version__,
             uptime_s=self._clock.steady_s() - self._began_s,
-            models=self.engines.loaded(),
+            models=(*self.engines.loaded(), *(self._local_model.loaded() if self._local_model else ())),
             microphone=self._sound.microphone(),
             speaker=self._sound.speaker(),
             link_up=self._link.up,
@@ -284,6 +286,7 @@ class Assistant:
                 *self._problems,
                 *self.household.problems,
                 *self.engines.problems(),
+                *(self._local_model.problems() if self._local_model else ()),
                 *self._background.problems.values(),
             ),
         )
