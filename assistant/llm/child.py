@@ -112,8 +112,10 @@ class Child:
         self._in.close()
         # Not `asyncio.timeout`: before Python 3.11.3 it raises no TimeoutError in a task that was cancelled.
         ended = asyncio.create_task(self._process.wait())
-        await asyncio.wait([ended], timeout=STOP_TIMEOUT_S)
-        if not ended.done():
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-        await ended
+        try:
+            await asyncio.wait([ended], timeout=STOP_TIMEOUT_S)
+        finally:  # whoever stops it may be cancelled, too: then it has no more time
+            if not ended.done():
+                with contextlib.suppress(ProcessLookupError):
+                    self._process.kill()
+            await ended

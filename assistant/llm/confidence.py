@@ -143,46 +143,8 @@ def _new(question: str, tokens: Sequence[Token]) -> list[int]:
 
 
 _EASY = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "is",
-        "are",
-        "was",
-        "were",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "and",
-        "or",
-        "that",
-        "which",
-        "who",
-        "it",
-        "its",
-        "by",
-        "for",
-        "with",
-        "from",
-        "as",
-        "has",
-        "have",
-        "had",
-        "be",
-        "been",
-        "this",
-        "there",
-        "you",
-        "called",
-        "known",
-        "name",
-        "named",
-        "first",
-        "answer",
-    ]
+    "a an and answer are as at be been by called first for from had has have in is it its known name named of on or"  # noqa: SIM905
+    " that the there this to was were which who with you".split()
 )
 
 
