@@ -1,12 +1,11 @@
-"""`scripts/make-questions`: the questions of `models/llm/questions.jsonl` that are made of templates.
+"""`scripts/make-questions`: the questions of `models/llm` that are made of templates.
 
 The others, `"made": "hand"`, are kept as they stand. Half of each kind, chosen by the question's hash, is for tuning a
-model's confidence (`"part": "tune"`), the other half for measuring it (`"part": "test"`).
+model's confidence (`tune.jsonl`), the other half for measuring it (`test.jsonl`).
 """
 
 from __future__ import annotations
 
-import argparse
 import calendar
 import datetime
 import hashlib
@@ -15,12 +14,10 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from assistant.models import packaged_calibrations
+from assistant.models import packaged_questions
 
-QUESTIONS = "questions.jsonl"
 EACH = 80
 """Template-made questions of a kind."""
 SEED = 6
@@ -146,8 +143,8 @@ def capitals(rows: Sequence[dict[str, Any]]) -> Iterator[Made]:
         )
 
 
-def all_rows(by_hand: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those made by hand and those of templates, each once, each with its part."""
+def parts(by_hand: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Those made by hand and those of templates, each once: to `tune` with and to `test` with."""
     chance = random.Random(SEED)  # noqa: S311 - chooses questions
     made: list[dict[str, Any]] = []
     for kind in (arithmetic, units, calendars):
@@ -162,7 +159,7 @@ def all_rows(by_hand: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return _parted([*by_hand, *made])
 
 
-def _parted(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _parted(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     kinds: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         kinds[row["kind"]].append(row["text"])
@@ -170,16 +167,23 @@ def _parted(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for texts in kinds.values():
         by_hash = sorted(texts, key=lambda text: hashlib.sha256(text.encode()).digest())
         tuned.update(by_hash[::2])
-    return [{**row, "part": "tune" if row["text"] in tuned else "test"} for row in rows]
+    return {
+        "tune": [row for row in rows if row["text"] in tuned],
+        "test": [row for row in rows if row["text"] not in tuned],
+    }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="make-questions", description="Make the questions that templates make.")
-    parser.add_argument("--file", type=Path, default=packaged_calibrations() / QUESTIONS)
-    file = parser.parse_args(arguments).file
-    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-    rows = all_rows([row for row in rows if row["made"] == "hand"])
-    file.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), "utf-8")
+def read_by_hand() -> list[dict[str, Any]]:
+    """The rows that were written by hand, in an order that stays."""
+    files = [packaged_questions(part).read_text("utf-8") for part in ("tune", "test")]
+    rows = [json.loads(line) for text in files for line in text.splitlines()]
+    return sorted((row for row in rows if row["made"] == "hand"), key=lambda row: (row["kind"], row["text"]))
+
+
+def main() -> None:
+    for part, rows in parts(read_by_hand()).items():
+        lines = [f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows]
+        packaged_questions(part).write_text("".join(lines), "utf-8")
 
 
 if __name__ == "__main__":

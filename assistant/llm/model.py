@@ -80,6 +80,11 @@ class GgufModel:
         """Whether it is loaded and can be asked now."""
         return self.exchange is not None
 
+    @property
+    def tuned(self) -> bool:
+        """Whether its confidence was fitted to it; otherwise it stays low."""
+        return self._calibration is not None
+
     async def run(self) -> None:
         """Keep a worker running, for ever. One that ends is replaced, ever later while none stays.
 

@@ -38,6 +38,11 @@ def packaged_calibrations() -> Path:
     return _packaged("llm")
 
 
+def packaged_questions(part: str) -> Path:
+    """Questions with their answers, for language models: those to `tune` with, or those to `test` with."""
+    return packaged_calibrations() / f"{part}.jsonl"
+
+
 def _packaged(name: str) -> Path:
     package = Path(__file__).resolve().parents[1]
     packed = package / "_share" / "models" / name
