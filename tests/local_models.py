@@ -23,7 +23,9 @@ async def loaded_model(limits: Limits = LIMITS, calibration: Calibration | None 
     model = GgufModel(models.path(MODEL_ID) / models.get(MODEL_ID).main, MODEL_ID, limits, calibration)
     running = asyncio.create_task(model.run())
     try:
-        await until(lambda: model.ready, timeout_s=60.0)
+        await until(lambda: model.ready or running.done(), timeout_s=60.0)
+        if running.done():
+            running.result()
         yield model
     finally:
         running.cancel()

@@ -119,7 +119,7 @@ class GgufModel:
         """The beginning of the answer. Raises LlmError, BusyError."""
         tokens: list[Token] = []
         text, finished = "", False
-        asking = Asking(self._messages(question), min(DRAFT_TOKENS, self._limits.max_tokens), probabilities=True)
+        asking = Asking(self.messages(question), min(DRAFT_TOKENS, self._limits.max_tokens), probabilities=True)
         async with closing(self._ask(asking)) as items:
             async for item in items:
                 if isinstance(item, Piece):
@@ -144,7 +144,7 @@ class GgufModel:
         if draft.finished:
             return
         begun = question.begun + draft.text
-        asking = Asking(self._messages(question, begun), self._limits.max_tokens - len(draft.tokens))
+        asking = Asking(self.messages(question, begun), self._limits.max_tokens - len(draft.tokens))
         written = False
         async with closing(self._ask(asking)) as items:
             async for item in items:
@@ -185,7 +185,12 @@ class GgufModel:
         finally:
             self._asked -= 1
 
-    def _messages(self, question: LocalQuestion, begun: str = "") -> list[dict[str, str]]:
+    def messages(self, question: LocalQuestion, begun: str = "") -> list[dict[str, str]]:
+        """What the model is given for a question, `begun` or the question's own beginning last.
+
+        Raises:
+            LlmError: `llm-question`: it is too long.
+        """
         begun = (begun or question.begun).rstrip()
         room = self._limits.context_tokens - self._limits.max_tokens - len(begun.encode()) // 3
         messages = fit_messages(question.context, question.text, locale=question.locale, budget_tokens=room)

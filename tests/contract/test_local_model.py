@@ -19,6 +19,7 @@ from tests.fakes import FakeLocalModel
 from tests.local_models import loaded_model
 
 KINDS = ["fake", pytest.param("real", marks=[pytest.mark.models, pytest.mark.real_time])]
+SLOWLY = ["fake", pytest.param("real", marks=[pytest.mark.models, pytest.mark.real_time, pytest.mark.slow])]
 CAPITAL = LocalQuestion("What is the capital of France?", (), "en")
 
 
@@ -91,7 +92,7 @@ async def test_an_answer_may_be_left_at_any_piece_and_the_next_one_is_whole(kind
         assert "Paris" in await said(each.model, CAPITAL)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SLOWLY)
 async def test_too_many_at_once_are_refused_and_the_others_answered(kind: str) -> None:
     async with case(kind) as each:
         ends = await asyncio.gather(*(said(each.model, CAPITAL) for _ in range(5)), return_exceptions=True)
@@ -99,7 +100,7 @@ async def test_too_many_at_once_are_refused_and_the_others_answered(kind: str) -
         assert await said(each.model, CAPITAL)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SLOWLY)
 async def test_a_question_that_fits_nowhere_is_an_error_of_its_own(kind: str) -> None:
     async with case(kind) as each:
         for ask in (each.model.confidence, lambda question: said(each.model, question)):
@@ -110,7 +111,7 @@ async def test_a_question_that_fits_nowhere_is_an_error_of_its_own(kind: str) ->
         assert await said(each.model, CAPITAL)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SLOWLY)
 async def test_a_worker_that_dies_ends_the_answer_in_an_error(kind: str) -> None:
     async with case(kind) as each:
         stream = each.model.converse(LocalQuestion("Tell me a long story about a dragon.", (), "en"))
@@ -123,7 +124,7 @@ async def test_a_worker_that_dies_ends_the_answer_in_an_error(kind: str) -> None
             assert caught.value.code == "llm-died"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SLOWLY)
 async def test_one_that_is_not_ready_says_so(kind: str) -> None:
     async with case(kind) as each:
         model = each.model
