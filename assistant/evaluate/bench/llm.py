@@ -1,7 +1,7 @@
 """`llm`: what the model on the device costs, beside xllamacpp as it comes, by turns in one run.
 
 first_ms     from the question to its first text, of short questions behind the same system prompt; the raw one
-             has that in its cache as well
+             has that in its cache as well, and runs at the same low priority
 token_ms     from one token to the next
 uncached     the same with a system prompt that was never there before: what its cache saves
 confidence   from the question to the confidence; the answer then begins at once
@@ -102,12 +102,9 @@ async def _by_turns(model: GgufModel, raw: Child, rounds: int) -> dict[str, floa
 
 async def _time(model: GgufModel, messages: list[dict[str, str]]) -> tuple[float, float]:
     assert model.exchange is not None
-    times_s: list[float] = []
     began_s = time.perf_counter()
     async with closing(model.exchange.ask(Asking(messages, ANSWER_TOKENS))) as items:
-        async for item in items:
-            if isinstance(item, Piece):
-                times_s.append(time.perf_counter())
+        times_s = [time.perf_counter() async for item in items if isinstance(item, Piece)]
     each_ms = 1000 * (times_s[-1] - times_s[0]) / max(1, len(times_s) - 1)
     return 1000 * (times_s[0] - began_s), each_ms
 

@@ -12,11 +12,13 @@ import time
 from typing import Any
 
 from assistant.llm.native import begin
+from assistant.llm.talker import NICE
 
 
 def main() -> None:
     """Answer until standard input ends."""
     order, say = begin()
+    os.nice(NICE)  # as ours: else a busy machine would tell them apart
     from xllamacpp import CommonParams, Server  # noqa: PLC0415 - optional and heavy
 
     params = CommonParams()
