@@ -119,8 +119,8 @@ class Times:
         return (self._weekdays[bare], not word.endswith("'s")) if bare in self._weekdays else None
 
     def clock_at(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
-        """(minute of the day or of half a day, index behind it) of the clock time that starts here."""
-        return self._at(tokens, index)
+        """(minute of the day or of half a day, index behind it) of the clock time that starts here, if one does."""
+        return self._at(tokens, index) if index < len(tokens) else None
 
     def part_at(self, tokens: tuple[Token, ...], index: int) -> tuple[tuple[str, str], int] | None:
         """((its usual time, `am` or `pm`), index behind it) of the part of a day that starts here; each may be ""."""

@@ -14,6 +14,7 @@ from assistant.nlu.normalise import plain
 from assistant.nlu.numbers import Numbers
 from assistant.nlu.periods import Periods
 from assistant.nlu.times import Times
+from assistant.nlu.tokens import tokenise
 
 ENGLISH = load_language("en")
 NUMBERS = Numbers(ENGLISH)
@@ -132,3 +133,11 @@ def test_any_text_is_read_without_failing(text: str, today: date) -> None:
     TIMES.clock(words)
     TIMES.recurrence(words)
     PERIODS.read(words, today)
+
+
+@given(st.lists(st.sampled_from(["at", "ten", "to", "past", "half", "quarter", "7:30", "in", "o'clock"]), max_size=4))
+def test_nothing_is_read_behind_the_end(words: list[str]) -> None:
+    """Where a sentence ends in "at", for one."""
+    tokens = tokenise(" ".join(words))
+    for beyond in range(3):
+        assert TIMES.clock_at(tokens, len(tokens) + beyond) is None
