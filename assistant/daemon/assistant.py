@@ -15,9 +15,7 @@ import structlog
 from assistant import __version__
 from assistant.audio import tones
 from assistant.audio.format import Chunk
-from assistant.cloud.client import GrpcCloud
-from assistant.cloud.health import HealthMonitor, Link, LinkState
-from assistant.config import Config, read_secret
+from assistant.config import Config
 from assistant.control.ports import StatusReport
 from assistant.daemon.announcer import announce_reminders
 from assistant.daemon.background import Background
@@ -26,6 +24,7 @@ from assistant.daemon.ears import make_attention
 from assistant.daemon.engines import Engines, LazySynthesizer, LazyTranscriber
 from assistant.daemon.household import Household
 from assistant.daemon.housekeeping import log_events, tidy_memory
+from assistant.daemon.link import start_link
 from assistant.daemon.local_zone import LocalZone, zone_finder
 from assistant.daemon.ringer import ring_on_events
 from assistant.daemon.silencer import Silencer
@@ -135,7 +134,9 @@ class Assistant:
         await self.household.start(database, self._set_level)
         for name, part in self.household.parts.items():
             self._background.run(name, part)
-        self._start_cloud(stack)
+        self._link, self._cloud = start_link(
+            self._settings.cloud, self.bus, self._clock.steady_s, self._background, stack
+        )
         stack.push_async_callback(self._finish)
         self._runner = self._build_runner(turns)
         self._silencer = Silencer(self._runner, self.due, self.household.music, self._later)
@@ -175,18 +176,6 @@ class Assistant:
     def _set_level(self, level: int) -> None:
         if self._sound.mixer:
             self._sound.mixer.volume = level
-
-    def _start_cloud(self, stack: AsyncExitStack) -> None:
-        cloud = self._settings.cloud
-        state = LinkState(
-            configured=bool(cloud.address), interval_s=cloud.probe_interval_s, now_s=self._clock.steady_s()
-        )
-        self._link = Link(state, self.bus.publish, self._clock.steady_s)
-        token = read_secret(cloud.token, cloud.token_file, name="cloud.token_file")
-        self._cloud = GrpcCloud(cloud, token, self._link)
-        stack.push_async_callback(self._cloud.close)
-        monitor = HealthMonitor(self._link, self._cloud.check, timeout_s=cloud.probe_timeout_s)
-        self._background.run("cloud health", monitor.run)
 
     def _build_runner(self, turns: SqliteTurnStore) -> TurnRunner:
         settings = self._settings
