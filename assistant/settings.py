@@ -100,6 +100,7 @@ class CloudConfig(Section):
     hedge: bool
     answer_timeout_s: Seconds
     probe_interval_s: Seconds
+    probe_max_interval_s: Seconds
     probe_timeout_s: Seconds
     context_turns: Annotated[int, Field(ge=0, le=32)]
     sync: bool

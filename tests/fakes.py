@@ -260,6 +260,9 @@ class FakeCloud:
         self.delay_s = 0.0
         """Before each piece."""
         self.first_token_timeout_s = 5.0
+        self.next_token_timeout_s = 8.0
+        self.stalls_after: int | None = None
+        """After so many pieces nothing comes any more."""
         self.questions: list[CloudQuestion] = []
         self.hung_up = 0
         """Answers that the caller left before their end."""
@@ -274,6 +277,9 @@ class FakeCloud:
                     await asyncio.sleep(self.first_token_timeout_s)
                     self.up = False
                     raise CloudError("cloud-timeout", "no answer", retryable=True)
+                if self.stalls_after == index or (index and self.delay_s > self.next_token_timeout_s):
+                    await asyncio.sleep(self.next_token_timeout_s)
+                    raise CloudError("cloud-timeout", "the answer stopped coming", retryable=True)
                 await asyncio.sleep(self.delay_s)
                 yield piece
         except (GeneratorExit, asyncio.CancelledError):

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from assistant.cli.models import _kept, _wanted
+from assistant.config import find_paths
+from assistant.models import Models
 from tests.model_sources import FileServer, sha256, voice, write_manifest
 
 CONTENT = {"amy.onnx": bytes(range(256)) * 4000, "amy.onnx.json": b'{"audio": {}}'}
@@ -51,6 +54,14 @@ def test_the_command_fetches_lists_verifies_and_prunes(own_home: Path, cache: Pa
     assert "assistant models fetch amy" in verified.stdout
     pruned = command("prune", "--json", cache=cache)
     assert [row["path"] for row in json.loads(pruned.stdout)] == [str(cache / "amy")]
+
+
+def test_a_language_model_that_is_configured_is_fetched_and_kept(own_home: Path, cache: Path) -> None:
+    models, paths = Models(cache), find_paths()
+    assert "smollm2-135m" not in _wanted(models, paths)
+    paths.config_file.write_text('[llm]\nmodel = "smollm2-135m"\n', "utf-8")
+    assert "smollm2-135m" in _wanted(models, paths)
+    assert "smollm2-135m" in _kept(models, paths)
 
 
 def test_the_command_tells_a_misspelt_name_before_it_downloads(cache: Path) -> None:

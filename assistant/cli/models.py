@@ -160,11 +160,11 @@ def _models(paths: Paths) -> Models:
 
 
 def _wanted(models: Models, paths: Paths) -> list[str]:
-    """Default models and those that hearing and speaking need as configured; a broken configuration needs none."""
+    """Default models and those that are configured; a broken configuration needs none."""
     wanted = {spec.id for spec in models.specs().values() if spec.default}
     with contextlib.suppress(ConfigError):
         settings = load_config(paths).settings
-        wanted |= {settings.stt.model, settings.tts.voice, *settings.wake.words}
+        wanted |= {settings.stt.model, settings.tts.voice, settings.llm.model, *settings.wake.words}
     return [name for name in models.specs() if name in wanted]
 
 

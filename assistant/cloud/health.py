@@ -1,19 +1,28 @@
 """Whether the gateway can be reached: known before a question is asked, so that a dead link costs no timeout.
 
-`LinkState` is the pure half: outcomes and the time in, what is believed and when to look next out. `Link` publishes
-its changes, `HealthMonitor` probes. The link is believed up until a call or a probe fails, then down until one
-succeeds. A call that fails is followed by a probe at once: the answer to one question may have been slow for reasons of
-its own, and a gateway that is well then counts as up again.
+`LinkState` is the pure half and a circuit breaker: closed (up) until a call or a probe fails or the network goes, open
+(down) until a probe or a call succeeds; while it is open no question is sent, and a probe now and then is its half-open
+state. `Link` publishes its changes, `HealthMonitor` probes.
+
+    what happened                    believed   next probe
+    a call or probe succeeded        up         an interval later
+    a call failed                    down       now: one answer may have been slow for reasons of its own
+    a probe failed                   down       after a pause that doubles each time, up to the longest
+    the network went                 down       now: whoever is reached all the same is up again
+    the network came                 as before  now, and pauses begin short again
+    somebody asks while it is down   as before  now, unless one failed just before
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable
 
 import structlog
 
+from assistant.backoff import Backoff
 from assistant.errors import CloudError
 from assistant.events import LinkChanged
 
@@ -22,6 +31,9 @@ log = structlog.get_logger(__name__)
 NOT_CONFIGURED = "not-configured"
 UNKNOWN = "unknown"
 REACHED = "reached"
+NETWORK_DOWN = "network-down"
+ASKED_PAUSE_S = 5.0
+"""Who asks while the link is down brings the next probe forward, unless one failed so short a time ago."""
 
 KEEPS_LINK = frozenset(
     {"cloud-busy", "cloud-quota", "cloud-refused", "cloud-invalid", "cloud-empty", "cloud-truncated"}
@@ -32,31 +44,49 @@ KEEPS_LINK = frozenset(
 class LinkState:
     """What is believed of the link. Pure: every method takes the time, none reads a clock."""
 
-    def __init__(self, *, configured: bool, interval_s: float, now_s: float) -> None:
+    def __init__(self, *, configured: bool, interval_s: float, now_s: float, backoff: Backoff | None = None) -> None:
+        """`backoff` gives the pauses between probes that fail; without one each is `interval_s`."""
         self.up = configured
         self.reason = UNKNOWN if configured else NOT_CONFIGURED
-        """`unknown` `reached` `not-configured`, or the code of what failed."""
+        """`unknown` `reached` `not-configured` `network-down`, or the code of what failed."""
         self._configured = configured
         self._interval_s = interval_s
+        self._backoff = backoff or Backoff(interval_s, interval_s)
         self._next_probe_s = now_s
+        self._failed_s = -math.inf
 
     @property
     def next_probe_s(self) -> float | None:
-        """When to probe next; None for never. The first probe is due at once, as is one behind a failed call, any other
-        `interval_s` after the newest outcome of anything."""
+        """When to probe next; None for never. The first probe is due at once."""
         return self._next_probe_s if self._configured else None
 
     def succeeded(self, now_s: float) -> bool:
         """A call or probe reached the gateway. True when this changed what is believed."""
+        self._backoff.reset()
         return self._learn(True, REACHED, now_s + self._interval_s)
 
     def call_failed(self, reason: str, now_s: float) -> bool:
-        """A call failed: probe now. True when this changed what is believed (the reason alone is no change)."""
+        """A call failed. True when this changed what is believed (the reason alone is no change)."""
         return self._learn(False, reason, now_s)
 
     def probe_failed(self, reason: str, now_s: float) -> bool:
         """A probe failed. True when this changed what is believed."""
-        return self._learn(False, reason, now_s + self._interval_s)
+        self._failed_s = now_s
+        return self._learn(False, reason, now_s + self._backoff.next_s())
+
+    def network_lost(self, now_s: float) -> bool:
+        """No interface leads anywhere now. True when this changed what is believed."""
+        return self._learn(False, NETWORK_DOWN, now_s)
+
+    def network_found(self, now_s: float) -> None:
+        """An interface leads somewhere again, or elsewhere."""
+        self._backoff.reset()
+        self._next_probe_s = now_s
+
+    def asked(self, now_s: float) -> None:
+        """Somebody would have asked the cloud, had it been there."""
+        if not self.up and now_s - self._failed_s >= ASKED_PAUSE_S:
+            self._next_probe_s = min(self._next_probe_s, now_s)
 
     def _learn(self, up: bool, reason: str, next_probe_s: float) -> bool:
         changed = self._configured and (up != self.up or self.reason == UNKNOWN)
@@ -108,6 +138,19 @@ class Link:
             return
         if self._state.call_failed(code, self._now()):
             self._tell()
+        self._doubted.set()
+
+    def network(self, *, up: bool) -> None:
+        """Some interface leads somewhere now, or none does any more."""
+        if up:
+            self._state.network_found(self._now())
+        elif self._state.network_lost(self._now()):
+            self._tell()
+        self._doubted.set()
+
+    def asked(self) -> None:
+        """Somebody would have asked the cloud, had it been there."""
+        self._state.asked(self._now())
         self._doubted.set()
 
     async def probe_is_due(self) -> bool:

@@ -15,9 +15,7 @@ import structlog
 from assistant import __version__
 from assistant.audio import tones
 from assistant.audio.format import Chunk
-from assistant.cloud.client import GrpcCloud
-from assistant.cloud.health import HealthMonitor, Link, LinkState
-from assistant.config import Config, read_secret
+from assistant.config import Config
 from assistant.control.ports import StatusReport
 from assistant.daemon.announcer import announce_reminders
 from assistant.daemon.background import Background
@@ -28,6 +26,7 @@ from assistant.daemon.household import Household
 from assistant.daemon.housekeeping import log_events, tidy_memory
 from assistant.daemon.judgement import make_open_questions, router_policy
 from assistant.daemon.ledger import Books
+from assistant.daemon.link import start_link
 from assistant.daemon.local_model import start_local_model
 from assistant.daemon.local_zone import LocalZone, zone_finder
 from assistant.daemon.ringer import ring_on_events
@@ -142,7 +141,9 @@ class Assistant:
         await self.household.start(database, self._set_level)
         for name, part in self.household.parts.items():
             self._background.run(name, part)
-        self._start_cloud(stack)
+        self._link, self._cloud = start_link(
+            self._settings.cloud, self.bus, self._clock.steady_s, self._background, stack
+        )
         self.history.connect(self._cloud, lambda: self.household.private.on, self.bus, self._background)
         self._local_model = start_local_model(self._config, self._background)
         stack.push_async_callback(self._finish)
@@ -185,18 +186,6 @@ class Assistant:
     def _set_level(self, level: int) -> None:
         if self._sound.mixer:
             self._sound.mixer.volume = level
-
-    def _start_cloud(self, stack: AsyncExitStack) -> None:
-        cloud = self._settings.cloud
-        state = LinkState(
-            configured=bool(cloud.address), interval_s=cloud.probe_interval_s, now_s=self._clock.steady_s()
-        )
-        self._link = Link(state, self.bus.publish, self._clock.steady_s)
-        token = read_secret(cloud.token, cloud.token_file, name="cloud.token_file")
-        self._cloud = GrpcCloud(cloud, token, self._link)
-        stack.push_async_callback(self._cloud.close)
-        monitor = HealthMonitor(self._link, self._cloud.check, timeout_s=cloud.probe_timeout_s)
-        self._background.run("cloud health", monitor.run)
 
     def _build_runner(self) -> TurnRunner:
         settings = self._settings

@@ -2,16 +2,19 @@
 
     0.3 s   the local model hasn't said how sure it is          the cloud is asked beside it
     1.0 s   it still hasn't                                     it is taken for unsure
-    1.2 s   no first piece from whoever is to answer            "One moment.", once
+    1.2 s   no whole sentence from whoever is to answer         "One moment.", once (`cloud.patience_s`)
     5.0 s   no first piece from the cloud                       the edge answers (`cloud.first_token_timeout_s`)
+    8.0 s   pieces, and no whole sentence yet                   the edge answers
     1.0 s   no further piece once it has begun                  the edge ends the answer (`cloud.next_token_timeout_s`)
+    1.0 s   all that came is spoken, and no sentence follows    the edge ends the answer
     0.4 s   the local model hasn't gone on with it by then      a sentence says that it was cut off
 
-Nobody hears more than 1.5 s of silence within a reply: what is streamed is mostly spoken more slowly than it comes, and
-a stall is noticed after 1.0 s and the sentence that tells of it is rendered already.
+So nobody hears more than 1.5 s of silence within an answer that has begun.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 HEDGE_S = 0.3
 """After this long the cloud is asked although the local model may yet turn out to be sure."""
@@ -20,6 +23,28 @@ CONFIDENCE_S = 1.0
 CONTINUE_S = 0.4
 """It must have gone on by then with an answer that broke off."""
 LOCAL_FIRST_S = 4.0
-"""It must have begun an answer of its own by then."""
+"""It must have begun an answer of its own by then, where nothing was said yet."""
+LOCAL_SOON_S = 1.2
+"""And by then behind a sentence that was said already."""
 LOCAL_NEXT_S = 1.0
 """No further piece of it for this long, and it has broken off."""
+FIRST_SENTENCE_S = 8.0
+"""The first whole sentence must be there by then."""
+GAP_S = 1.0
+"""The next sentence must be there so long after the last one was spoken."""
+SPEECH_S = 0.06
+"""How long a character is spoken, about."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """By when the next sentence of an answer that is spoken must be there. Times are those of one clock."""
+
+    by_s: float
+    _spoken_s: float = 0.0
+    """When all that came so far is spoken, about."""
+
+    def comes(self, chars: int, now_s: float) -> None:
+        """A sentence of so many characters."""
+        self._spoken_s = max(self._spoken_s, now_s) + chars * SPEECH_S
+        self.by_s = self._spoken_s + GAP_S

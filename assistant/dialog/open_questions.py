@@ -23,7 +23,7 @@ from assistant.dialog.reply import Answer, Question
 from assistant.dialog.router import Action, Decision, local_matters
 from assistant.errors import BusyError, CloudError, EdgewiseError, LlmError
 from assistant.events import Event, failure
-from assistant.sentences import SentenceSplitter
+from assistant.sentences import SentenceSplitter, sentence_stream
 from assistant.streams import closing, in_time, whole_words, with_filler
 from assistant.values import CloudQuestion, Layer, LocalQuestion, Outcome, new_id
 
@@ -41,6 +41,8 @@ _INSTEAD_OF_CLOUD = {
     "egress-private": phrases.UNABLE,
 }
 """What is said when the gateway is there and gives no answer; every other failure means that it can't be reached."""
+
+_TOO_SLOW = CloudError("cloud-timeout", "the answer came too slowly to be spoken", retryable=True)
 
 T = TypeVar("T")
 
@@ -135,15 +137,17 @@ class OpenQuestions:
         knows = asyncio.create_task(self._local_takes_over(question, call))
         said = _Said()
         try:
-            patience_s = self._patience_s if question.aloud else self._answer_timeout_s
-            async with closing(with_filler(whole_words(call.pieces()), patience_s, _WAIT)) as pieces:
+            async with closing(self._flowing(call.pieces(), question)) as pieces:
                 async for piece in pieces:
-                    if piece is not _WAIT:
+                    if piece is _WAIT:
+                        answer.waited = True
+                    else:
                         said.add(piece)
                         answer.layer = Layer.CLOUD
                     yield piece
-        except CloudError as exc:
-            async with closing(self._without_cloud(question, answer, said, exc, knows)) as pieces:
+        except (CloudError, TimeoutError) as exc:
+            error = exc if isinstance(exc, CloudError) else _TOO_SLOW
+            async with closing(self._without_cloud(question, answer, said, error, knows)) as pieces:
                 async for piece in pieces:
                     yield piece
         else:
@@ -192,11 +196,11 @@ class OpenQuestions:
                     async for piece in pieces:
                         for sentence in again.add(piece):
                             if sentence not in said.sentences:
-                                yield f" {sentence}"
+                                yield f" {sentence}\n"
                                 answer.cut = False
                 for sentence in again.rest():
                     if sentence not in said.sentences:
-                        yield f" {sentence}"
+                        yield f" {sentence}\n"
                         answer.cut = False
             if not answer.cut:
                 return
@@ -207,13 +211,15 @@ class OpenQuestions:
         """The local model's own answer; where it fails, what else can be said."""
         assert self._local is not None, "the router gives it only what it was asked about"
         said = _Said()
+        first_s = deadline.LOCAL_FIRST_S
         if (question.local_confidence or 0.0) < self._threshold:
             yield f"{phrases.NOT_SURE}\n"
+            first_s = deadline.LOCAL_SOON_S
         try:
             stream = self._local.converse(self._for_local(question))
-            timed = in_time(whole_words(stream), deadline.LOCAL_FIRST_S, deadline.LOCAL_NEXT_S)
-            filled = with_filler(timed, self._patience_s if question.aloud else deadline.LOCAL_FIRST_S, _WAIT)
-            async with closing(filled) as pieces:
+            timed = in_time(stream, first_s, deadline.LOCAL_NEXT_S)
+            silent = first_s == deadline.LOCAL_FIRST_S and not answer.waited
+            async with closing(self._flowing(timed, question, wait=silent)) as pieces:
                 async for piece in pieces:
                     if piece is not _WAIT:
                         said.add(piece)
@@ -228,6 +234,14 @@ class OpenQuestions:
         else:
             if not said.anything:
                 yield phrases.NO_ANSWER
+
+    def _flowing(self, pieces: AsyncIterator[str], question: Question, *, wait: bool = True) -> AsyncIterator[str]:
+        """An answer as it is passed on: where it is spoken, in whole sentences that follow each other soon enough, and
+        with a word in front to `wait`; where it is read, in whole words. May raise TimeoutError."""
+        if not question.aloud:
+            return whole_words(pieces)
+        sentences = _paced(sentence_stream(pieces))
+        return with_filler(sentences, self._patience_s, _WAIT) if wait else sentences
 
     async def _clarified(self, question: Question, answer: Answer) -> AsyncIterator[str]:
         """The edge's question what was meant; the cloud's answer instead, where that begins before patience ends."""
@@ -320,6 +334,21 @@ class _Said:
     def rest(self) -> list[str]:
         """What is left when nothing more comes."""
         return self._splitter.flush()
+
+
+async def _paced(sentences: AsyncIterator[str]) -> AsyncIterator[str]:
+    """The sentences, as long as they keep coming faster than they are spoken. Raises TimeoutError."""
+    loop = asyncio.get_running_loop()
+    pace = deadline.Pace(loop.time() + deadline.FIRST_SENTENCE_S)
+    async with closing(sentences):
+        while True:
+            try:
+                async with asyncio.timeout_at(pace.by_s):
+                    sentence = await anext(sentences)
+            except StopAsyncIteration:
+                return
+            pace.comes(len(sentence), loop.time())
+            yield f"{sentence}\n"  # said at once, whatever follows
 
 
 async def _only(text: str) -> AsyncIterator[str]:

@@ -49,6 +49,8 @@ class Answer:
     """A request that waits for the user's answer to be complete."""
     acknowledges: bool = False
     """All that is said is that what was asked is done."""
+    waited: bool = False
+    """Whoever listens was asked to wait."""
     cut: bool = False
     """The stream broke: an unfinished sentence must not be spoken."""
     news: str = ""

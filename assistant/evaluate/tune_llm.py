@@ -150,8 +150,8 @@ def comparison(tried: Sequence[Tried], unseen: Sequence[float]) -> Table:
     draft, samples, asked = (statistics.median(each.ms[at] for each in tried) for at in range(3))
     ways: dict[str, tuple[list[float], str]] = {
         "mean": ([each.features["mean"] for each in tried], f"(the draft itself: {draft:.0f})"),
-        "least": ([each.features["new_least"] for each in tried], ""),
-        "regression": (list(unseen), ""),
+        "least": ([each.features["new_least"] for each in tried], "0"),
+        "regression": (list(unseen), "0"),
     }
     if all(each.agreement is not None and each.asked is not None for each in tried):
         ways["agreement"] = ([each.agreement or 0.0 for each in tried], f"{samples:.0f}")

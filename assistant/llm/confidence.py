@@ -60,39 +60,18 @@ class Calibration:
 
 
 def estimate(question: str, draft: Draft, calibration: Calibration | None) -> float:
-    """The probability that the answer that begins with `draft` is right, 0..1."""
-    if not draft.tokens:
+    """The probability that the answer that begins with `draft` is right, 0..1; 0 where it says that it doesn't know."""
+    if not draft.tokens or _UNSURE.search(draft.text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")):
         return 0.0
     found = features(question, draft)
     if calibration is None:
-        return 0.0 if found["unsure"] else UNTUNED_MOST * math.exp(found["mean"])
+        return UNTUNED_MOST * math.exp(found["mean"])
     at = calibration.intercept + sum(weight * found[name] for name, weight in calibration.weights.items())
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, at))))
 
 
 FEATURES = frozenset(
-    {
-        "mean",
-        "least",
-        "first",
-        "new_mean",
-        "new_least",
-        "new_first",
-        "entropy",
-        "margin",
-        "length",
-        "finished",
-        "unsure",
-        "new_number",
-        "new_name",
-        "asked_numbers",
-        "asked_digits",
-        "asked_words",
-        "asks_how_many",
-        "asks_who",
-        "asks_which",
-        "asks_when",
-    }
+    {"mean", "new_mean", "new_least", "entropy", "new_name", "asked_digits", "asked_numbers", "asks_how_many"}
 )
 
 
@@ -102,30 +81,17 @@ def features(question: str, draft: Draft) -> dict[str, float]:
     sure = [_bounded(token) for token in tokens]
     new = _new(question, tokens)
     new_sure = [sure[at] for at in new] or sure
-    new_text = [tokens[at].text.strip() for at in new]
-    asked = question.lower()
     numbers = re.findall(r"\d+", question)
+    asked = question.lower()
     return {
         "mean": sum(sure) / len(sure),
-        "least": min(sure),
-        "first": sure[0],
         "new_mean": sum(new_sure) / len(new_sure),
         "new_least": min(new_sure),
-        "new_first": new_sure[0],
         "entropy": sum(_entropy(token) for token in tokens) / len(tokens),
-        "margin": min(_margin(token) for token in tokens),
-        "length": len(tokens) / 10,
-        "finished": float(draft.finished),
-        "unsure": float(bool(_UNSURE.search(draft.text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))),
-        "new_number": float(any(text.isdigit() for text in new_text)),
-        "new_name": float(any(text[:1].isupper() for at, text in zip(new, new_text, strict=True) if at)),
-        "asked_numbers": float(len(numbers)),
+        "new_name": float(any(tokens[at].text.strip()[:1].isupper() for at in new if at)),
         "asked_digits": float(max(map(len, numbers), default=0)),
-        "asked_words": len(question.split()) / 10,
+        "asked_numbers": float(len(numbers)),
         "asks_how_many": float("how many" in asked or "how much" in asked),
-        "asks_who": float(asked.startswith("who")),
-        "asks_which": float(asked.startswith("which")),
-        "asks_when": float("year" in asked or asked.startswith("when")),
     }
 
 
@@ -157,10 +123,3 @@ def _entropy(token: Token) -> float:
     likely = [math.exp(each) for each in token.likeliest]
     rest = max(0.0, 1.0 - sum(likely))
     return -sum(each * math.log(each) for each in (*likely, rest) if each > 0)
-
-
-def _margin(token: Token) -> float:
-    """How far the likeliest token was ahead of the next, at most `-FLOOR`."""
-    if len(token.likeliest) < 2:
-        return 0.0
-    return min(-FLOOR, token.likeliest[0] - token.likeliest[1])

@@ -144,13 +144,16 @@ class GgufModel:
         if draft.finished:
             return
         begun = question.begun + draft.text
-        asking = Asking(self.messages(question, begun), self._limits.max_tokens - len(draft.tokens))
+        left = self._limits.max_tokens - len(draft.tokens)
+        if left <= 0:
+            raise self._truncated()
+        asking = Asking(self.messages(question, begun), left)
         written = False
         async with closing(self._ask(asking)) as items:
             async for item in items:
                 if isinstance(item, End):
                     if item.reason == "length":
-                        raise LlmError("llm-truncated", f"the answer is longer than {self._limits.max_tokens} tokens")
+                        raise self._truncated()
                 elif text := item.text if written else _behind(begun, item.text):
                     written = True
                     yield text
@@ -174,6 +177,9 @@ class GgufModel:
                     yield item
                     if isinstance(item, End):
                         return
+
+    def _truncated(self) -> LlmError:
+        return LlmError("llm-truncated", f"the answer is longer than {self._limits.max_tokens} tokens")
 
     @contextlib.contextmanager
     def _one_more(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from assistant.backoff import Backoff
 from assistant.cloud.health import KEEPS_LINK, HealthMonitor, Link, LinkState
 from assistant.errors import CloudError
 from assistant.events import LinkChanged
@@ -15,8 +16,11 @@ INTERVAL_S = 30.0
 TIMEOUT_S = 3.0
 
 
+LONGEST_S = 300.0
+
+
 def state(*, configured: bool = True) -> LinkState:
-    return LinkState(configured=configured, interval_s=INTERVAL_S, now_s=100.0)
+    return LinkState(configured=configured, interval_s=INTERVAL_S, now_s=100.0, backoff=Backoff(INTERVAL_S, LONGEST_S))
 
 
 def test_unknown_counts_as_up_and_is_probed_at_once() -> None:
@@ -66,6 +70,41 @@ def test_behind_a_failed_call_a_probe_is_due_at_once() -> None:
     assert link.next_probe_s == 117.0
 
 
+def test_pauses_between_probes_that_fail_double_up_to_the_longest_and_begin_short_again() -> None:
+    link, now_s, pauses = state(), 100.0, []
+    for _ in range(6):
+        link.probe_failed("cloud-unreachable", now_s)
+        assert link.next_probe_s is not None
+        pauses.append(link.next_probe_s - now_s)
+        now_s = link.next_probe_s
+    assert pauses == [30, 60, 120, 240, 300, 300]
+    link.succeeded(now_s)
+    link.probe_failed("cloud-unreachable", now_s)
+    assert link.next_probe_s == now_s + 30
+
+
+@pytest.mark.parametrize(
+    ("happens", "changes", "up", "reason", "next_probe_s"),
+    [
+        (lambda link: link.network_lost(200.0), True, False, "network-down", 200.0),
+        (lambda link: link.network_found(200.0), None, True, "reached", 200.0),
+        (lambda link: link.asked(200.0), None, True, "reached", 210.0),
+        (lambda link: (link.network_lost(190.0), link.network_lost(200.0))[1], False, False, "network-down", 200.0),
+        (lambda link: (link.network_lost(190.0), link.network_found(200.0))[1], None, False, "network-down", 200.0),
+        (lambda link: (link.network_lost(190.0), link.succeeded(200.0))[1], True, True, "reached", 230.0),
+        (lambda link: (link.probe_failed("cloud-tls", 190.0), link.asked(194.9))[1], None, False, "cloud-tls", 220.0),
+        (lambda link: (link.probe_failed("cloud-tls", 190.0), link.asked(195.0))[1], None, False, "cloud-tls", 195.0),
+    ],
+)
+def test_the_network_and_questions_move_the_breaker(
+    happens: Callable[[LinkState], bool | None], changes: bool | None, up: bool, reason: str, next_probe_s: float
+) -> None:
+    link = state()
+    link.succeeded(180.0)
+    assert happens(link) is changes
+    assert (link.up, link.reason, link.next_probe_s) == (up, reason, next_probe_s)
+
+
 class Far:
     """A gateway as probes see it."""
 
@@ -94,7 +133,9 @@ async def watch(far: Far, story: Callable[[Link], object], *, until_s: float) ->
     def publish(event: LinkChanged) -> None:
         seen.append((round(loop.time() - 1_000.0, 3), event.up, event.reason))
 
-    link = Link(LinkState(configured=True, interval_s=INTERVAL_S, now_s=loop.time()), publish, loop.time)
+    pauses = Backoff(INTERVAL_S, LONGEST_S)
+    believed = LinkState(configured=True, interval_s=INTERVAL_S, now_s=loop.time(), backoff=pauses)
+    link = Link(believed, publish, loop.time)
     monitor = asyncio.create_task(HealthMonitor(link, far.probe, timeout_s=TIMEOUT_S).run())
     teller = asyncio.create_task(_tell(story, link))
     await asyncio.sleep(until_s + 0.5)
@@ -133,7 +174,46 @@ async def test_a_gateway_that_comes_back_is_noticed_at_the_next_probe() -> None:
         await asyncio.sleep(59)
         far.error = None
 
-    assert await watch(far, story, until_s=61) == [(0.0, False, "cloud-unreachable"), (60.0, True, "reached")]
+    assert await watch(far, story, until_s=91) == [(0.0, False, "cloud-unreachable"), (90.0, True, "reached")]
+
+
+async def test_without_a_network_the_link_is_down_at_once_and_back_as_soon_as_there_is_one() -> None:
+    far = Far()
+
+    async def story(link: Link) -> None:
+        await asyncio.sleep(10)
+        far.error = down()
+        link.network(up=False)
+        assert not link.up
+        await asyncio.sleep(100)
+        far.error = None
+        link.network(up=True)
+
+    seen = await watch(far, story, until_s=120)
+    assert seen == [(0.0, True, "reached"), (10.0, False, "network-down"), (110.0, True, "reached")]
+    assert far.probed_s == [0.0, 10.0, 40.0, 100.0, 110.0]
+
+
+async def test_a_gateway_reached_without_a_network_that_counts_stays_in_use() -> None:
+    far = Far()
+
+    async def story(link: Link) -> None:
+        await asyncio.sleep(10)
+        link.network(up=False)
+
+    assert [up for _, up, _ in await watch(far, story, until_s=11)] == [True, False, True]
+
+
+async def test_who_asks_in_a_long_outage_brings_the_next_probe_forward() -> None:
+    far = Far()
+    far.error = down()
+
+    async def story(link: Link) -> None:
+        await asyncio.sleep(50)
+        far.error = None
+        link.asked()
+
+    assert await watch(far, story, until_s=51) == [(0.0, False, "cloud-unreachable"), (50.0, True, "reached")]
 
 
 async def test_a_silent_probe_fails_after_its_timeout() -> None:

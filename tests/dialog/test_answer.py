@@ -98,7 +98,7 @@ async def say(cloud: CloudAgent, question: Question = OPEN) -> tuple[FakeSynthes
 
 
 @pytest.mark.parametrize(
-    ("delay_s", "aloud", "asked_to_wait"), [(1.0, True, False), (1.5, True, True), (1.5, False, False)]
+    ("delay_s", "aloud", "asked_to_wait"), [(0.5, True, False), (1.5, True, True), (1.5, False, False)]
 )
 async def test_whoever_listens_is_asked_to_wait(delay_s: float, aloud: bool, asked_to_wait: bool) -> None:
     """Once, where the first words take longer than silence is good for."""
@@ -112,13 +112,14 @@ async def test_whoever_listens_is_asked_to_wait(delay_s: float, aloud: bool, ask
         async for piece in answerer(cloud, published).answer(question, answer)
     ]
     texts = [piece for _, piece in said]
-    assert texts == (["One moment.\n"] if asked_to_wait else []) + ["Light ", "scatters."]
+    says = ["Light scatters.\n"] if aloud else ["Light ", "scatters."]
+    assert texts == (["One moment.\n"] if asked_to_wait else []) + says
     if asked_to_wait:
         assert said[0][0] == pytest.approx(1.2, abs=0.01)
     assert answer.outcome is Outcome.ANSWERED
 
 
-@pytest.mark.parametrize("pieces", [(), ("x ",)])
+@pytest.mark.parametrize("pieces", [(), ("Light scatters. It ",)])
 async def test_an_apology_may_follow_the_request_to_wait(pieces: tuple[str, ...]) -> None:
     """It isn't taken for an answer that broke off."""
     cloud = FakeCloud(*(pieces or ("never",)))

@@ -39,7 +39,7 @@ def test_the_questions_are_many_of_every_kind_and_each_has_its_source() -> None:
 
 
 def test_what_templates_make_is_what_is_there() -> None:
-    assert parts(read_by_hand()) == ROWS
+    assert json.loads(json.dumps(parts(read_by_hand()))) == ROWS
 
 
 @pytest.mark.parametrize(
@@ -69,21 +69,16 @@ def test_figures_of_scores() -> None:
     assert calibration_error([], []) is None
     scored = [Scored("facts", 0.9, True, 1.0), Scored("facts", 0.9, False, 1.0), Scored("units", 0.1, False, 1.0)]
     found = summary(scored, 0.85)
-    assert found["answered_share"] == pytest.approx(0.6667)
-    assert found["answered_accuracy"] == 0.5
-    assert (found["facts_accuracy"], found["units_answered_share"], found["units_answered_accuracy"]) == (
-        0.5,
-        0.0,
-        None,
-    )
+    assert (found["answered_share"], found["answered_accuracy"]) == (0.6667, 0.5)
+    assert (found["facts_accuracy"], found["units_answered_share"]) == (0.5, 0.0)
+    assert found["units_answered_accuracy"] is None
 
 
+@pytest.mark.slow
 def test_the_regression_finds_what_tells() -> None:
     still = dict.fromkeys(FEATURES, 0.0)
     tried = [
-        Tried(
-            "facts", at % 3 != 0, {**still, "new_least": -0.1 if at % 3 else -3.0 - at % 5}, None, None, (1.0, 0.0, 0.0)
-        )
+        Tried("facts", at % 3 != 0, {**still, "new_least": -0.1 if at % 3 else -3.0 - at % 5}, None, None, (1, 0, 0))
         for at in range(60)
     ]
     weights, intercept, unseen = fit(tried)

@@ -104,6 +104,11 @@ async def test_an_answer_that_is_too_long_or_takes_too_long_says_so() -> None:
         with pytest.raises(LlmError) as caught:
             [piece async for piece in stream]
         assert caught.value.code == "llm-truncated"
+        await model.confidence(STORY)  # its draft takes all the tokens there are
+        stream = model.converse(STORY)
+        assert await anext(stream)
+        with pytest.raises(LlmError, match="longer"):
+            await anext(stream)
     async with loaded_model(replace(LIMITS, timeout_s=0.001)) as model:
         with pytest.raises(LlmError) as caught:
             await model.confidence(STORY)
