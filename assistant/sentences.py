@@ -6,7 +6,7 @@ Pure and neutral: the dialog cuts an answer that streams in and the voice a repl
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterator
 
 MAX_SENTENCE_CHARS = 600
 """A sentence that doesn't end is cut here, so that what is held back stays bounded."""
@@ -78,12 +78,19 @@ def split_sentences(text: str) -> list[str]:
     return splitter.feed(text) + splitter.flush()
 
 
-async def sentence_stream(pieces: AsyncIterable[str]) -> AsyncIterator[str]:
-    """The sentences of a text that arrives in pieces (an LLM's tokens), each as soon as it is complete."""
+async def sentence_stream(pieces: AsyncIterator[str]) -> AsyncIterator[str]:
+    """The sentences of a text that arrives in pieces (an LLM's tokens), each as soon as it is complete.
+
+    Closing it closes the pieces.
+    """
     splitter = SentenceSplitter()
-    async for piece in pieces:
-        for sentence in splitter.feed(piece):
-            yield sentence
+    try:
+        async for piece in pieces:
+            for sentence in splitter.feed(piece):
+                yield sentence
+    finally:
+        if close := getattr(pieces, "aclose", None):
+            await close()
     for sentence in splitter.flush():
         yield sentence
 

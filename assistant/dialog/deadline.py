@@ -7,7 +7,7 @@
     8.0 s   pieces, and no whole sentence yet                   the edge answers
     1.0 s   no further piece once it has begun                  the edge ends the answer (`cloud.next_token_timeout_s`)
     1.0 s   all that came is spoken, and no sentence follows    the edge ends the answer
-    0.4 s   the local model hasn't gone on with it by then      a sentence says that it was cut off
+    0.4 s   the local model hasn't gone on with it then         a sentence says that it was cut off
 
 So nobody hears more than 1.5 s of silence within an answer that has begun.
 """
@@ -21,7 +21,7 @@ HEDGE_S = 0.3
 CONFIDENCE_S = 1.0
 """The local model must have said by then how sure it is."""
 CONTINUE_S = 0.4
-"""It must have gone on by then with an answer that broke off."""
+"""With an answer that broke off somebody must have gone on by then, or so long after the next sentence was due."""
 LOCAL_FIRST_S = 4.0
 """It must have begun an answer of its own by then, where nothing was said yet."""
 LOCAL_SOON_S = 1.2
@@ -48,3 +48,7 @@ class Pace:
         """A sentence of so many characters."""
         self._spoken_s = max(self._spoken_s, now_s) + chars * SPEECH_S
         self.by_s = self._spoken_s + GAP_S
+
+    def hand_over(self, now_s: float) -> None:
+        """The answer broke off, and somebody else is to go on with it: what was said before gives them time."""
+        self.by_s = max(now_s, self._spoken_s + GAP_S) + CONTINUE_S

@@ -8,9 +8,8 @@ ended by that model, or by a sentence that says so; a sentence or a number that 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TypeVar
 
 import structlog
@@ -92,6 +91,8 @@ class OpenQuestions:
         """
         if not local_matters(question.decision) or not (self._local and self._local.ready):
             return question
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
         asking = asyncio.create_task(self._confidence(question))
         call: CloudCall | None = None
         try:
@@ -108,7 +109,9 @@ class OpenQuestions:
             if call:
                 await call.close()
             raise
-        return dataclasses.replace(question, decision=decision, call=call, local_confidence=confidence)
+        return dataclasses.replace(
+            question, decision=decision, call=call, local_confidence=confidence, waited_s=loop.time() - began_s
+        )
 
     async def answer(self, question: Question, answer: Answer) -> AsyncIterator[str]:
         """Stream the text of the reply; `answer` is filled in while it runs."""
@@ -137,7 +140,7 @@ class OpenQuestions:
         knows = asyncio.create_task(self._local_takes_over(question, call))
         said = _Said()
         try:
-            async with closing(self._flowing(call.pieces(), question)) as pieces:
+            async with closing(self._flowing(call.pieces(), question, said.pace)) as pieces:
                 async for piece in pieces:
                     if piece is _WAIT:
                         answer.waited = True
@@ -187,25 +190,33 @@ class OpenQuestions:
     ) -> AsyncIterator[str]:
         """An answer that broke off: ended by the local model where it is sure, else by a sentence."""
         answer.cut = True  # half a sentence is never spoken
-        if await _within(knows, 0.0, default=False) and self._local:
-            again = _Said()
-            stream = self._local.converse(self._for_local(question, begun=said.whole))
-            with contextlib.suppress(LlmError, BusyError, TimeoutError):
-                timed = in_time(whole_words(stream), deadline.CONTINUE_S, deadline.LOCAL_NEXT_S)
-                async with closing(timed) as pieces:
-                    async for piece in pieces:
-                        for sentence in again.add(piece):
-                            if sentence not in said.sentences:
-                                yield f" {sentence}\n"
-                                answer.cut = False
-                for sentence in again.rest():
-                    if sentence not in said.sentences:
-                        yield f" {sentence}\n"
-                        answer.cut = False
-            if not answer.cut:
-                return
+        apology = phrases.CUT_OFF
+        if await _within(knows, 0.0, default=False):
+            try:
+                async with closing(self._continued(question, said)) as sentences:
+                    async for sentence in sentences:
+                        yield f" {sentence}"
+                        answer.cut, apology = False, phrases.STOPPED
+            except (LlmError, BusyError, TimeoutError):
+                pass
+            else:
+                if not answer.cut:
+                    return
         answer.outcome = Outcome.FAILED
-        yield f" {phrases.CUT_OFF}"
+        yield f" {apology}"
+
+    async def _continued(self, question: Question, said: _Said) -> AsyncIterator[str]:
+        """What the local model goes on with, in sentences that are new. Raises LlmError, BusyError, TimeoutError."""
+        assert self._local is not None, "it said how sure it is"
+        said.pace.hand_over(asyncio.get_running_loop().time())
+        stream = in_time(
+            self._local.converse(self._for_local(question, begun=said.whole)),
+            deadline.LOCAL_FIRST_S,
+            deadline.LOCAL_NEXT_S,
+        )
+        async with closing(_paced(_others(sentence_stream(stream), said.sentences), said.pace)) as sentences:
+            async for sentence in sentences:
+                yield sentence
 
     async def _by_local(self, question: Question, answer: Answer) -> AsyncIterator[str]:
         """The local model's own answer; where it fails, what else can be said."""
@@ -214,12 +225,13 @@ class OpenQuestions:
         first_s = deadline.LOCAL_FIRST_S
         if (question.local_confidence or 0.0) < self._threshold:
             yield f"{phrases.NOT_SURE}\n"
+            said.pace.comes(len(phrases.NOT_SURE), asyncio.get_running_loop().time())
             first_s = deadline.LOCAL_SOON_S
         try:
             stream = self._local.converse(self._for_local(question))
             timed = in_time(stream, first_s, deadline.LOCAL_NEXT_S)
             silent = first_s == deadline.LOCAL_FIRST_S and not answer.waited
-            async with closing(self._flowing(timed, question, wait=silent)) as pieces:
+            async with closing(self._flowing(timed, question, said.pace, wait=silent)) as pieces:
                 async for piece in pieces:
                     if piece is not _WAIT:
                         said.add(piece)
@@ -235,13 +247,16 @@ class OpenQuestions:
             if not said.anything:
                 yield phrases.NO_ANSWER
 
-    def _flowing(self, pieces: AsyncIterator[str], question: Question, *, wait: bool = True) -> AsyncIterator[str]:
+    def _flowing(
+        self, pieces: AsyncIterator[str], question: Question, pace: deadline.Pace, *, wait: bool = True
+    ) -> AsyncIterator[str]:
         """An answer as it is passed on: where it is spoken, in whole sentences that follow each other soon enough, and
         with a word in front to `wait`; where it is read, in whole words. May raise TimeoutError."""
         if not question.aloud:
             return whole_words(pieces)
-        sentences = _paced(sentence_stream(pieces))
-        return with_filler(sentences, self._patience_s, _WAIT) if wait else sentences
+        sentences = _paced(sentence_stream(pieces), pace)
+        patience_s = max(0.0, self._patience_s - question.waited_s)
+        return with_filler(sentences, patience_s, _WAIT) if wait else sentences
 
     async def _clarified(self, question: Question, answer: Answer) -> AsyncIterator[str]:
         """The edge's question what was meant; the cloud's answer instead, where that begins before patience ends."""
@@ -318,6 +333,8 @@ class _Said:
     def __init__(self) -> None:
         self.sentences: list[str] = []
         self.anything = False
+        self.pace = deadline.Pace(asyncio.get_running_loop().time() + deadline.FIRST_SENTENCE_S)
+        """By when the next one must be there."""
         self._splitter = SentenceSplitter()
 
     @property
@@ -336,10 +353,19 @@ class _Said:
         return self._splitter.flush()
 
 
-async def _paced(sentences: AsyncIterator[str]) -> AsyncIterator[str]:
+async def _others(sentences: AsyncIterator[str], said: Sequence[str]) -> AsyncIterator[str]:
+    """The sentences that weren't said already, each once."""
+    known = set(said)
+    async with closing(sentences):
+        async for sentence in sentences:
+            if sentence not in known:
+                known.add(sentence)
+                yield sentence
+
+
+async def _paced(sentences: AsyncIterator[str], pace: deadline.Pace) -> AsyncIterator[str]:
     """The sentences, as long as they keep coming faster than they are spoken. Raises TimeoutError."""
     loop = asyncio.get_running_loop()
-    pace = deadline.Pace(loop.time() + deadline.FIRST_SENTENCE_S)
     async with closing(sentences):
         while True:
             try:

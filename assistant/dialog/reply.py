@@ -34,6 +34,8 @@ class Question:
     """How likely the local model's answer would be right; None when it wasn't asked."""
     call: CloudCall | None = None
     """The cloud is being asked already."""
+    waited_s: float = 0.0
+    """How long it took to find out who answers."""
 
 
 @dataclass(slots=True)

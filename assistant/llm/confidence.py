@@ -49,6 +49,8 @@ class Calibration:
                 return None
             weights = {str(name): float(weight) for name, weight in found["weights"].items()}
             calibration = cls(weights, float(found["intercept"]))
+            if not all(map(math.isfinite, (*weights.values(), calibration.intercept))):  # would be sure of everything
+                raise ValueError
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:

@@ -111,7 +111,8 @@ class Exchange:
         number = line.get("id")
         if number is None:
             if code := line.get("error"):
-                self.error = LlmError(str(code), "the local model's worker ended", hint=str(line.get("hint", "")))
+                hint = str(line.get("hint", ""))
+                self.error = LlmError(str(code), "the local model's worker ended", hint=hint, retryable=True)
             return
         try:
             item = _item(line)
@@ -127,7 +128,7 @@ class Exchange:
 
     def _ended(self) -> LlmError:
         if self.error:
-            return LlmError(self.error.code, self.error.message, hint=self.error.hint)
+            return LlmError(self.error.code, self.error.message, hint=self.error.hint, retryable=True)
         return LlmError("llm-died", "the local model's worker ended", retryable=True)
 
 

@@ -61,6 +61,8 @@ class Talker:
         self._say = say
         self._asked: queue.Queue[dict[str, Any] | None] = queue.Queue(maxsize=64)  # full: the pipe waits
         self._stopped: set[int] = set()
+        self._stopping = threading.Lock()
+        """Held to change `_stopped`: one thread reads orders while the other answers, and no stop may be lost."""
 
     def warm_up(self, system: str) -> None:
         """Work through what stands before every conversation: the first question then finds it done."""
@@ -72,7 +74,8 @@ class Talker:
         for line in sys.stdin:
             order = json.loads(line)
             if "stop" in order:
-                self._stopped.add(order["stop"])
+                with self._stopping:
+                    self._stopped.add(order["stop"])
             else:
                 self._asked.put(order)
         os._exit(0)
@@ -84,7 +87,8 @@ class Talker:
                 self._say({"id": order["ask"], "end": "stopped", "prompt": 0, "cached": 0, "steps": 0})
             else:
                 self._answer(order)
-            self._stopped = {number for number in self._stopped if number > order["ask"]}
+            with self._stopping:
+                self._stopped = {number for number in self._stopped if number > order["ask"]}
 
     def _answer(self, order: dict[str, Any]) -> None:
         number, before = order["ask"], self._steps()

@@ -67,7 +67,16 @@ def test_a_calibration_counts_for_its_own_model_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"bytes": 7, "intercept": 1, "weights": {"luck": 1}}', '{"bytes": 7, "weights": []}']
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"bytes": 7, "intercept": 1, "weights": {"luck": 1}}',
+        '{"bytes": 7, "weights": []}',
+        '{"bytes": 7, "intercept": 1, "weights": {"mean": NaN}}',
+        '{"bytes": 7, "intercept": Infinity, "weights": {"mean": 1}}',
+    ],
 )
 def test_what_is_no_calibration_says_so(tmp_path: Path, text: str) -> None:
     file = tmp_path / "x.json"

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from assistant.audio.format import CHUNK_S
 from assistant.audio.virtual import VirtualMicrophone
 from assistant.config import Config, load_config
 from assistant.daemon import open_assistant
+from assistant.daemon.local_model import HostedModel
 from assistant.errors import ConfigError, LlmError
 from assistant.llm.exchange import Asking, End
 from assistant.llm.model import GgufModel
@@ -195,6 +197,39 @@ async def test_a_worker_that_always_ends_is_started_ever_later(tmp_path: Path, m
     assert gaps == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0]
     assert model.problem is not None
     assert not model.ready
+
+
+@pytest.mark.real_time
+async def test_a_worker_that_grows_too_large_while_it_answers_is_a_problem_until_the_next_one_is_ready(
+    config: Config, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_home / "house.gguf").write_bytes(b"GGUF")
+    config.paths.user_manifest.write_text(
+        f'[models.house]\nkind = "llm"\ndirectory = "{own_home}"\nfiles = [{{ name = "house.gguf" }}]\n', "utf-8"
+    )
+    grows = own_home / "python"
+    grows.write_text(
+        "#!/bin/sh\n"
+        """echo '{"ready": true}'\nread order\nread question\n"""
+        """echo '{"error": "llm-memory", "hint": "h"}'\n"""
+    )
+    grows.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(grows))
+    hosted = HostedModel(load_config(config.paths, ['llm.model="house"']))
+    running = asyncio.create_task(hosted.run())
+    try:
+        await until(lambda: hosted.ready)
+        assert not hosted.problems()
+        with pytest.raises(LlmError) as caught:
+            await hosted.confidence(STORY)
+        assert (caught.value.code, caught.value.hint, caught.value.retryable) == ("llm-memory", "h", True)
+        await until(lambda: bool(hosted.problems()))
+        assert "llm-memory" in hosted.problems()[0]
+        await until(lambda: hosted.ready)
+        assert not hosted.problems()
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
 
 
 def test_what_is_not_configured_costs_nothing(config: Config) -> None:
