@@ -42,6 +42,7 @@ from assistant.llm.confidence import FEATURES, features
 from assistant.llm.draft import Draft
 from assistant.llm.exchange import Asking, Piece
 from assistant.llm.model import GgufModel
+from assistant.logs import setup_logging
 from assistant.models import packaged_calibrations, packaged_questions
 from assistant.streams import closing
 from assistant.values import LocalQuestion
@@ -173,6 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out_help = "default: ID.json in models/llm; for a model of your own: FILE.confidence.json beside its FILE.gguf"
     parser.add_argument("--out", type=Path, help=out_help)
     options = parser.parse_args(arguments)
+    setup_logging("error", "text")
     console = Console(width=None if sys.stdout.isatty() else 140)
     given = EvalOptions(packaged_questions("tune"), load_config(find_paths()))
     try:
