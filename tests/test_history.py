@@ -76,3 +76,13 @@ async def test_what_was_said_in_private_is_no_part_of_a_later_question_to_the_cl
     (request,) = [each for each in server.requests if "sky" in str(each)]
     assert "seven times six" in str(request)
     assert "three plus four" not in str(request)
+
+
+async def test_what_is_hidden_from_the_cloud_is_hidden_from_the_shared_history() -> None:
+    async with FakeOpenAiServer() as server, gateway_before(server) as gateway:
+        settings = [f'cloud.address="{gateway.address}"', "cloud.sync=true", 'privacy.redact=["numbers"]']
+        async with open_assistant(load_config(find_paths(), settings)) as assistant:
+            here = await ask(assistant, "what is seven times six")
+            await until(lambda: gateway_has() != set())
+            assert gateway_has() == {"what is [number 1] times [number 2]"}
+            assert (await assistant.past_turns(1, "here"))[0].text == here.text

@@ -45,6 +45,14 @@ class SyncStore(Protocol):
         """The gateway won't ever take these: they wait no longer, and are kept."""
 
 
+Conceal = Callable[[str, str], tuple[str, str]]
+"""What was said and replied -> the same as it may leave."""
+
+
+def _nothing(text: str, reply: str) -> tuple[str, str]:
+    return text, reply
+
+
 class Synchroniser:
     """`run` it; `wake` it when there is something new, or when something may be possible again."""
 
@@ -55,13 +63,15 @@ class Synchroniser:
         *,
         address: str,
         allowed: Callable[[], bool],
+        conceal: Conceal = _nothing,
         publish: Callable[[DataLeft], None],
         clock: Clock,
         interval_s: float,
     ) -> None:
         """`exchange` sends a SyncRequest's bytes within so many seconds, and returns the reply's; it raises CloudError.
 
-        `allowed`: whether anything may be sent now. `interval_s`: look for news of others this often.
+        `allowed`: whether anything may be sent now. `conceal` hides what needn't be known. `interval_s`: look for news of
+        others this often.
         """
         self.problem = ""
         """Why turns aren't in step, for people; empty while they are, or wait for the link."""
@@ -69,6 +79,7 @@ class Synchroniser:
         self._exchange = exchange
         self._address = address
         self._allowed = allowed
+        self._conceal = conceal
         self._publish = publish
         self._clock = clock
         self._interval_s = interval_s
@@ -115,7 +126,7 @@ class Synchroniser:
 
     async def _exchange_one(self, batch: SyncBatch) -> bool:
         """Whether there may be more to exchange."""
-        request = _request(batch)
+        request = _request(batch, self._conceal)
         entries = len(batch.turns) + len(batch.forgotten)
         if entries:
             self._publish(DataLeft(turn_id="", to=self._address, bytes=len(request), why="sync"))
@@ -154,17 +165,18 @@ class Synchroniser:
         self.problem = f"The conversation history isn't in step with the gateway: {error}"
 
 
-def _request(batch: SyncBatch) -> bytes:
+def _request(batch: SyncBatch, conceal: Conceal) -> bytes:
     from assistant._pb.edgewise.cloud.v1 import cloud_pb2  # noqa: PLC0415 - pulls in protobuf
 
     request = cloud_pb2.SyncRequest(cursor=batch.cursor, forgotten_turn_ids=batch.forgotten)
     for turn in batch.turns:
+        text, reply = conceal(turn.text, turn.reply)
         request.turns.add(
             turn_id=turn.id,
             conversation_id=turn.conversation_id,
             started_ms=turn.started_ms,
-            utterance=turn.text,
-            reply=turn.reply,
+            utterance=text,
+            reply=reply,
         )
     return bytes(request.SerializeToString())
 

@@ -43,8 +43,7 @@ class Books:
         self._lines = SqliteLedger(database)
         self._written: Callable[[TurnRecord], None] | None = None
         self.ledger = Ledger(settings.cloud.first_token_timeout_s)
-        redactor = Redactor(settings.privacy.redact, settings.privacy.names, settings.locale.language)
-        self.egress = Egress(self._log, redactor, private, bus.publish, clock)
+        self.egress = Egress(self._log, make_redactor(settings), private, bus.publish, clock)
 
     def start(self, stack: AsyncExitStack, background: Background) -> None:
         """Begin to listen to what happens."""
@@ -84,3 +83,8 @@ class Books:
     def _overheard(self, event: Event) -> None:
         self.ledger.overheard(event, asyncio.get_running_loop().time())
         self.egress.overheard(event)
+
+
+def make_redactor(settings: Settings) -> Redactor:
+    """Of the rules of `privacy.redact`."""
+    return Redactor(settings.privacy.redact, settings.privacy.names, settings.locale.language)

@@ -10,6 +10,7 @@ import structlog
 from assistant.cloud.client import GrpcCloud
 from assistant.cloud.sync import Synchroniser
 from assistant.daemon.background import Background
+from assistant.daemon.ledger import make_redactor
 from assistant.errors import ControlError, StoreError
 from assistant.events import DataLeft, EventBus, LinkChanged, PrivateModeChanged
 from assistant.settings import Settings
@@ -65,6 +66,7 @@ class History:
             cloud.exchange,
             address=cloud.address,
             allowed=lambda: cloud.up and not private(),
+            conceal=make_redactor(self._settings).exchange,
             publish=publish,
             clock=self._clock,
             interval_s=self._settings.cloud.sync_interval_s,

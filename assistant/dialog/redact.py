@@ -82,6 +82,11 @@ class Redactor:
         context = tuple(replace(message, text=self._hide(message.text, hidden)) for message in question.context)
         return replace(question, text=self._hide(question.text, hidden), context=context), hidden
 
+    def exchange(self, text: str, reply: str) -> tuple[str, str]:
+        """Both sides of an exchange as they may leave."""
+        hidden = Hidden()
+        return self._hide(text, hidden), self._hide(reply, hidden)
+
     def _hide(self, text: str, hidden: Hidden) -> str:
         taken: list[tuple[int, int, str]] = []
         for kind, spans in self._rules:
