@@ -120,7 +120,7 @@ class Times:
 
     def clock_at(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
         """(minute of the day or of half a day, index behind it) of the clock time that starts here."""
-        return self._at(tokens, index)
+        return self._at(tokens, index) if index < len(tokens) else None
 
     def part_at(self, tokens: tuple[Token, ...], index: int) -> tuple[tuple[str, str], int] | None:
         """((its usual time, `am` or `pm`), index behind it) of the part of a day that starts here; each may be ""."""

@@ -56,8 +56,8 @@ class _Scheduled(Skill):
         clock = self._replies.time(local, context.hour_format)
         kind, _, detail = item.recurrence.partition(":")
         if kind == "weekly":
-            days = weekdays_of(detail) or (local.weekday(),)
-            named = self._replies.all_of([self._replies.speech["weekdays"][day] for day in days])
+            on = weekdays_of(detail) or (local.weekday(),)
+            named = self._replies.all_of([self._replies.speech["weekdays"][day] for day in on])
             return self._moment("every_weekly", time=clock, weekday=named)
         if kind == "every" and (step := step_of(item.recurrence)):
             if step < _DAY:
