@@ -68,6 +68,11 @@ class Paths:
         return self.state_dir / "gateway.db"
 
     @property
+    def gateway_history(self) -> Path:
+        """The gateway's own: the turns of the homes."""
+        return self.state_dir / "history.db"
+
+    @property
     def gateway_tls(self) -> Path:
         """Certificates that `assistant gateway cert` makes, and their keys."""
         return self.state_dir / "tls"

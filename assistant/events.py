@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
+from assistant.errors import EdgewiseError
 from assistant.values import DueItem, Layer, Outcome, Slots, State
 
 
@@ -166,6 +167,11 @@ class Failed(Event):
     retryable: bool
     turn_id: str
     """Empty when it happened outside any turn."""
+
+
+def failure(error: EdgewiseError, turn_id: str = "") -> Failed:
+    """The event of an error of ours."""
+    return Failed(code=error.code, message=error.message, stage=error.stage, retryable=error.retryable, turn_id=turn_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,3 +59,10 @@ def _alike(heard: str, name: str) -> float:
     if letters < _NEARLY:
         return _SHORT if sound == other and sound and min(len(first), len(second)) <= 2 else letters
     return max(letters, _in_sound(first, second))
+
+
+def sounds_like(heard: str, name: str) -> bool:
+    """Whether one word may be how another was written down by ear: the same sound in much the same letters."""
+    first, second = heard.casefold(), name.casefold()
+    sound = _sound(first)
+    return len(sound) > 1 and sound == _sound(second) and jellyfish.jaro_winkler_similarity(first, second) >= _NEARLY

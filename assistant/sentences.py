@@ -42,6 +42,11 @@ class SentenceSplitter:
     def __init__(self) -> None:
         self._buffer = ""
 
+    @property
+    def held(self) -> str:
+        """What no sentence was made of yet."""
+        return self._buffer
+
     def feed(self, piece: str) -> list[str]:
         """Sentences that are complete now, stripped, none empty."""
         self._buffer += piece

@@ -77,6 +77,7 @@ class NluConfig(Section):
 
 class RouterConfig(Section):
     threshold: Unit
+    fallback_threshold: Unit
 
 
 class CloudConfig(Section):
@@ -87,15 +88,31 @@ class CloudConfig(Section):
     patience_s: Seconds
     first_token_timeout_s: Seconds
     next_token_timeout_s: Seconds
+    hedge: bool
     answer_timeout_s: Seconds
     probe_interval_s: Seconds
     probe_timeout_s: Seconds
     context_turns: Annotated[int, Field(ge=0, le=32)]
+    sync: bool
+    sync_interval_s: Seconds
 
 
 class PrivacyConfig(Section):
     private: bool
     schedule: tuple[str, ...]
+    redact: tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...]
+    names: tuple[Annotated[str, StringConstraints(min_length=1, max_length=60)], ...]
+
+    @field_validator("redact")
+    @classmethod
+    def _patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for rule in value:
+            try:
+                if re.search(rule, ""):
+                    raise ValueError(f"{rule!r} fits nothing at all; say what it is to find")
+            except re.error as exc:
+                raise ValueError(f'{rule!r} is neither "names" nor "numbers" nor a regular expression: {exc}') from exc
+        return value
 
     @field_validator("schedule")
     @classmethod
@@ -105,6 +122,11 @@ class PrivacyConfig(Section):
             if len(times) != 2 or not all(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", each) for each in times):
                 raise ValueError(f"{span!r} must be two times of day, like 22:00-07:00")
         return value
+
+
+class CalibrationConfig(Section):
+    enabled: bool
+    sample_share: Unit
 
 
 class LocaleConfig(Section):
@@ -167,6 +189,10 @@ class SkillsConfig(Section):
     disabled: tuple[str, ...]
 
 
+class StoreConfig(Section):
+    history_days: Annotated[int, Field(ge=0, le=36_500)]
+
+
 class ControlConfig(Section):
     socket: str
 
@@ -202,6 +228,10 @@ class GatewayConfig(Section):
     failover_s: Seconds
     drain_s: Seconds
     metrics_listen: HostPort
+    database_url: str
+    database_password: SecretStr
+    database_password_file: str
+    history_days: Annotated[int, Field(ge=0, le=36_500)]
 
     @field_validator("upstream", mode="before")
     @classmethod
@@ -232,10 +262,12 @@ class Settings(Section):
     router: RouterConfig
     cloud: CloudConfig
     privacy: PrivacyConfig
+    calibration: CalibrationConfig
     locale: LocaleConfig
     home: HomeConfig
     media: MediaConfig
     skills: SkillsConfig
+    store: StoreConfig
     control: ControlConfig
     gateway: GatewayConfig
     log: LogConfig

@@ -9,6 +9,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_LONGEST_WORD = 200
+"""Characters. Languages without spaces come in stretches of this."""
+
 
 @contextlib.asynccontextmanager
 async def closing(stream: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
@@ -40,3 +43,34 @@ async def with_filler(stream: AsyncIterator[T], after_s: float, filler: T) -> As
                 await asyncio.wait({first})
         async for item in stream:
             yield item
+
+
+async def whole_words(pieces: AsyncIterator[str]) -> AsyncIterator[str]:
+    """A text that arrives in pieces, as far as its words are whole: one that breaks off ends in no half word."""
+    held = ""
+    async with closing(pieces):
+        async for piece in pieces:
+            held += piece
+            end = max(map(held.rfind, " \n\t")) + 1 or (len(held) if len(held) > _LONGEST_WORD else 0)
+            if end:
+                yield held[:end]
+                held = held[end:]
+    if held:
+        yield held
+
+
+async def in_time(stream: AsyncIterator[T], first_s: float, next_s: float) -> AsyncIterator[T]:
+    """The stream, as long as it keeps coming: the first item within `first_s`, each further one within `next_s`.
+
+    Raises TimeoutError.
+    """
+    async with closing(stream):
+        limit_s = first_s
+        while True:
+            try:
+                async with asyncio.timeout(limit_s):
+                    item = await anext(stream)
+            except StopAsyncIteration:
+                return
+            yield item
+            limit_s = next_s

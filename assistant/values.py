@@ -263,6 +263,46 @@ class TurnRecord:
     confidence: float
     outcome: Outcome
     stages: tuple[StageTime, ...] = field(default=())
+    private: bool = False
+    """Private mode was on while it was made: it never leaves the device."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedTurn:
+    """A turn as the devices of a home share it."""
+
+    id: str
+    conversation_id: str
+    device_id: str
+    """The device that made it; empty for this one."""
+    started_ms: int
+    """By that device's own clock, UTC."""
+    text: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncBatch:
+    """What goes one way in one exchange between a device and the home's history."""
+
+    turns: tuple[SharedTurn, ...]
+    forgotten: tuple[str, ...]
+    """Ids of turns that somebody forgot."""
+    cursor: bytes
+    """How far the device knows the history; empty for not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastTurn:
+    """A turn as the history shows it."""
+
+    id: str
+    device_id: str
+    """The other device that made it; empty for this one."""
+    started_wall_s: float
+    text: str
+    reply: str
+    private: bool
 
 
 @dataclass(frozen=True, slots=True)

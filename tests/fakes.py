@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import json
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -20,7 +21,17 @@ from assistant.config import Config
 from assistant.control.ports import DeviceStatus, StatusReport
 from assistant.daemon.engines import Engines
 from assistant.dialog.ports import Synthesizer, Transcriber, TurnEnd, VoiceActivity, WakeDetector
-from assistant.errors import AudioError, BusyError, CloudError, HomeError, SkillError, SpeechError, StoreError
+from assistant.errors import (
+    AudioError,
+    BusyError,
+    CloudError,
+    ControlError,
+    HomeError,
+    LlmError,
+    SkillError,
+    SpeechError,
+    StoreError,
+)
 from assistant.events import (
     DueChanged,
     Event,
@@ -36,6 +47,7 @@ from assistant.home.virtual import State as DeviceState
 from assistant.homes import Home, HomePort, ServiceCall
 from assistant.media import Playing, Track, matching
 from assistant.models import Models
+from assistant.records import Candidate, Departure, LedgerEntry, Route
 from assistant.sentences import split_sentences
 from assistant.skills import list_steering
 from assistant.skills.list_book import ListJournal, Lists
@@ -46,8 +58,10 @@ from assistant.values import (
     KnownDevice,
     Layer,
     ListItem,
+    LocalQuestion,
     NamedList,
     Outcome,
+    PastTurn,
     Slots,
     StageTime,
     State,
@@ -198,6 +212,37 @@ class FakeTurnStore:
             raise self.error
 
 
+class FakeEgressLog:
+    """dialog.ports.EgressLog in memory."""
+
+    def __init__(self) -> None:
+        self.kept: list[Departure] = []
+        self.error: StoreError | None = None
+        """Raised by every call while set."""
+        self.unblocked = asyncio.Event()
+        """Clear it and writing waits: a stalled disk."""
+        self.unblocked.set()
+        self._numbers = itertools.count(1)
+
+    async def append(self, departure: Departure) -> None:
+        await self.unblocked.wait()
+        self._check()
+        self.kept.append(replace(departure, number=next(self._numbers)))
+
+    async def page(self, *, before: int, since_wall_s: float, limit: int) -> list[Departure]:
+        self._check()
+        fits = [each for each in self.kept if each.at_wall_s >= since_wall_s and (not before or each.number < before)]
+        return fits[::-1][: max(0, limit)]
+
+    async def drop_before(self, wall_s: float) -> None:
+        self._check()
+        self.kept = [each for each in self.kept if each.at_wall_s >= wall_s]
+
+    def _check(self) -> None:
+        if self.error:
+            raise self.error
+
+
 # --- cloud and gateway ---
 
 
@@ -235,6 +280,43 @@ class FakeCloud:
             raise
         if self.error:
             self.up = self.error.code in KEEPS_LINK
+            raise self.error
+
+
+class FakeLocalModel:
+    """dialog.ports.LocalModel from a script."""
+
+    def __init__(self, *pieces: str, sure: float = 0.9) -> None:
+        self.pieces = pieces
+        self.sure = sure
+        self.ready = True
+        self.thinks_s = 0.0
+        """Before it says how sure it is."""
+        self.delay_s = 0.0
+        """Before each piece."""
+        self.error: LlmError | None = None
+        """Raised after `error_after` pieces, and instead of a confidence when that is negative."""
+        self.error_after = 0
+        self.questions: list[LocalQuestion] = []
+        """What was answered, or begun to be."""
+        self.weighed: list[LocalQuestion] = []
+        """What it was asked to be sure of."""
+
+    async def confidence(self, question: LocalQuestion) -> float:
+        self.weighed.append(question)
+        await asyncio.sleep(self.thinks_s)
+        if self.error and self.error_after < 0:
+            raise self.error
+        return self.sure
+
+    async def converse(self, question: LocalQuestion) -> AsyncGenerator[str, None]:
+        self.questions.append(question)
+        for index, piece in enumerate(self.pieces):
+            if self.error and index == self.error_after:
+                raise self.error
+            await asyncio.sleep(self.delay_s)
+            yield piece
+        if self.error and self.error_after >= len(self.pieces):
             raise self.error
 
 
@@ -700,6 +782,41 @@ class FakeSoundCard:
 # --- control ---
 
 
+def ledger_line(number: int, *, confidence: float = 0.98, reason: str = "skill", **changes: Any) -> Route:
+    """A line of the ledger; `changes` are fields of it or of its entry."""
+    entry = LedgerEntry(
+        turn_id=f"turn-{number}",
+        candidates=(Candidate("HassStartTimer", confidence, "grammar"),),
+        task="entity_extraction",
+        open_question=False,
+        missing=(),
+        asked="",
+        link_up=True,
+        private=False,
+        threshold=0.85,
+        reject_threshold=0.3,
+        deadline_ms=0.0,
+        bytes_out=0,
+        first_token_ms=3.0,
+        first_audio_ms=0.0,
+        amended=False,
+    )
+    known = {each.name for each in fields(LedgerEntry)}
+    line = Route(
+        number=number,
+        started_wall_s=1_750_000_000.25,
+        text="set a timer for ten minutes",
+        reply="Ten minutes, starting now.",
+        intent="HassStartTimer",
+        layer="edge",
+        reason=reason,
+        confidence=confidence,
+        outcome="answered",
+        entry=replace(entry, **{name: value for name, value in changes.items() if name in known}),
+    )
+    return replace(line, **{name: value for name, value in changes.items() if name not in known})
+
+
 class FakeTarget:
     """`control.ports.ControlTarget` without engines: it knows one timer sentence, and counts what is asked of it."""
 
@@ -724,6 +841,10 @@ class FakeTarget:
         self.spoken_repeats = 1
         self.problems: tuple[str, ...] = ()
         self.list_book = Lists(FakeListStore())
+        self.routed: list[Route] = []
+        """The ledger, the oldest first."""
+        self.egress_log = FakeEgressLog()
+        self.past: list[PastTurn] = []
 
     def status(self) -> StatusReport:
         return StatusReport(
@@ -775,6 +896,7 @@ class FakeTarget:
             tell(Failed(code=self.fails_with, message="it failed", stage="stt", retryable=False, turn_id="turn-1"))
             outcome = Outcome.FAILED
         tell(TurnEnded(turn_id="turn-1", outcome=outcome))
+        self.routed.append(ledger_line(len(self.routed) + 1, text=text or "ten minutes"))
         return TurnRecord(
             id="turn-1",
             conversation_id="talk-1",
@@ -790,6 +912,26 @@ class FakeTarget:
             outcome=outcome,
             stages=(StageTime("nlu", 2.25), StageTime("skill", 0.5)),
         )
+
+    async def past_turns(self, limit: int, device: str) -> Sequence[PastTurn]:
+        there = [turn for turn in self.past if device in {"", turn.device_id or "here"}]
+        return there[-limit:]
+
+    async def forget_turn(self, turn_id: str) -> int:
+        if all(turn.id != turn_id for turn in self.past):
+            raise ControlError("turn-unknown", "the history has no turn with that id")
+        self.past = [turn for turn in self.past if turn.id != turn_id]
+        return 1
+
+    async def forget_between(self, since_s: float | None, before_s: float | None) -> int:
+        gone = [
+            turn
+            for turn in self.past
+            if (since_s is None or turn.started_wall_s >= since_s)
+            and (before_s is None or turn.started_wall_s < before_s)
+        ]
+        self.past = [turn for turn in self.past if turn not in gone]
+        return len(gone)
 
     async def say(self, text: str) -> None:
         if self.error:
@@ -833,6 +975,12 @@ class FakeTarget:
         live = (DueState.RUNNING, DueState.PAUSED, DueState.RINGING)
         items = [item for item in self.items.values() if item.kind == kind and item.state in live]
         return [(item, item.duration_s / 2) for item in items]
+
+    async def routes(self, *, before: int, limit: int) -> Sequence[Route]:
+        return [each for each in self.routed[::-1] if not before or each.number < before][:limit]
+
+    async def departures(self, *, before: int, since_wall_s: float, limit: int) -> Sequence[Departure]:
+        return await self.egress_log.page(before=before, since_wall_s=since_wall_s, limit=limit)
 
     async def devices(self) -> Sequence[KnownDevice]:
         return [KnownDevice("light.lamp", "Lamp", "Hall", "", "on", ("glow",))]

@@ -39,11 +39,11 @@ async def gateway_before(upstream: FakeOpenAiServer, *settings: str) -> AsyncIte
         yield running
 
 
-async def add_device(name: str = "kitchen", *, expires_in_s: float | None = None) -> str:
+async def add_device(name: str = "kitchen", *, expires_in_s: float | None = None, home: str = "home") -> str:
     """Its token."""
     secret, now_ms = make_secret(), int(time.time() * 1000)
     expires_ms = None if expires_in_s is None else now_ms + int(expires_in_s * 1000)
-    device = Device(new_id(), name, digest_of(secret), now_ms, expires_ms)
+    device = Device(new_id(), name, digest_of(secret), now_ms, expires_ms, home)
     async with devices() as store:
         await store.add(device)
     return make_token(device.id, secret)

@@ -1,4 +1,4 @@
-"""`assistant eval`: measure over a manifest."""
+"""`assistant eval`: measure over a manifest, or over simulated users."""
 
 from __future__ import annotations
 
@@ -149,6 +149,38 @@ def turns(
     from assistant.evaluate.turns import run_turns  # noqa: PLC0415 - heavy
 
     finish(run_turns(_quiet_options(manifest, limit, seed, config, overrides)), json_out)
+
+
+@app.command()
+def calibration(
+    *,
+    runs: Annotated[int, typer.Option(min=1, max=10_000, help="So many simulated homes of each kind.")] = 100,
+    utterances: Annotated[int, typer.Option(min=1, max=1_000_000, help="What each home says.")] = 2_000,
+    json_out: JsonOut = None,
+    seed: Seed = 0,
+) -> None:
+    """Whether `assistant calibrate` finds the break, on simulated users whose edge's quality is known."""
+    from assistant.evaluate.calibration import run_calibration  # noqa: PLC0415 - heavy
+
+    finish(run_calibration(runs, utterances, seed), json_out)
+
+
+@app.command()
+def grader(
+    manifest: Annotated[
+        Path | None, typer.Argument(help="Pairs of answers, labelled; default: our hundred.", show_default=False)
+    ] = None,
+    *,
+    json_out: JsonOut = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+) -> None:
+    """Whether a gateway's model, asked which of two answers is better, says what people say."""
+    from assistant.evaluate.grader import PAIRS, run_grader  # noqa: PLC0415 - heavy
+
+    finish(run_grader(_quiet_options(manifest or PAIRS, limit, seed, config, overrides)), json_out)
 
 
 def _quiet_options(

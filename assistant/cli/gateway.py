@@ -111,6 +111,7 @@ def add(
         int | None,
         typer.Option(metavar="DAYS", min=1, max=36_500, help="Its token ends by itself.", show_default=False),
     ] = None,
+    home: Annotated[str, typer.Option(metavar="HOME", help="Devices of one home share their history.")] = "home",
     as_json: AsJson = False,
     config_file: ConfigFile = None,
     overrides: Overrides = None,
@@ -122,7 +123,7 @@ def add(
 
     secret = make_secret()
     now_ms = int(time.time() * 1000)
-    device = Device(new_id(), name, digest_of(secret), now_ms, now_ms + expires * DAY_MS if expires else None)
+    device = Device(new_id(), name, digest_of(secret), now_ms, now_ms + expires * DAY_MS if expires else None, home)
     _with_store(load(config_file, overrides), lambda store: store.add(device))
     token = make_token(device.id, secret)
     if as_json:
@@ -149,13 +150,14 @@ def show(as_json: AsJson = False, config_file: ConfigFile = None, overrides: Ove
     rows = [
         (
             device.name,
+            device.home,
             _date(device.created_ms),
             _date(device.expires_ms) + " (expired)" * device.expired(now_s * 1000),
             str(used.get(device.id, 0)),
         )
         for device in devices
     ]
-    show_table(("name", "added", "expires", "tokens today"), rows)
+    show_table(("name", "home", "added", "expires", "tokens today"), rows)
 
 
 @device_app.command()
@@ -185,10 +187,10 @@ def revoke(
 
 def _with_store(config: Config, work: Callable[[DeviceStore], Awaitable[T]]) -> T:
     log_quietly(config)
-    from assistant.gateway.devices import SqliteDevices  # noqa: PLC0415
+    from assistant.gateway.keeping import open_devices  # noqa: PLC0415
 
     async def work_on() -> T:
-        store = await SqliteDevices.open(config.paths.gateway_database)
+        store = await open_devices(config)
         try:
             return await work(store)
         finally:
@@ -201,6 +203,7 @@ def _facts(device: Device) -> dict[str, object]:
     return {
         "id": device.id,
         "name": device.name,
+        "home": device.home,
         "created_ms": device.created_ms,
         "expires_ms": device.expires_ms,
     }

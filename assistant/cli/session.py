@@ -15,7 +15,8 @@ from assistant.control.client import ControlClient
 from assistant.control.ports import ControlTarget, StatusReport
 from assistant.control.unix_socket import Listener, find_listener
 from assistant.events import Event
-from assistant.values import DueItem, KnownDevice, NamedList, TurnRecord
+from assistant.records import Departure, Route
+from assistant.values import DueItem, KnownDevice, NamedList, PastTurn, TurnRecord
 
 T = TypeVar("T")
 
@@ -52,6 +53,16 @@ class Session(Protocol):
     async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList: ...
 
     async def devices(self) -> Sequence[KnownDevice]: ...
+
+    async def routes(self, *, before: int, limit: int) -> Sequence[Route]: ...
+
+    async def departures(self, *, before: int, since_wall_s: float, limit: int) -> Sequence[Departure]: ...
+
+    async def past_turns(self, limit: int, device: str) -> Sequence[PastTurn]: ...
+
+    async def forget_turn(self, turn_id: str) -> int: ...
+
+    async def forget_between(self, since_s: float | None, before_s: float | None) -> int: ...
 
 
 class OwnAssistant:
@@ -103,6 +114,21 @@ class OwnAssistant:
 
     async def devices(self) -> Sequence[KnownDevice]:
         return await self._target.devices()
+
+    async def routes(self, *, before: int, limit: int) -> Sequence[Route]:
+        return await self._target.routes(before=before, limit=limit)
+
+    async def departures(self, *, before: int, since_wall_s: float, limit: int) -> Sequence[Departure]:
+        return await self._target.departures(before=before, since_wall_s=since_wall_s, limit=limit)
+
+    async def past_turns(self, limit: int, device: str) -> Sequence[PastTurn]:
+        return await self._target.past_turns(limit, device)
+
+    async def forget_turn(self, turn_id: str) -> int:
+        return await self._target.forget_turn(turn_id)
+
+    async def forget_between(self, since_s: float | None, before_s: float | None) -> int:
+        return await self._target.forget_between(since_s, before_s)
 
 
 @contextlib.asynccontextmanager

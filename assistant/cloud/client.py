@@ -96,6 +96,27 @@ class GrpcCloud:
             self._calls -= 1
             call.cancel()
 
+    async def exchange(self, request: bytes, timeout_s: float) -> bytes:
+        """A SyncRequest for a SyncReply, both as bytes. Says nothing about the link: it isn't a question.
+
+        Raises:
+            CloudError: see the module.
+        """
+        import grpc  # noqa: PLC0415 - heavy, and unused without a gateway
+
+        self._calls += 1
+        try:
+            method = self._open().unary_unary(f"/{SERVICE}/Sync")
+            return bytes(await method(request, metadata=self._metadata, timeout=timeout_s))
+        except grpc.aio.AioRpcError as exc:
+            raise self._error_of(exc, begun=False) from exc
+        except (grpc.aio.UsageError, asyncio.CancelledError) as exc:
+            if _task_cancelled():
+                raise
+            raise CloudError("cloud-cut-off", "the connection was closed", retryable=True) from exc
+        finally:
+            self._calls -= 1
+
     async def check(self) -> None:
         """Ask the gateway for its health: the probe of `HealthMonitor`.
 

@@ -20,7 +20,8 @@ from assistant.control.unix_socket import Listener, find_listener, target_of
 from assistant.control.wire import CHANGE_CODES, LIST_CHANGE_CODES, MAX_MESSAGE_BYTES, MAX_WAV_BYTES, error_from
 from assistant.errors import ControlError
 from assistant.events import Event
-from assistant.values import DueItem, KnownDevice, NamedList, TurnRecord
+from assistant.records import Departure, Route
+from assistant.values import DueItem, KnownDevice, NamedList, PastTurn, TurnRecord
 
 
 class ControlClient:
@@ -133,6 +134,24 @@ class ControlClient:
             reply = await self._stub.GetLists(pb.GetListsRequest(), timeout=self._timeout_s)
         return [value_from(NamedList, each) for each in reply.lists]
 
+    async def past_turns(self, limit: int, device: str) -> list[PastTurn]:
+        """The newest turns, the oldest of them first; `device`: just those of one, `here` for this one."""
+        request = pb.ListHistoryRequest(limit=limit, device=_sendable(device))
+        with _errors_received():
+            reply = await self._stub.ListHistory(request, timeout=self._timeout_s)
+        return [value_from(PastTurn, each) for each in reply.turns]
+
+    async def forget_turn(self, turn_id: str) -> int:
+        return await self._forget(pb.ForgetRequest(turn_id=_sendable(turn_id)))
+
+    async def forget_between(self, since_s: float | None, before_s: float | None) -> int:
+        span = pb.TimeSpan(since_wall_s=since_s, before_wall_s=before_s)
+        return await self._forget(pb.ForgetRequest(span=span))
+
+    async def _forget(self, request: Any) -> int:
+        with _errors_received():  # years of history take a while
+            return int((await self._stub.Forget(request, timeout=self._turn_timeout_s)).forgotten)
+
     async def devices(self) -> list[KnownDevice]:
         """Every device of the home, by area and name."""
         with _errors_received():
@@ -145,6 +164,20 @@ class ControlClient:
         request = pb.ChangeListRequest(name=_sendable(name), change=code, items=texts)
         with _errors_received():
             return value_from(NamedList, await self._stub.ChangeList(request, timeout=self._timeout_s))
+
+    async def routes(self, *, before: int, limit: int) -> list[Route]:
+        """A page of the ledger, the newest first."""
+        request = pb.ListRoutesRequest(before=before, limit=limit)
+        with _errors_received():
+            reply = await self._stub.ListRoutes(request, timeout=self._timeout_s)
+        return [value_from(Route, each) for each in reply.routes]
+
+    async def departures(self, *, before: int, since_wall_s: float, limit: int) -> list[Departure]:
+        """A page of what left the device, the newest first."""
+        request = pb.ListDeparturesRequest(before=before, since_wall_s=since_wall_s, limit=limit)
+        with _errors_received():
+            reply = await self._stub.ListDepartures(request, timeout=self._timeout_s)
+        return [value_from(Departure, each) for each in reply.departures]
 
     async def watch(self) -> AsyncIterator[tuple[Event, int]]:
         """Events as they happen, each with the number lost so far; ends when the assistant stops. Waits for ever."""

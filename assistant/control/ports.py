@@ -8,7 +8,8 @@ from typing import Protocol
 
 from assistant.audio.format import Chunk
 from assistant.events import Event, EventBus
-from assistant.values import DueItem, KnownDevice, NamedList, State, TurnRecord
+from assistant.records import Departure, Route
+from assistant.values import DueItem, KnownDevice, NamedList, PastTurn, State, TurnRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,32 @@ class ControlTarget(Protocol):
     def due_items(self, kind: str) -> Sequence[tuple[DueItem, float]]:
         """As `timers`, for a `timer`, `alarm` or `reminder`."""
 
+    async def past_turns(self, limit: int, device: str) -> Sequence[PastTurn]:
+        """The newest turns, the oldest of them first; `device`: just those of one, `here` for this one.
+
+        Raises EdgewiseError.
+        """
+
+    async def forget_turn(self, turn_id: str) -> int:
+        """Forget a turn here, and elsewhere once the gateway is reached; 1. Raises EdgewiseError `turn-unknown`."""
+
+    async def forget_between(self, since_s: float | None, before_s: float | None) -> int:
+        """Forget turns that began in this time; None: no such limit. How many there were. Raises EdgewiseError."""
+
     def lists(self) -> Sequence[NamedList]:
         """Every list, the oldest first."""
 
     async def devices(self) -> Sequence[KnownDevice]:
         """Every device of the home that is known, by area and name. Raises HomeError while it can't be reached."""
+
+    async def routes(self, *, before: int, limit: int) -> Sequence[Route]:
+        """The ledger, the newest first: those numbered below `before` (0 for all). Raises StoreError."""
+
+    async def departures(self, *, before: int, since_wall_s: float, limit: int) -> Sequence[Departure]:
+        """What left the device since then, the newest first: those numbered below `before` (0 for all).
+
+        Raises StoreError.
+        """
 
     async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList:
         """`add` these items to a list, which is made when it isn't there, or `remove` them. Case doesn't matter.

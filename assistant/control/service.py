@@ -29,7 +29,10 @@ from assistant.control.wire import (
     MAX_ITEMS,
     MAX_MESSAGE_BYTES,
     MAX_NAME_BYTES,
+    MAX_PAGE,
+    MAX_PAST_TURNS,
     MAX_TEXT_BYTES,
+    MAX_TIME_S,
     MAX_WAV_BYTES,
     SERVICE,
     metadata_of,
@@ -257,11 +260,55 @@ class _Service:
                 message_from(each, reply.lists.add())
             return reply
 
+    async def ListHistory(self, request: Any, context: Any) -> Any:  # noqa: N802
+        async with _errors_sent(context):
+            if not 0 < request.limit <= MAX_PAST_TURNS or len(request.device) > MAX_NAME_BYTES:
+                raise _bad_request(f"1 to {MAX_PAST_TURNS} turns can be listed, of one device or all")
+            reply = pb.ListHistoryReply()
+            for each in await self._target.past_turns(request.limit, request.device):
+                message_from(each, reply.turns.add())
+            return reply
+
+    async def Forget(self, request: Any, context: Any) -> Any:  # noqa: N802
+        async with _errors_sent(context):
+            what = request.WhichOneof("what")
+            if what == "turn_id" and 0 < len(request.turn_id) <= MAX_NAME_BYTES:
+                return pb.ForgetReply(forgotten=await self._target.forget_turn(request.turn_id))
+            if what != "span":
+                raise _bad_request("say what to forget: a turn's id, or a time")
+            span = request.span
+            limits = [
+                getattr(span, name) if span.HasField(name) else None for name in ("since_wall_s", "before_wall_s")
+            ]
+            if not all(limit is None or abs(limit) <= MAX_TIME_S for limit in limits):
+                raise _bad_request("the time makes no sense")
+            return pb.ForgetReply(forgotten=await self._target.forget_between(*limits))
+
     async def GetHome(self, _request: Any, context: Any) -> Any:  # noqa: N802
         async with _errors_sent(context):
             reply = pb.GetHomeReply()
             for each in await self._target.devices():
                 message_from(each, reply.devices.add())
+            return reply
+
+    async def ListRoutes(self, request: Any, context: Any) -> Any:  # noqa: N802
+        async with _errors_sent(context):
+            _check_page(request.before, request.limit)
+            reply = pb.ListRoutesReply()
+            for each in await self._target.routes(before=request.before, limit=request.limit):
+                message_from(each, reply.routes.add())
+            return reply
+
+    async def ListDepartures(self, request: Any, context: Any) -> Any:  # noqa: N802
+        async with _errors_sent(context):
+            _check_page(request.before, request.limit)
+            if not 0 <= request.since_wall_s < MAX_TIME_S:
+                raise _bad_request("a time is in seconds since 1970")
+            reply = pb.ListDeparturesReply()
+            for each in await self._target.departures(
+                before=request.before, since_wall_s=request.since_wall_s, limit=request.limit
+            ):
+                message_from(each, reply.departures.add())
             return reply
 
     async def ChangeList(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -329,6 +376,11 @@ def _check_text(text: str) -> None:
         raise _bad_request("the text is empty")
     if len(text.encode()) > MAX_TEXT_BYTES:
         raise _bad_request(f"a text has at most {MAX_TEXT_BYTES} bytes")
+
+
+def _check_page(before: int, limit: int) -> None:
+    if before < 0 or not 0 < limit <= MAX_PAGE:
+        raise _bad_request(f"a page has 1 to {MAX_PAGE} lines")
 
 
 def _bad_request(message: str) -> ControlError:

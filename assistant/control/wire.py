@@ -10,8 +10,12 @@ from assistant.errors import ControlError, EdgewiseError
 SERVICE = "edgewise.control.v1.Control"
 MAX_TEXT_BYTES = 8192
 MAX_NAME_BYTES = 200
+MAX_PAST_TURNS = 1_000
+MAX_TIME_S = 1e11
 MAX_ITEMS = 500
 """Items of a list, in one request."""
+MAX_PAGE = 100
+"""Lines of a book in one answer: with the longest texts they still fit a message."""
 KINDS = ("timer", "alarm", "reminder")
 MAX_WAV_BYTES = 16 * 2**20
 MAX_MESSAGE_BYTES = MAX_WAV_BYTES + 2**16

@@ -26,15 +26,17 @@ from assistant.daemon.ears import make_attention
 from assistant.daemon.engines import Engines, LazySynthesizer, LazyTranscriber
 from assistant.daemon.household import Household
 from assistant.daemon.housekeeping import log_events, tidy_memory
+from assistant.daemon.judgement import make_open_questions, router_policy
+from assistant.daemon.ledger import Books
 from assistant.daemon.local_zone import LocalZone, zone_finder
 from assistant.daemon.ringer import ring_on_events
 from assistant.daemon.silencer import Silencer
 from assistant.daemon.sound import Sound, SoundMaker
+from assistant.daemon.sync import History
 from assistant.dialog import phrases
 from assistant.dialog.answer import Answerer
 from assistant.dialog.context import MAX_TURNS, Context
 from assistant.dialog.followup import Before, understand_turn
-from assistant.dialog.router import RouterPolicy
 from assistant.dialog.speak import REPLY_PRIORITY, Speaker
 from assistant.dialog.turn import TurnRunner
 from assistant.dialog.turn_state import TurnRequest
@@ -52,13 +54,13 @@ from assistant.models import Models
 from assistant.nlu.understand import Known
 from assistant.nlu.understanding import Understanding
 from assistant.process import share_one_heap, single_instance, trim_memory
+from assistant.records import Departure, Route
 from assistant.skills import list_steering
 from assistant.skills.base import SkillContext
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
-from assistant.store.turns import SqliteTurnStore
 from assistant.streams import closing
-from assistant.values import Clock, DueItem, KnownDevice, NamedList, State, SystemClock, TurnRecord
+from assistant.values import Clock, DueItem, KnownDevice, NamedList, PastTurn, State, SystemClock, TurnRecord
 
 log = structlog.get_logger(__name__)
 
@@ -127,17 +129,23 @@ class Assistant:
         stack.push_async_callback(database.close)
         if database.set_aside:
             self._problems.append(f"The database was damaged; it is kept at {database.set_aside}.")
-        turns = SqliteTurnStore(database)
+        self.history = History(self._settings, database, self._clock, self._context.forget)
+        turns = self.history.turns
+        self.books = Books(self._settings, database, turns, self._clock, self.bus, lambda: self.household.private)
+        self.books.start(stack, self._background)
         self._context.restore(await turns.recent(MAX_TURNS))
         await self._start_due(stack, SqliteDueStore(database), sound)
-        self.household = Household(self._settings, self._clock, self._zone, self.bus.publish, self._sound.mixer)
+        leave, mixer = self.books.egress.leave, self._sound.mixer
+        self.household = Household(self._settings, self._clock, self._zone, self.bus.publish, leave=leave, mixer=mixer)
         stack.push_async_callback(self.household.music.close)
         await self.household.start(database, self._set_level)
         for name, part in self.household.parts.items():
             self._background.run(name, part)
         self._start_cloud(stack)
+        self.history.connect(self._cloud, lambda: self.household.private.on, self.bus, self._background)
         stack.push_async_callback(self._finish)
-        self._runner = self._build_runner(turns)
+        self.books.compare(self._cloud, self._context, self._background)
+        self._runner = self._build_runner()
         self._silencer = Silencer(self._runner, self.due, self.household.music, self._later)
         if sound:
             await self._start_sound()
@@ -188,7 +196,7 @@ class Assistant:
         monitor = HealthMonitor(self._link, self._cloud.check, timeout_s=cloud.probe_timeout_s)
         self._background.run("cloud health", monitor.run)
 
-    def _build_runner(self, turns: SqliteTurnStore) -> TurnRunner:
+    def _build_runner(self) -> TurnRunner:
         settings = self._settings
         self._voice = LazySynthesizer(self.engines.tts)
         earcon = tones.done() if settings.skills.brief else None
@@ -199,13 +207,9 @@ class Assistant:
             rehearsal=self._rehearsal,
             news=self._news,
             private=self.household.private,
-            cloud=self._cloud,
+            open_questions=make_open_questions(settings, self._cloud, None, self.books.egress, self.bus.publish),
             publish=self.bus.publish,
-            locale=settings.locale.language,
             skill_timeout_s=settings.skills.timeout_s,
-            patience_s=settings.cloud.patience_s,
-            answer_timeout_s=settings.cloud.answer_timeout_s,
-            cloud_configured=bool(settings.cloud.address),
         )
         return TurnRunner(
             transcriber=LazyTranscriber(self.engines.stt),
@@ -213,10 +217,11 @@ class Assistant:
             understand=self._understand,
             answerer=answerer,
             speaker=self._speaker,
-            policy=RouterPolicy(settings.router.threshold, settings.nlu.reject_threshold),
+            policy=router_policy(settings),
             context=self._context,
             context_turns=settings.cloud.context_turns,
-            store=turns,
+            store=self.books,
+            ledger=self.books.ledger,
             clock=self._clock,
             publish=self.bus.publish,
             set_state=self._set_state,
@@ -283,6 +288,7 @@ class Assistant:
             problems=(
                 *self._problems,
                 *self.household.problems,
+                *self.history.problems,
                 *self.engines.problems(),
                 *self._background.problems.values(),
             ),
@@ -362,6 +368,26 @@ class Assistant:
     async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList:
         """`add` items to a list, or `remove` them; see `skills.list_steering`."""
         return await list_steering.change_list(self._skill_context().lists, name, change, items)
+
+    async def routes(self, *, before: int, limit: int) -> Sequence[Route]:
+        """A page of the ledger, the newest first."""
+        return await self.books.routes(before=before, limit=limit)
+
+    async def departures(self, *, before: int, since_wall_s: float, limit: int) -> Sequence[Departure]:
+        """A page of what left the device, the newest first."""
+        return await self.books.departures(before=before, since_wall_s=since_wall_s, limit=limit)
+
+    async def past_turns(self, limit: int, device: str) -> Sequence[PastTurn]:
+        """The newest turns of the history."""
+        return await self.history.newest(limit, device)
+
+    async def forget_turn(self, turn_id: str) -> int:
+        """Forget a turn; see `daemon.sync`."""
+        return await self.history.forget(turn_id)
+
+    async def forget_between(self, since_s: float | None, before_s: float | None) -> int:
+        """Forget turns by when they began."""
+        return await self.history.forget_between(since_s, before_s)
 
     def hush(self) -> bool:
         """Silence rings and the reply being spoken; True when there was something to silence."""

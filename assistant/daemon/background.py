@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import structlog
 
 from assistant.errors import EdgewiseError
-from assistant.events import Event, Failed
+from assistant.events import Event, failure
 
 log = structlog.get_logger(__name__)
 
@@ -43,9 +43,7 @@ class Background:
             except EdgewiseError as exc:
                 log.error("part failed", part=name, code=exc.code, stage=exc.stage)
                 self.problems[name] = str(exc)
-                self._publish(
-                    Failed(code=exc.code, message=exc.message, stage=exc.stage, retryable=exc.retryable, turn_id="")
-                )
+                self._publish(failure(exc))
                 if not exc.retryable:
                     return
             except Exception:

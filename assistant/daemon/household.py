@@ -18,8 +18,8 @@ from assistant.dialog import privacy
 from assistant.dialog.context import Context
 from assistant.due.journal import Journal
 from assistant.due.scheduler import Scheduler
-from assistant.errors import ConfigError
-from assistant.events import DataLeft, Event, HomeChanged, MusicChanged, VolumeChanged
+from assistant.errors import CloudError, ConfigError, HomeError
+from assistant.events import Event, HomeChanged, MusicChanged, VolumeChanged
 from assistant.home.ha_weather import HomeWeather
 from assistant.home.home_assistant import HomeAssistant
 from assistant.home.open_meteo import NoWeather, OpenMeteo
@@ -49,8 +49,17 @@ Publish = Callable[[Event], None]
 class Household:
     """Made, then started; what it is made of is there once `start` has returned."""
 
-    def __init__(self, settings: Settings, clock: Clock, zone: tzinfo, publish: Publish, mixer: Mixer | None) -> None:
-        """Without a `mixer` no music is played."""
+    def __init__(  # noqa: PLR0913 - what it is made of
+        self,
+        settings: Settings,
+        clock: Clock,
+        zone: tzinfo,
+        publish: Publish,
+        *,
+        leave: Callable[[str, str, str], Awaitable[None]],
+        mixer: Mixer | None,
+    ) -> None:
+        """`leave` lets a text out (see `dialog.egress`). Without a `mixer` no music is played."""
         self.home: HomePort
         self.weather: WeatherPort
         self.private: privacy.Privacy
@@ -58,6 +67,7 @@ class Household:
         self._clock = clock
         self._zone = zone
         self._publish = publish
+        self._leave = leave
         self._memory: dict[str, Any] = {}
         self._real = make_home_assistant(settings.home, self._home_changed)
         stations = [
@@ -194,8 +204,12 @@ class Household:
             return HomeWeather(self._real, home.weather_entity, imperial=imperial, zone=lambda: self._zone)
         return NoWeather()
 
-    def _weather_asked(self, to: str, size: int) -> None:
-        self._publish(DataLeft(turn_id="", to=to, bytes=size, why="weather"))
+    async def _weather_asked(self, to: str, text: str) -> None:
+        try:
+            await self._leave(to, text, "weather")
+        except CloudError as exc:
+            code = "weather-private" if exc.code == "egress-private" else exc.code
+            raise HomeError(code, exc.message, hint=exc.hint, retryable=exc.retryable) from exc
 
 
 def make_home_assistant(home: HomeConfig, changed: Callable[[Device], None]) -> HomeAssistant | None:

@@ -1,41 +1,30 @@
 """Making the reply: a decision becomes a stream of text pieces.
 
-Whatever goes wrong, the stream ends with a true sentence: an error before the first piece becomes a sentence instead
-of the answer, a stream that dies half-way is closed at its last whole sentence and says that it was cut off.
+Skills answer here, everything else in `open_questions`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
 
 import structlog
 
 from assistant.dialog import phrases
-from assistant.dialog.ports import CloudAgent, PrivateMode
+from assistant.dialog.open_questions import OpenQuestions
+from assistant.dialog.ports import PrivateMode
+from assistant.dialog.reply import Answer, Question
 from assistant.dialog.router import Action, Decision
-from assistant.errors import CloudError, EdgewiseError, SkillError
-from assistant.events import DataLeft, Event, Failed
+from assistant.errors import EdgewiseError, SkillError
+from assistant.events import Event, failure
 from assistant.nlu.understanding import Understanding
 from assistant.skills.base import SkillContext, SkillReply
 from assistant.skills.book import SkillBook
-from assistant.streams import closing, with_filler
-from assistant.values import CloudQuestion, IntentMatch, Message, Outcome, new_id
+from assistant.streams import closing
+from assistant.values import IntentMatch, Outcome
 
 log = structlog.get_logger(__name__)
-
-_WAIT = f"{phrases.ONE_MOMENT}\n"
-"""A sentence of its own."""
-_INSTEAD_OF_CLOUD = {
-    "cloud-busy": phrases.CLOUD_BUSY,
-    "cloud-quota": phrases.CLOUD_QUOTA,
-    "cloud-refused": phrases.CLOUD_REFUSED,
-    "cloud-invalid": phrases.CLOUD_INVALID,
-    "cloud-empty": phrases.NO_ANSWER,
-}
-"""What is said when the gateway is there and gives no answer; every other failure means that it can't be reached."""
 
 IRREVERSIBLE_S = 0.7
 """What can't be taken back waits this long: the user may yet go on speaking."""
@@ -44,48 +33,8 @@ REHEARSAL_S = 0.2
 """A reply that takes longer isn't made ahead: the turn would wait for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a reply is wanted to."""
-
-    turn_id: str
-    conversation_id: str
-    text: str
-    """What was said, as it was said."""
-    understanding: Understanding
-    decision: Decision
-    amendable: bool
-    """Whether the user may yet go on speaking, and mean something else."""
-    context: tuple[Message, ...]
-    aloud: bool = False
-    """Somebody listens, and silence would make them wonder."""
-
-
-@dataclass(slots=True)
-class Answer:
-    """What became of a reply; complete once its stream has ended."""
-
-    outcome: Outcome = Outcome.ANSWERED
-    expects_answer: bool = False
-    intent: IntentMatch | None = None
-    pending: IntentMatch | None = None
-    """A request that waits for the user's answer to be complete."""
-    acknowledges: bool = False
-    """All that is said is that what was asked is done."""
-    cut: bool = False
-    """The stream broke: an unfinished sentence must not be spoken."""
-    news: str = ""
-    """What is told before the reply."""
-    action: asyncio.Task[list[SkillReply]] | None = None
-    """The skills at work, or done. It always comes to its end: who leaves must not leave things half done."""
-    undo: Callable[[], Awaitable[None]] | None = None
-    """Takes back what the skill did, where that can be. May raise StoreError."""
-    changed: Callable[[], bool] = lambda: False
-    """Whether there is something to take back."""
-
-
 class Answerer:
-    """Runs skills and the cloud for the turn."""
+    """Makes every reply of a turn."""
 
     def __init__(  # noqa: PLR0913 - each is one collaborator, handed in by the composition root
         self,
@@ -95,27 +44,18 @@ class Answerer:
         rehearsal: Callable[[], SkillContext],
         news: Callable[[], str],
         private: PrivateMode,
-        cloud: CloudAgent,
+        open_questions: OpenQuestions,
         publish: Callable[[Event], None],
-        locale: str,
         skill_timeout_s: float,
-        patience_s: float,
-        answer_timeout_s: float,
-        cloud_configured: bool,
     ) -> None:
         self._skills = skills
         self._skill_context = skill_context
         self._rehearsal = rehearsal
         self._news = news
         self._private = private
-        self._cloud = cloud
+        self._open_questions = open_questions
         self._publish = publish
-        self._locale = locale
         self._skill_timeout_s = skill_timeout_s
-        self._patience_s = patience_s
-        self._answer_timeout_s = answer_timeout_s
-        self._cloud_configured = cloud_configured
-        self._said_offline = False
 
     @property
     def private(self) -> bool:
@@ -125,7 +65,11 @@ class Answerer:
     @property
     def link_up(self) -> bool:
         """Whether the cloud can be asked; known without a network call."""
-        return self._cloud.up
+        return self._open_questions.link_up
+
+    async def settle(self, question: Question, decide: Callable[[float], Decision]) -> Question:
+        """The question with who answers it for good; see `OpenQuestions.settle`."""
+        return await self._open_questions.settle(question, decide)
 
     async def foresee(self, understanding: Understanding, decision: Decision) -> str:
         """What the edge would reply; empty when only the doing can tell. Changes nothing."""
@@ -153,19 +97,8 @@ class Answerer:
                 yield await self._run_skill(question, answer)
             case Action.ASK_BACK:
                 yield self._ask_back(question, answer)
-            case Action.CLARIFY:
-                answer.outcome = Outcome.NOT_UNDERSTOOD
-                yield phrases.CLARIFY
-            case Action.UNABLE:
-                answer.outcome = Outcome.NOT_UNDERSTOOD
-                yield phrases.UNABLE
-            case Action.PRIVATE_MESSAGE:
-                answer.outcome = Outcome.NOT_UNDERSTOOD
-                yield phrases.private(len(question.context) // 2, self._cloud.address if self._cloud_configured else "")
-            case Action.OFFLINE_MESSAGE:
-                yield self._offline(answer)
-            case Action.CLOUD:
-                async with closing(self._ask_cloud(question, answer)) as pieces:
+            case _:
+                async with closing(self._open_questions.answer(question, answer)) as pieces:
                     async for piece in pieces:
                         yield piece
 
@@ -221,61 +154,6 @@ class Answerer:
     def _question_back(self, match: IntentMatch, missing: tuple[str, ...]) -> str:
         return self._skills.ask_back(match, missing).text if missing else phrases.CONFIRM
 
-    def _offline(self, answer: Answer) -> str:
-        answer.outcome = Outcome.OFFLINE
-        if not self._cloud_configured:
-            return phrases.NOT_CONFIGURED
-        text = phrases.OFFLINE_SHORT if self._said_offline else phrases.OFFLINE
-        self._said_offline = True
-        return text
-
-    async def _ask_cloud(self, question: Question, answer: Answer) -> AsyncIterator[str]:
-        text = question.text
-        request = CloudQuestion(
-            request_id=new_id(),
-            conversation_id=question.conversation_id,
-            text=text,
-            context=question.context,
-            locale=self._locale,
-            deadline_s=self._answer_timeout_s,
-        )
-        size = sum(len(part.encode()) for part in (text, *(message.text for message in question.context)))
-        self._publish(
-            DataLeft(turn_id=question.turn_id, to=self._cloud.address, bytes=size, why=question.decision.reason)
-        )
-        spoken = False
-        try:
-            stream = self._cloud.converse(request)
-            patience_s = self._patience_s if question.aloud else self._answer_timeout_s
-            async with closing(with_filler(stream, patience_s, _WAIT)) as pieces:
-                async for piece in pieces:
-                    spoken |= piece is not _WAIT
-                    yield piece
-        except CloudError as exc:
-            if exc.code == "cloud-truncated":
-                answer.cut = True
-                yield f" {phrases.TRUNCATED}"
-                return
-            self._fail(question, exc)
-            answer.outcome = Outcome.FAILED
-            answer.cut = spoken
-            yield f" {phrases.CUT_OFF}" if spoken else self._instead_of_cloud(exc, answer)
-        else:
-            self._said_offline = False
-            if not spoken:
-                yield phrases.NO_ANSWER
-
-    def _instead_of_cloud(self, error: CloudError, answer: Answer) -> str:
-        return _INSTEAD_OF_CLOUD.get(error.code) or self._offline(answer)
-
     def _fail(self, question: Question, error: EdgewiseError) -> None:
         log.warning("answer failed", turn_id=question.turn_id, code=error.code, stage=error.stage)
-        self._publish(
-            Failed(
-                code=error.code,
-                message=error.message,
-                stage=error.stage,
-                retryable=error.retryable,
-                turn_id=question.turn_id,
-            )
-        )
+        self._publish(failure(error, question.turn_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from assistant.values import Message, Outcome, TurnRecord, new_id
 
@@ -42,12 +42,24 @@ class Context:
             self._last_wall_s = now_wall_s
         return self._conversation_id
 
-    def messages(self, conversation_id: str, max_turns: int) -> tuple[Message, ...]:
-        """The exchanges of one conversation that had both sides and an answer, oldest first."""
+    def forget(self, turn_ids: Collection[str]) -> None:
+        """Let go of these turns."""
+        self._turns = deque((turn for turn in self._turns if turn.id not in turn_ids), maxlen=MAX_TURNS)
+
+    def messages(self, conversation_id: str, max_turns: int, *, private: bool = False) -> tuple[Message, ...]:
+        """The exchanges of one conversation that had both sides and an answer, oldest first.
+
+        What was said in private mode is among them only while it is on (`private`): whoever answers otherwise may be
+        the cloud.
+        """
         turns = [
             turn
             for turn in self._turns
-            if turn.conversation_id == conversation_id and turn.text and turn.reply and turn.outcome not in APOLOGIES
+            if turn.conversation_id == conversation_id
+            and turn.text
+            and turn.reply
+            and turn.outcome not in APOLOGIES
+            and (private or not turn.private)
         ]
         return tuple(
             message

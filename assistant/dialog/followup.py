@@ -15,6 +15,8 @@ from assistant.nlu.understanding import Understanding
 from assistant.values import IntentMatch
 
 _UNDONE = IntentMatch("HassNevermind", {"undone": True}, 0.98, "grammar")
+_SURE_OF_A_CHANGE = 0.7
+"""So sure the model must be that a request has begun, in the middle of a talk about something else."""
 _DROPS = frozenset({"HassNevermind", "Stop"})
 
 
@@ -30,6 +32,10 @@ class Before:
     """Whether that changed anything that can be taken back."""
     mentioned: IntentMatch | None = None
     """The last request, to whose things a pronoun refers."""
+    reply: str = ""
+    """What was said last, whoever said it; empty when that is long ago."""
+    open: bool = False
+    """That was the answer to an open question, and the talk may go on about it."""
 
 
 def understand_turn(understander: Understander, text: str, before: Before, *, now: datetime) -> Understanding:
@@ -47,9 +53,25 @@ def understand_turn(understander: Understander, text: str, before: Before, *, no
         return _answered(understander, waiting, understanding, text, now)
     if before.undoable and _takes_back(read, understanding):
         return dataclasses.replace(understanding, match=_UNDONE, missing=(), corrects=True)
-    if before.mentioned and not _is_exact(understanding):
-        return understander.continued(before.mentioned, text, understanding) or understanding
-    return understanding
+    return _went_on(understander, before, understanding, text, now) or understanding
+
+
+def _went_on(
+    understander: Understander, before: Before, understanding: Understanding, text: str, now: datetime
+) -> Understanding | None:
+    """The talk before, gone on with: on this side of the seam between device and cloud or over it."""
+    if before.reply and (carried := understander.carried(text, before.reply, understanding)):
+        return carried
+    if before.mentioned and (day := understander.of_another_day(before.mentioned, text, now)):
+        return day
+    if _is_exact(understanding):
+        return None
+    if before.mentioned and (more := understander.continued(before.mentioned, text, understanding)):
+        return more
+    match = understanding.match
+    if before.open and (match is None or match.confidence < _SURE_OF_A_CHANGE):
+        return dataclasses.replace(understanding, match=None, missing=(), also=(), open_question=True)
+    return None
 
 
 def _answered(

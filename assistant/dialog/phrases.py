@@ -14,6 +14,8 @@ NOT_CONFIGURED = (
 )
 CUT_OFF = "Sorry, the connection broke off, so that answer stops here."
 TRUNCATED = "There would be more to say, but I stop here."
+STOPPED = "Sorry, I can't go on with that."
+NOT_SURE = "I'm not sure about this."
 CLARIFY = "Sorry, I didn't understand that. You can ask what I can do."
 UNABLE = "I can't answer that by myself."
 FAILED = "Sorry, something went wrong."
@@ -22,12 +24,13 @@ CLOUD_BUSY = "The cloud model is busy. Please ask again in a moment."
 CLOUD_REFUSED = "The cloud gateway doesn't accept this device, so I can't ask it."
 CLOUD_QUOTA = "I've asked the cloud as much as I may for today."
 CLOUD_INVALID = "That was too much for the cloud to take. Please ask in fewer words."
+UNLOGGED = "I can't write down what I would send to the cloud, so I didn't ask it. Please check the disk."
 NO_ANSWER = "I found no answer to that."
 CONFIRM = "Did I get that right?"
 UNREAD = "I didn't understand the rest."
 NEVER_MIND = "All right."
 
-FREQUENT = (ONE_MOMENT, OFFLINE, OFFLINE_SHORT, NOT_CONFIGURED, CUT_OFF, CLARIFY, FAILED)
+FREQUENT = (ONE_MOMENT, NOT_SURE, STOPPED, OFFLINE, OFFLINE_SHORT, NOT_CONFIGURED, CUT_OFF, CLARIFY, FAILED)
 """Rendered ahead of need, so that an outage costs no synthesis."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from assistant.audio.format import Chunk
+from assistant.records import Departure
 from assistant.values import CloudQuestion, LocalQuestion, Transcription, TurnRecord, WakeDetection
 
 
@@ -178,3 +179,19 @@ class TurnStore(Protocol):
 
     async def recent(self, limit: int) -> Sequence[TurnRecord]:
         """The newest turns, oldest first."""
+
+
+class EgressLog(Protocol):
+    """What left the device, durably."""
+
+    async def append(self, departure: Departure) -> None:
+        """Write it down; its number is given here. Raises StoreError."""
+
+    async def page(self, *, before: int, since_wall_s: float, limit: int) -> Sequence[Departure]:
+        """The newest first: those numbered below `before` (0 for all) that left at `since_wall_s` or later.
+
+        Raises StoreError.
+        """
+
+    async def drop_before(self, wall_s: float) -> None:
+        """Forget what left before that time. Raises StoreError."""

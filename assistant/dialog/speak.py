@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from assistant.audio.format import Chunk
-from assistant.dialog.answer import Answer
 from assistant.dialog.ports import PlaybackHandle, Player, Synthesizer
+from assistant.dialog.reply import Answer
 from assistant.events import Event, Interrupted, PlaybackFinished, PlaybackStarted, ReplyChunk
 from assistant.sentences import SentenceSplitter, split_sentences
 from assistant.streams import closing
@@ -167,8 +167,9 @@ class Speaker:
         splitter = SentenceSplitter()
         try:
             async for piece in pieces:
-                if answer.cut:
-                    splitter = SentenceSplitter()  # half a sentence is never spoken
+                if answer.cut:  # half a sentence is never spoken, nor kept
+                    spoken.text = spoken.text[: len(spoken.text) - len(splitter.held)].rstrip()
+                    splitter = SentenceSplitter()
                 spoken.text += piece
                 self._publish(ReplyChunk(turn_id=spoken.turn_id, text=piece))
                 for sentence in splitter.feed(piece):

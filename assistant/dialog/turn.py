@@ -22,19 +22,20 @@ import structlog
 
 from assistant.audio.format import Chunk
 from assistant.dialog import phrases
-from assistant.dialog.answer import Answer, Answerer, Question
+from assistant.dialog.answer import Answerer
 from assistant.dialog.context import Context
 from assistant.dialog.followup import Before
 from assistant.dialog.guess import GuessMaker
+from assistant.dialog.ledger import Ledger
 from assistant.dialog.listen import AMEND_S, SUPERSEDED
 from assistant.dialog.ports import Transcriber, TurnStore
-from assistant.dialog.router import RouterPolicy, route
+from assistant.dialog.reply import Answer, Question
+from assistant.dialog.router import Decision, RouterPolicy, route
 from assistant.dialog.speak import Speaker, Spoken
 from assistant.dialog.turn_state import Done, Turn, TurnRequest, Withdrawn
 from assistant.errors import EdgewiseError, StoreError
 from assistant.events import (
     Event,
-    Failed,
     IntentRecognized,
     NotRecognized,
     Reply,
@@ -43,6 +44,7 @@ from assistant.events import (
     TurnEnded,
     TurnStarted,
     WakeWordDetected,
+    failure,
 )
 from assistant.nlu.understanding import Understanding
 from assistant.values import (
@@ -79,6 +81,7 @@ class TurnRunner:
         context: Context,
         context_turns: int,
         store: TurnStore,
+        ledger: Ledger,
         clock: Clock,
         publish: Callable[[Event], None],
         set_state: Callable[[State], None],
@@ -91,6 +94,7 @@ class TurnRunner:
         self._context = context
         self._context_turns = context_turns
         self._store = store
+        self._ledger = ledger
         self._clock = clock
         self._publish = publish
         self._set_state = set_state
@@ -114,7 +118,7 @@ class TurnRunner:
         """Run one turn to its end and return what is remembered of it."""
         now_s = self._clock.wall_s()
         conversation_id = self._context.conversation_id(now_s)
-        turn = Turn(request, conversation_id, now_s, Spoken(request.id))
+        turn = Turn(request, conversation_id, now_s, Spoken(request.id), private=self._answerer.private)
         self._publish(TurnStarted(turn_id=request.id, conversation_id=conversation_id, source=request.source))
         try:
             try:
@@ -139,11 +143,16 @@ class TurnRunner:
         waiting = self._pending and self._now() - self._pending[1] <= PENDING_S
         done = self._done and self._now() - self._done.ended_s <= PENDING_S
         mentioned = self._mentioned and self._now() - self._mentioned[1] <= MENTIONED_S
+        last = self._context.last_turn
+        if last and self._clock.wall_s() - last.started_wall_s > MENTIONED_S:
+            last = None
         return Before(
             waiting=self._pending[0] if self._pending and waiting else None,
             done=self._done.match if self._done and done else None,
             undoable=bool(self._done and done and self._done.changed),
             mentioned=self._mentioned[0] if self._mentioned and mentioned else None,
+            reply=last.reply if last else "",
+            open=last is not None and not last.intent and last.outcome is Outcome.ANSWERED,
         )
 
     async def _converse_on(self, turn: Turn) -> None:
@@ -232,24 +241,36 @@ class TurnRunner:
         understanding = await self._make_sense(turn)
         if understanding.corrects and done:
             await self._take_back(turn, done.undo)
-        turn.decision = route(
-            understanding, self._policy, link_up=self._answerer.link_up, private=self._answerer.private
-        )
-        decision = turn.decision
-        self._publish(
-            Routed(turn_id=turn.request.id, layer=decision.layer, reason=decision.reason, sentence=decision.sentence)
-        )
+        seen = {"link_up": self._answerer.link_up, "private": self._answerer.private}
+
+        def decide(local: float | None) -> Decision:
+            decision = route(understanding, self._policy, **seen, local=local)
+            self._ledger.noted(turn.request.id, understanding, decision, self._policy, **seen, now_s=self._now())
+            return decision
+
         question = Question(
             turn_id=turn.request.id,
             conversation_id=turn.conversation_id,
             text=understanding.text if understanding.layer else turn.text,
             understanding=understanding,
-            decision=decision,
+            decision=decide(None),
             amendable=turn.request.listening is not None,
-            context=self._context.messages(turn.conversation_id, self._context_turns),
+            context=self._context.messages(turn.conversation_id, self._context_turns, private=self._answerer.private),
             aloud=turn.request.aloud,
+            may_hedge=seen["link_up"] and not seen["private"],
         )
-        await self._reply(turn, question)
+        question = await self._answerer.settle(question, decide)
+        try:
+            turn.decision = decision = question.decision
+            self._publish(
+                Routed(
+                    turn_id=turn.request.id, layer=decision.layer, reason=decision.reason, sentence=decision.sentence
+                )
+            )
+            await self._reply(turn, question)
+        finally:
+            if question.call:
+                await question.call.close()
         self._stage(turn, "total", started_s)
 
     async def _hear(self, turn: Turn) -> str:
@@ -337,7 +358,7 @@ class TurnRunner:
             Reply(
                 turn_id=turn.request.id,
                 text=turn.spoken.text,
-                layer=decision.layer if decision else Layer.EDGE,
+                layer=turn.answer.layer or (decision.layer if decision else Layer.EDGE),
                 reason=decision.reason if decision else "failed",
                 expects_answer=turn.answer.expects_answer,
             )
@@ -375,15 +396,7 @@ class TurnRunner:
             self._publish_failure(exc, record.id)
 
     def _publish_failure(self, error: EdgewiseError, turn_id: str) -> None:
-        self._publish(
-            Failed(
-                code=error.code,
-                message=error.message,
-                stage=error.stage,
-                retryable=error.retryable,
-                turn_id=turn_id,
-            )
-        )
+        self._publish(failure(error, turn_id))
 
     def _record(self, turn: Turn) -> TurnRecord:
         decision = turn.decision
@@ -397,11 +410,12 @@ class TurnRunner:
             reply=turn.spoken.text,
             intent=intent.intent if intent else "",
             slots=dict(intent.slots) if intent else {},
-            layer=decision.layer if decision else Layer.EDGE,
+            layer=turn.answer.layer or (decision.layer if decision else Layer.EDGE),
             reason=decision.reason if decision else "",
             confidence=decision.confidence if decision else 0.0,
             outcome=turn.answer.outcome,
             stages=tuple(turn.stages),
+            private=turn.private or self._answerer.private,  # it may have been turned on or off by this very turn
         )
 
     def _show(self, turn: Turn, state: State) -> None:

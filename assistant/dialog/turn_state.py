@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from assistant.audio.format import Chunk
-from assistant.dialog.answer import Answer
 from assistant.dialog.end_of_turn import Guess
 from assistant.dialog.listen import Listening
+from assistant.dialog.reply import Answer
 from assistant.dialog.router import Decision
 from assistant.dialog.speak import Spoken
 from assistant.values import IntentMatch, StageTime, WakeDetection, new_id
@@ -45,6 +45,8 @@ class Turn:
     answer: Answer = field(default_factory=Answer)
     stages: list[StageTime] = field(default_factory=list)
     withdrawn: Withdrawn | None = None
+    private: bool = False
+    """Private mode was on when it began."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from assistant.due import change, decide
 from assistant.due.decide import RECHECK_S, Now
 from assistant.due.ports import DueStore
 from assistant.errors import EdgewiseError, SkillError, StoreError
-from assistant.events import DueChanged, Event, Failed, RingStarted, RingStopped
+from assistant.events import DueChanged, Event, RingStarted, RingStopped, failure
 from assistant.values import Clock, DueItem, DueState, new_id
 
 MAX_ITEMS = 100
@@ -363,9 +363,7 @@ class Scheduler:
 
     def _failed(self, error: EdgewiseError) -> None:
         _log.error("due-unsaved", code=error.code, items=len(self._unsaved))
-        self._publish(
-            Failed(code=error.code, message=str(error), stage=error.stage, retryable=error.retryable, turn_id="")
-        )
+        self._publish(failure(error))
 
     def _adopt(self, item: DueItem, *, by: str) -> None:
         """Put an item in force and say so."""

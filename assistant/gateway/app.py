@@ -1,8 +1,8 @@
 """The gateway's composition root: gRPC towards the devices, OpenAI-compatible servers behind it.
 
-Started in order and stopped in reverse: devices (where tokens are needed), port, local LLM (if asked for), upstreams,
-health, metrics, server. SIGTERM and SIGINT drain: health says NOT_SERVING, nothing new is taken, answers under way get
-`gateway.drain_s` to end.
+Started in order and stopped in reverse: history, devices (where tokens are needed), port, local LLM (if asked for),
+upstreams, health, metrics, server. SIGTERM and SIGINT drain: health says NOT_SERVING, nothing new is taken, answers
+under way get `gateway.drain_s` to end.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ from assistant.errors import ConfigError, LlmError, StoreError
 from assistant.executor import BoundedExecutor
 from assistant.gateway import listening
 from assistant.gateway.access import Access, make_interceptor
-from assistant.gateway.devices import SqliteDevices
 from assistant.gateway.gate import Gate
 from assistant.gateway.health import UpstreamHealth
+from assistant.gateway.keeping import open_devices, open_homes
 from assistant.gateway.listening import Listening, TlsFiles
 from assistant.gateway.metrics import Metrics, Sights, Unwatched, serve_metrics
 from assistant.gateway.pool import UpstreamPool
 from assistant.gateway.quota import Quotas
 from assistant.gateway.service import SERVICE, CloudService
+from assistant.gateway.sync import SyncService
 from assistant.gateway.upstream import MIN_PROMPT_TOKENS, Model, Upstream
 from assistant.llm.local import LocalLlm
 from assistant.models import Models
@@ -92,15 +93,18 @@ async def open_gateway(config: Config, *, local: bool = False) -> AsyncIterator[
 
     Raises:
         ConfigError: `gateway-tls`, `gateway-upstream`, `gateway-context`, `gateway-metrics`, `address-invalid`,
-            `cert-unreadable`, `cert-expired`, `secret-unreadable`.
+            `cert-unreadable`, `cert-expired`, `secret-unreadable`, `gateway-database`.
         ModelError, LlmError: the local model.
-        StoreError: the devices.
+        StoreError: the devices, the histories.
         GatewayError: `port-taken`.
     """
     settings = config.settings.gateway
     how = listening.plan(config)
     _check_context(config, local=local)
     async with contextlib.AsyncExitStack() as stack:
+        homes = await open_homes(config)
+        if homes is not None:
+            stack.push_async_callback(homes.close)
         access = await _open_access(config, stack) if how.tokens else None
         server = _make_server(config, access)
         stack.push_async_callback(server.stop, None)
@@ -114,11 +118,13 @@ async def open_gateway(config: Config, *, local: bool = False) -> AsyncIterator[
         health.register(server)
         gate = Gate(settings.max_concurrent, settings.max_queued)
         watcher, metrics_port = await _open_metrics(config, gate, pool, stack)
-        _register_service(server, CloudService(pool, gate, access, watcher, health.doubt))
+        sync = SyncService(homes, access, history_days=settings.history_days)
+        _register_service(server, CloudService(pool, gate, access, watcher, health.doubt, sync=sync))
         await server.start()
         stack.push_async_callback(server.stop, settings.drain_s)
         stack.push_async_callback(health.drain)
         await stack.enter_async_context(_running("health", health.run))
+        await stack.enter_async_context(_running("history", sync.run))
         if access is not None:
             await stack.enter_async_context(_running("access", access.run))
         if how.tls is not None:
@@ -151,7 +157,7 @@ def _check_context(config: Config, *, local: bool) -> None:
 
 async def _open_access(config: Config, stack: contextlib.AsyncExitStack) -> Access:
     settings = config.settings.gateway
-    store = await SqliteDevices.open(config.paths.gateway_database)
+    store = await open_devices(config)
     stack.push_async_callback(store.close)
     quotas = Quotas(requests_per_minute=settings.requests_per_minute, tokens_per_day=settings.tokens_per_day)
     access = Access(store, quotas, time.time, at_once=settings.max_per_device)

@@ -16,6 +16,8 @@ from assistant.store.database import Database
 
 MAX_NAME_CHARS = 60
 KEPT_DAYS = 92
+HOME = "home"
+"""Where a device belongs unless it is said otherwise."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -44,6 +46,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
     ),
+    ("ALTER TABLE devices ADD COLUMN home TEXT NOT NULL DEFAULT 'home'",),
 )
 """A released step never changes; a new one is added at the end."""
 
@@ -60,6 +63,8 @@ class Device:
     created_ms: int
     expires_ms: int | None
     """UTC milliseconds from which its token no longer counts; None for never."""
+    home: str = HOME
+    """Devices of one home share their history."""
 
     def expired(self, now_ms: float) -> bool:
         return self.expires_ms is not None and now_ms >= self.expires_ms
@@ -69,7 +74,7 @@ class DeviceStore(Protocol):
     """Where devices are kept. Every method raises StoreError when the storage fails."""
 
     async def add(self, device: Device) -> None:
-        """Durable when it returns. Raises GatewayError `device-exists`, `device-name`."""
+        """Durable when it returns. Raises GatewayError `device-exists`, `device-name`, `home-name`."""
 
     async def remove(self, name: str) -> bool:
         """Forget the device and what it used; False when there is none of this name. Case doesn't matter."""
@@ -102,31 +107,22 @@ class SqliteDevices:
         return cls(await Database.open(path, migrations=MIGRATIONS))
 
     async def add(self, device: Device) -> None:
-        if not is_name(device.name):
-            raise GatewayError(
-                "device-name",
-                "that is no name for a device",
-                hint=f"Give it 1 to {MAX_NAME_CHARS} characters that can be printed, without space at either end.",
-            )
+        check_names(device)
 
         def insert(connection: sqlite3.Connection) -> bool:
-            row = (device.id, device.name, device.digest, device.created_ms, device.expires_ms)
-            statement = "INSERT INTO devices VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"
+            row = (device.id, device.name, device.digest, device.created_ms, device.expires_ms, device.home)
+            statement = "INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"
             return connection.execute(statement, row).rowcount == 1
 
         if not await self._database.write(insert):
-            raise GatewayError(
-                "device-exists",
-                f"there is a device named {device.name} already",
-                hint="Revoke it first, or choose another name.",
-            )
+            raise exists(device.name)
 
     async def remove(self, name: str) -> bool:
         statement = "DELETE FROM devices WHERE name = ?"
         return await self._database.write(lambda connection: connection.execute(statement, (name,)).rowcount == 1)
 
     async def devices(self) -> Sequence[Device]:
-        query = "SELECT id, name, digest, created_ms, expires_ms FROM devices ORDER BY created_ms, id"
+        query = "SELECT id, name, digest, created_ms, expires_ms, home FROM devices ORDER BY created_ms, id"
         return await self._database.read(lambda connection: [Device(*row) for row in connection.execute(query)])
 
     async def version(self) -> int:
@@ -155,6 +151,21 @@ class SqliteDevices:
         await self._database.close()
 
 
+def check_names(device: Device) -> None:
+    """Raises GatewayError `device-name`, `home-name`."""
+    hint = f"Give it 1 to {MAX_NAME_CHARS} characters that can be printed, without space at either end."
+    if not is_name(device.name):
+        raise GatewayError("device-name", "that is no name for a device", hint=hint)
+    if not is_name(device.home):
+        raise GatewayError("home-name", "that is no name for a home", hint=hint)
+
+
+def exists(name: str) -> GatewayError:
+    return GatewayError(
+        "device-exists", f"there is a device named {name} already", hint="Revoke it first, or choose another name."
+    )
+
+
 def is_name(name: str) -> bool:
-    """Whether a device may be named so."""
+    """Whether a device or a home may be named so."""
     return 0 < len(name) <= MAX_NAME_CHARS and name.isprintable() and name == name.strip()

@@ -17,8 +17,9 @@ from assistant.gateway.devices import Device
 from assistant.gateway.gate import Gate
 from assistant.gateway.pool import FAULTS, UpstreamPool
 from assistant.gateway.prompt import BYTES_PER_TOKEN, build_messages, estimate_tokens
-from assistant.gateway.requests import MAX_DEADLINE_MS, read_request
+from assistant.gateway.requests import MAX_DEADLINE_MS, read_request, receive
 from assistant.gateway.statuses import abort
+from assistant.gateway.sync import SyncService
 from assistant.gateway.upstream import Finish
 from assistant.values import Message
 
@@ -27,8 +28,6 @@ log = structlog.get_logger(__name__)
 SERVICE = "edgewise.cloud.v1.Cloud"
 LAST_WRITE_S = 1.0
 """Messages go at once but to a device that doesn't read; that one gets no status either."""
-RECEIVE_S = 10.0
-"""A request is small; a device that takes longer to send one has lost its way here, or means no good."""
 
 
 class Watcher(Protocol):
@@ -73,10 +72,18 @@ class _Account:
 class CloudService:
     """The servicer. `doubt` is called when an upstream failed, so that its health is looked at."""
 
-    def __init__(
-        self, upstreams: UpstreamPool, gate: Gate, access: Access | None, watcher: Watcher, doubt: Callable[[], None]
+    def __init__(  # noqa: PLR0913 - each is one collaborator, handed in by the composition root
+        self,
+        upstreams: UpstreamPool,
+        gate: Gate,
+        access: Access | None,
+        watcher: Watcher,
+        doubt: Callable[[], None],
+        *,
+        sync: SyncService,
     ) -> None:
         """Without `access` everybody may ask, as much as they like."""
+        self._sync = sync
         self._upstreams = upstreams
         self._gate = gate
         self._access = access
@@ -96,7 +103,7 @@ class CloudService:
         converse = grpc.stream_stream_rpc_method_handler(
             self.converse, response_serializer=cloud_pb2.ConverseReply.SerializeToString
         )
-        sync = grpc.stream_stream_rpc_method_handler(self.sync)
+        sync = grpc.stream_stream_rpc_method_handler(self._sync.sync)
         return grpc.method_handlers_generic_handler(SERVICE, {"Converse": converse, "Sync": sync})
 
     async def converse(self, _: Any, context: Any) -> None:
@@ -128,11 +135,6 @@ class CloudService:
         if error.code in FAULTS:
             self._doubt()
         await abort(context, error)
-
-    async def sync(self, _: Any, context: Any) -> None:
-        """Declared in the contract, not served yet."""
-        message = "this gateway doesn't keep turns yet: only Converse is served"
-        await abort(context, GatewayError("sync-unserved", message))
 
     def _admitted(self, device: Device | None) -> AbstractAsyncContextManager[None]:
         return self._access.admitted(device) if self._access and device else contextlib.nullcontext()
@@ -192,14 +194,7 @@ async def _write(context: Any, reply: Any) -> None:
 
 async def _receive(context: Any) -> Any:
     """The call's ConverseRequest. Raises GatewayError `invalid`, `deadline`."""
-    import grpc  # noqa: PLC0415 - heavy
-
-    try:
-        async with asyncio.timeout(RECEIVE_S):
-            data = await context.read()
-    except TimeoutError as exc:
-        raise GatewayError("deadline", "the request doesn't arrive") from exc
-    request, problem = read_request(b"" if data is grpc.aio.EOF else data)
+    request, problem = read_request(await receive(context))
     if problem:
         raise GatewayError("invalid", problem)
     return request

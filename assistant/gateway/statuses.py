@@ -26,7 +26,7 @@ STATUS_NAMES = {
 }
 """Error code -> gRPC status; every other code is UNAVAILABLE: the device can't mend it, and may ask again later."""
 
-RETRY_AFTER_S = {"busy": 1, "device-busy": 1, "upstream-busy": 2}
+RETRY_AFTER_S = {"busy": 1, "device-busy": 1, "upstream-busy": 2, "history-busy": 1}
 """How long a device should wait where nothing says it exactly."""
 ERROR_KEY = "edgewise-error"
 RETRY_KEY = "retry-after-s"

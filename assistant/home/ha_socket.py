@@ -20,6 +20,7 @@ import orjson
 import structlog
 
 from assistant.errors import HomeError
+from assistant.home import pieces
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,8 @@ HEARTBEAT_S = 15.0
 """A connection that is dead is noticed within one and a half of these."""
 MAX_MESSAGE = 64 * 1024 * 1024
 """Bytes. The states of 5,000 entities are about 3 MB."""
+LARGE = 128 * 1024
+"""Characters. What is longer takes more than some milliseconds to parse."""
 MAX_PENDING = 64
 
 OnEvent = Callable[[Any], None]
@@ -69,7 +72,8 @@ class Socket:
             while True:
                 message = await self._websocket.receive()
                 if message.type is aiohttp.WSMsgType.TEXT:
-                    self._take(_parsed(message.data))
+                    text = message.data
+                    self._take(await _parsed_apart(text) if len(text) > LARGE else _parsed(text))
                 elif message.type is not aiohttp.WSMsgType.BINARY:
                     raise offline("hung up")
         except (aiohttp.ClientError, OSError) as exc:
@@ -180,6 +184,14 @@ def _parsed(text: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as exc:
+        raise offline("sent something that is no JSON") from exc
+
+
+async def _parsed_apart(text: str) -> Any:
+    """The same of a text that takes long, in a thread; there is only one at a time, since nobody reads on meanwhile."""
+    try:
+        return await asyncio.to_thread(pieces.loads, text)
+    except (ValueError, RecursionError) as exc:
         raise offline("sent something that is no JSON") from exc
 
 

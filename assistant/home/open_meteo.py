@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,7 +43,7 @@ _CONDITIONS: Mapping[int, str] = {
 class OpenMeteo:
     """weather.WeatherPort for a `place` (latitude, longitude).
 
-    `left` is told host and bytes whenever a question leaves the device.
+    `left` is told the host and what leaves for it, before it does; it raises HomeError when that mustn't.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class OpenMeteo:
         place: tuple[float, float],
         *,
         imperial: bool,
-        left: Callable[[str, int], None],
+        left: Callable[[str, str], Awaitable[None]],
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
@@ -84,7 +84,7 @@ class OpenMeteo:
             return found
 
     async def _ask(self) -> bytes:
-        self._left(urlsplit(self._url).netloc, len("&".join(f"{key}={value}" for key, value in self._query.items())))
+        await self._left(urlsplit(self._url).netloc, "&".join(f"{key}={value}" for key, value in self._query.items()))
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S), trust_env=True) as session,

@@ -54,7 +54,8 @@ class SpanReader:
 
     def __init__(self, language: Language, entities: Entities) -> None:
         self._entities = entities
-        self._times = Times(language, Numbers(language))
+        self._numbers = Numbers(language)
+        self._times = Times(language, self._numbers)
         self._to = language.set("amount_to")
         self._when = WhenReader(language)
         self._units = Phrases(language.table("unit_names"))
@@ -154,6 +155,24 @@ class SpanReader:
         words = " ".join(words for tag, words in spans if tag in {"time", "date", "recurrence"})
         moment = (self._when.read(words, now.date()) if words else None) or {}
         return {slot: value for slot, value in moment.items() if slot in {"time", "date", "recurrence", AMBIGUOUS}}
+
+    def measured(self, text: str) -> Slots:
+        """The last amount that has a unit, as `quantity` and `from_unit`; empty for none."""
+        tokens = tokenise(text)
+        found: dict[str, SlotValue] = {}
+        for at in range(len(tokens)):
+            number = self._numbers.at(tokens, at)
+            unit = self._units.at(tokens, number[1]) if number else None
+            if number and unit:
+                value = float(number[0])
+                found = {"quantity": int(value) if value.is_integer() else value, "from_unit": str(unit[0])}
+        return found
+
+    def unit(self, words: str) -> str | None:
+        """The unit that words are."""
+        tokens = tokenise(words)
+        found = self._units.at(tokens, 0) if tokens else None
+        return str(found[0]) if found and found[1] == len(tokens) else None
 
     def _conversion(self, text: str) -> Slots:
         """What is to be converted: the unit that an amount stands before, and the other one."""

@@ -30,7 +30,7 @@ _LISTS = {
     "name_stopwords", "place_stopwords", "open_start", "open_inside", "open_never",
     "unfinished", "every", "word_endings", "amount_to", "corrections", "continuing", "joints", "colors",
     "item_stopwords", "when_joints", "when_ahead", "when_openings", "list_stopwords", "negative", "item_unsaid",
-    "query_unsaid", "item_openings", "alone", "item_tails", "value_articles",
+    "query_unsaid", "item_openings", "unit_asked", "alone", "item_tails", "value_articles",
     "value_joints", "every_other", "without", "day_span",
 }  # fmt: skip
 _MAPPINGS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from assistant.nlu.language import Language
 
@@ -14,6 +15,7 @@ class Questions:
         self._start = _either(language.list("open_start"), anchor="^")
         self._inside = _either(language.list("open_inside"), anchor=r"\b")
         self._never = _either(language.list("open_never"), anchor="^")
+        self._in_other = sorted(language.list("unit_asked"), key=len, reverse=True)
         self._wants_more = _either(language.list("unfinished"), anchor=r"\b", end=r"$")
         numbers = [*language.table("numbers"), *language.table("multipliers")]
         self._number = re.compile(rf"\b(?:\d+|{'|'.join(map(re.escape, numbers))})$")
@@ -23,6 +25,13 @@ class Questions:
         if not text or self._never.search(text):
             return False
         return asked or bool(self._start.search(text) or self._inside.search(text))
+
+    def other_unit(self, text: str, unit: Callable[[str], str | None]) -> str | None:
+        """The unit in which a plain text wants an amount told ("in celsius"); None when it wants something else."""
+        for opening in self._in_other:
+            if text.startswith(f"{opening} "):
+                return unit(text.removeprefix(opening).strip())
+        return None
 
     def is_unfinished(self, text: str, *, claimed: bool) -> bool:
         """Whether a plain text stops where nobody stops. A claimed one (a whole request) may: "what do you do"."""

@@ -8,7 +8,7 @@ A target is read word by word from the left, the longest reading wins:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from assistant.homes import ALL, Device, Home, called, chosen
@@ -132,19 +132,27 @@ class HomeNames:
     def nearly_in(self, text: str) -> Slots:
         """The device that some words of a plain text sound like, of those behind an article ("the whole lamp" is the
         hall lamp); empty for none, and in a home of very many."""
-        words = text.split()
+        found = self._sounding_in(text.split())
+        return {"name": found[0].name, "domain": found[0].domain} if found else {}
+
+    def _sounding_in(self, words: Sequence[str]) -> tuple[Device, int, int] | None:
+        """(device, where it begins, where it ends): words that are about as many as its name has."""
         devices = self._home.devices if len(self._home.devices) <= _FEW else ()
-        for at, word in enumerate(words):
+        for at, word in enumerate(words, 1):
             if devices and word in self._articles:
-                for end in range(min(len(words), at + 1 + _LONGEST), at + 2, -1):
-                    if device := called(" ".join(words[at + 1 : end]), devices):
-                        return {"name": device.name, "domain": device.domain}
-        return {}
+                for end in range(min(len(words), at + _LONGEST), at + 1, -1):
+                    device = called(" ".join(words[at:end]), devices)
+                    if device and abs(len(device.name.split()) - (end - at)) <= 1:
+                        return device, at, end
+        return None
 
     def respelled(self, text: str) -> str | None:
-        """A plain text with the kind of thing that a word behind an article sounds like ("turn on the lap"); None when
-        none does."""
+        """A plain text with the device, or the kind of thing, that words behind an article sound like ("turn on the
+        haul lap"); None when none do."""
         words = text.split()
+        if found := self._sounding_in(words):
+            device, start, end = found
+            return " ".join([*words[:start], _plain(device.name), *words[end:]])
         for at, word in enumerate(words[1:], 1):
             if words[at - 1] in self._articles and (kind := closest(word, self._kinds)):
                 return " ".join([*words[:at], kind, *words[at + 1 :]])

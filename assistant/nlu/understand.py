@@ -38,6 +38,7 @@ from assistant.nlu.slots import SlotReader
 from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames, retargeted
 from assistant.nlu.tasks import OPEN_TASKS, task_of
 from assistant.nlu.understanding import Understanding
+from assistant.records import Candidate
 from assistant.values import PROVISO, IntentMatch, Layer, Slots, TextReading
 
 _log = structlog.get_logger(__name__)
@@ -48,6 +49,8 @@ _SMALLTALK = frozenset({"Greeting", "Thanks", "Affirm", "Farewell"})
 _ALONE = frozenset({"WhatCanYouDo", "WhoAreYou", "RepeatLast", "HassNevermind", "Deny"})
 """Mean something else beside a sentence we don't understand ("I lost my card. Help me.")."""
 _MAX_CLAUSES = 4
+_CANDIDATES = 3
+"""Of the model's, how many are worth keeping."""
 _GRAMMAR = "grammar"
 _ANY_OF = {
     "duration": {"hours", "minutes", "seconds"},
@@ -59,6 +62,7 @@ _ANY_OF = {
 _NO_VALUES = frozenset({"direction", "domain", "device_class", "every", "state", "whole", "condition", REFERENCE})
 """Slots that say what is to be done, or with what kind of things."""
 _ANY_MOMENT = datetime(2025, 1, 1)  # noqa: DTZ001 - for what doesn't depend on it
+_WEATHER = "HassGetWeather"
 _OPEN = 0.5
 """How sure the model must be of a task type that needs an answer from somewhere else."""
 
@@ -132,6 +136,7 @@ class Understander:
             self._model.read(words) if self._model and (words := self._wrappers.without_name(whole).split()) else None
         )
         unread = False
+        candidates = _candidates(match, reading)
         if reading and not also:
             match = self._weighed(match, whole, reading, now)
             if match and match.source == SOURCE and (begun := self._begun(text, match.intent, now)):
@@ -148,8 +153,9 @@ class Understander:
         )
         exact = match is not None and match.source == _GRAMMAR and not any(map(self.missing, (match, *also)))
         unfinished = self._questions.is_unfinished(whole, claimed=exact)
+        task = _task(match, reading)
         return Understanding(
-            core, match, missing, is_open, unfinished, _task(match, reading), tuple(also), unread=unread
+            core, match, missing, is_open, unfinished, task, tuple(also), candidates=candidates, unread=unread
         )
 
     def complete(self, pending: IntentMatch, text: str, *, now: datetime) -> Understanding | None:
@@ -219,6 +225,31 @@ class Understander:
             return None
         match = replace(mentioned, slots=retargeted(mentioned.slots, target), confidence=_PATCHED, confirmed=False)
         return Understanding(core, match, self.missing(match), open_question=False, unfinished=False)
+
+    def carried(self, text: str, reply: str, otherwise: Understanding) -> Understanding | None:
+        """What an amount in the `reply` before, whoever gave it, is in another unit ("and in celsius?"); None when the
+        text doesn't ask that. `otherwise` is what it means by itself."""
+        match = otherwise.match
+        core = otherwise.text
+        free = match is None or match.source == SOURCE or match.intent == "ConvertUnit"
+        more = self._wrappers.continuation(plain(text, self._language)) if free else ""
+        unit = (self._questions.other_unit(core, self._spans.unit) if free else None) or self._spans.unit(more)
+        amount = self._spans.measured(plain(reply, self._language)) if unit else {}
+        if not unit or not amount or amount["from_unit"] == unit:
+            return None
+        slots = {**amount, "to_unit": unit}
+        return Understanding(
+            core, IntentMatch("ConvertUnit", slots, _PATCHED, _GRAMMAR), (), open_question=False, unfinished=False
+        )
+
+    def of_another_day(self, mentioned: IntentMatch, text: str, now: datetime) -> Understanding | None:
+        """The weather asked for before, of another day ("and tomorrow?"); None when the text doesn't ask that."""
+        core = self._wrappers.continuation(plain(text, self._language))
+        day = self._entities.period_in(core, now.date()) if core and mentioned.intent == _WEATHER else None
+        if not day:
+            return None
+        match = replace(mentioned, slots={**mentioned.slots, "date": day}, confidence=_PATCHED)
+        return Understanding(core, match, (), open_question=False, unfinished=False)
 
     def _put_on_too(self, mentioned: IntentMatch, text: str, otherwise: Understanding) -> Understanding | None:
         """One more thing for the list, unless the text is a question or asks for something else."""
@@ -352,8 +383,15 @@ class Understander:
     def _several(self, text: str, read: Callable[[str], IntentMatch | None], now: datetime) -> tuple[IntentMatch, ...]:
         """The requests of an utterance that is made of nothing else; each once."""
 
+        @functools.cache
+        def misheard(part: str) -> IntentMatch | None:
+            home = self._home_names()
+            meant = home.respelled(part) if home else None
+            match = read(meant) if meant else None
+            return replace(match, confidence=_PATCHED) if match and match.intent in IN_HOME else None
+
         def request(part: str, before: IntentMatch | None) -> IntentMatch | None:
-            match = read(part) or self._for_more(part, before, now)
+            match = read(part) or self._for_more(part, before, now) or misheard(part)
             return match if match and match.confidence >= _PATCHED and match.intent not in _ALONE else None
 
         found = requests(parted(text, self._language), request)
@@ -491,6 +529,14 @@ def _grammars(language: str) -> tuple[Grammar, Grammar]:
     units = [{"in": said, "out": unit} for said, unit in facts.table("unit_names").items()]
     own = load_grammar(facts.sentence_files, facts.required, {"color": facts.list("colors"), "unit": units})
     return own, home_assistant_grammar(language, facts.required)
+
+
+def _candidates(match: IntentMatch | None, reading: TextReading | None) -> tuple[Candidate, ...]:
+    """What the sentences and the model each made of an utterance, for whoever explains it later."""
+    found = [Candidate(match.intent, match.confidence, match.source)] if match else []
+    if reading:
+        found += [Candidate(intent, round(sure, 4), SOURCE) for intent, sure in reading.intents.items()][:_CANDIDATES]
+    return tuple(sorted(found, key=lambda each: -each.confidence))
 
 
 def _task(match: IntentMatch | None, reading: TextReading | None) -> str:

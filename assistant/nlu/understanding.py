@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from assistant.records import Candidate
 from assistant.values import IntentMatch, Layer
 
 
@@ -30,6 +31,8 @@ class Understanding:
     """It is what was done last, otherwise: that is to be taken back first."""
     unread: bool = False
     """There was more behind these requests, and nobody knows what."""
+    candidates: tuple[Candidate, ...] = ()
+    """What each reader made of it by itself, the likeliest first; empty where only one was asked."""
 
     @property
     def requests(self) -> tuple[IntentMatch, ...]:

@@ -65,8 +65,8 @@ class _Scheduled(Skill):
             return self._moment("every_days", time=clock, count=step // _DAY)
         if kind:
             return self._moment(f"every_{kind}", time=clock, date=self._replies.speech["days"][local.day - 1])
-        days = (local.date() - today).days
-        reply = {0: "on_today", 1: "on_tomorrow"}.get(days, "on_weekday" if days < 7 else "on_date")
+        ahead = (local.date() - today).days
+        reply = {0: "on_today", 1: "on_tomorrow"}.get(ahead, "on_weekday" if ahead < 7 else "on_date")
         day = self._replies.date(local.date())
         return self._moment(reply, time=clock, weekday=self._replies.weekday(local.date()), date=day)
 

@@ -12,6 +12,8 @@ from assistant.values import IntentMatch
 from assistant.weather import Weather
 
 _WET = frozenset({"rainy", "pouring", "lightning-rainy", "snowy-rainy", "hail"})
+_WHY_NOT = {"weather-unset": "unset", "weather-private": "private"}
+"""Error code -> reply; for every other the service can't be reached."""
 _LIKE: Mapping[str, frozenset[str]] = {
     "rainy": _WET,
     "snowy": frozenset({"snowy", "snowy-rainy"}),
@@ -35,7 +37,7 @@ class GetWeather(Skill):
         try:
             known = await context.weather.days()
         except HomeError as exc:
-            reply = "unset" if exc.code == "weather-unset" else "offline"
+            reply = _WHY_NOT.get(exc.code, "offline")
             return SkillReply(self._replies.say(match.intent, reply), ok=False)
         days = [day for day in asked if day in known]
         if not days:

@@ -4,28 +4,48 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from assistant.store.database import Database
 from assistant.store.rows import milliseconds, reading, seconds
 from assistant.values import Outcome, StageTime, TurnRecord
 
+Beside = Callable[[sqlite3.Connection], None]
+
 _COLUMNS = (
-    "id, conversation_id, started_ms, source, text, reply, intent, slots, layer, reason, confidence, outcome, stages"
+    "id, conversation_id, started_ms, source, text, reply, intent, slots, layer, reason, confidence, outcome, stages,"
+    " private"
 )
-_INSERT = f"INSERT INTO turns ({_COLUMNS}) VALUES ({', '.join('?' * 13)}) ON CONFLICT (id) DO NOTHING"  # noqa: S608
+_INSERT = f"INSERT INTO turns ({_COLUMNS}, shared) VALUES ({', '.join('?' * 15)}) ON CONFLICT (id) DO NOTHING"  # noqa: S608
+_TO_SEND = "INSERT INTO outbox (kind, turn_id) VALUES ('turn', ?)"
 _RECENT = f"SELECT {_COLUMNS} FROM turns ORDER BY seq DESC LIMIT ?"  # noqa: S608 - constant text
 
 
 class SqliteTurnStore:
-    """dialog.ports.TurnStore. A turn that is stored already stays as it is, so appending again is harmless."""
+    """dialog.ports.TurnStore. A turn that is stored already stays as it is, so appending again is harmless.
 
-    def __init__(self, database: Database) -> None:
+    With `share`, what isn't private is put into the outbox in the same transaction; `stored` is called behind it.
+    """
+
+    def __init__(self, database: Database, *, share: bool = False, stored: Callable[[], None] = lambda: None) -> None:
         self._database = database
+        self._share = share
+        self._stored = stored
 
-    async def append(self, record: TurnRecord) -> None:
-        await self._database.write(lambda connection: connection.execute(_INSERT, _to_row(record)))
+    async def append(self, record: TurnRecord, beside: Beside | None = None) -> None:
+        """`beside` writes what belongs to the turn, in the same transaction."""
+        shared = self._share and not record.private
+
+        def insert(connection: sqlite3.Connection) -> None:
+            is_new = connection.execute(_INSERT, (*_to_row(record), shared)).rowcount == 1
+            if is_new and shared:
+                connection.execute(_TO_SEND, (record.id,))
+            if beside:
+                beside(connection)
+
+        await self._database.write(insert)
+        self._stored()
 
     async def recent(self, limit: int) -> Sequence[TurnRecord]:
         def newest(connection: sqlite3.Connection) -> list[TurnRecord]:
@@ -51,11 +71,13 @@ def _to_row(turn: TurnRecord) -> tuple[Any, ...]:
         turn.confidence,
         turn.outcome.value,
         json.dumps([[stage.stage, stage.ms] for stage in turn.stages], allow_nan=False),
+        turn.private,
     )
 
 
 def _from_row(row: tuple[Any, ...]) -> TurnRecord:
-    turn_id, conversation_id, started_ms, source, text, reply, intent, slots, layer, reason, sure, outcome, stages = row
+    turn_id, conversation_id, started_ms, source, text, reply, intent, slots, layer, reason, sure, *rest = row
+    outcome, stages, private = rest
     return TurnRecord(
         id=turn_id,
         conversation_id=conversation_id,
@@ -70,4 +92,5 @@ def _from_row(row: tuple[Any, ...]) -> TurnRecord:
         confidence=sure,
         outcome=Outcome(outcome),
         stages=tuple(StageTime(stage, float(ms)) for stage, ms in json.loads(stages)),
+        private=bool(private),
     )

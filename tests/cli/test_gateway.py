@@ -30,6 +30,7 @@ def test_a_token_may_expire() -> None:
     assert made["expires_ms"] / 1000 == pytest.approx(time.time() + 30 * 86_400, abs=60)
     assert call("gateway", "device", "list").stdout.splitlines()[0].split() == [
         "name",
+        "home",
         "added",
         "expires",
         "tokens",

@@ -165,3 +165,20 @@ async def test_a_reply_has_a_sound_without_any_speaker(config: Config, opened: O
             text="what time is it", audio=None, source="text", speak=False, on_audio=sound.append, on_event=None
         )
     assert sum(chunk.duration_s for chunk in sound) > 0.2
+
+
+@BOTH
+async def test_a_turn_is_in_the_ledger_and_nothing_left(config: Config, opened: Opener) -> None:
+    async with opened(config) as target:
+        assert list(await target.routes(before=0, limit=5)) == []
+        record = await target.ask(
+            text="set a timer for ten minutes", audio=None, source="text", speak=False, on_audio=None, on_event=None
+        )
+        (line,) = await target.routes(before=0, limit=5)
+        assert (line.text, line.intent, line.layer, line.reason) == (record.text, record.intent, "edge", "skill")
+        assert line.entry.turn_id == record.id
+        assert line.entry.candidates[0].intent == record.intent
+        assert line.entry.threshold == 0.85
+        assert line.confidence == record.confidence
+        assert list(await target.routes(before=line.number, limit=5)) == []
+        assert list(await target.departures(before=0, since_wall_s=0.0, limit=5)) == []

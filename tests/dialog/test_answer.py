@@ -12,11 +12,15 @@ import pytest
 
 from assistant.cloud.health import KEEPS_LINK
 from assistant.dialog import phrases
-from assistant.dialog.answer import IRREVERSIBLE_S, Answer, Answerer, Question
-from assistant.dialog.ports import CloudAgent
+from assistant.dialog.answer import IRREVERSIBLE_S, Answerer
+from assistant.dialog.egress import Egress
+from assistant.dialog.open_questions import OpenQuestions
+from assistant.dialog.ports import CloudAgent, LocalModel
+from assistant.dialog.redact import Redactor
+from assistant.dialog.reply import Answer, Question
 from assistant.dialog.router import Action, Decision
 from assistant.dialog.speak import Speaker, Spoken
-from assistant.errors import CloudError
+from assistant.errors import CloudError, StoreError
 from assistant.events import Event, Failed
 from assistant.nlu.understanding import Understanding
 from assistant.skills.base import Skill, SkillContext, SkillReply
@@ -24,7 +28,8 @@ from assistant.skills.book import SkillBook
 from assistant.skills.replies import load_replies
 from assistant.streams import closing
 from assistant.values import IntentMatch, Layer, Outcome, new_id
-from tests.fakes import FakeCloud, FakeSwitch, FakeSynthesizer
+from tests.fakes import FakeCloud, FakeEgressLog, FakeSwitch, FakeSynthesizer
+from tests.virtual_time import VirtualClock
 
 OPEN = Question(
     turn_id="turn",
@@ -41,20 +46,44 @@ def _no_context() -> SkillContext:
     raise AssertionError("no skill runs here")
 
 
-def answerer(cloud: CloudAgent, published: list[Event], *, news: str = "", skills: SkillBook | None = None) -> Answerer:
+def open_questions(
+    cloud: CloudAgent,
+    published: list[Event],
+    local: LocalModel | None = None,
+    egress_log: FakeEgressLog | None = None,
+) -> OpenQuestions:
+    return OpenQuestions(
+        cloud=cloud,
+        local=local,
+        egress=Egress(egress_log or FakeEgressLog(), Redactor((), ()), FakeSwitch, published.append, VirtualClock()),
+        publish=published.append,
+        locale="en",
+        threshold=0.85,
+        fallback_threshold=0.5,
+        patience_s=1.2,
+        answer_timeout_s=60.0,
+        hedge=True,
+        cloud_configured=True,
+    )
+
+
+def answerer(
+    cloud: CloudAgent,
+    published: list[Event],
+    *,
+    news: str = "",
+    skills: SkillBook | None = None,
+    egress_log: FakeEgressLog | None = None,
+) -> Answerer:
     return Answerer(
         skills=skills or SkillBook.built_in(),
         skill_context=_no_context if skills is None else lambda: cast("SkillContext", Mock()),
         rehearsal=_no_context,
         news=lambda: news,
         private=FakeSwitch(),
-        cloud=cloud,
+        open_questions=open_questions(cloud, published, egress_log=egress_log),
         publish=published.append,
-        locale="en",
         skill_timeout_s=5.0,
-        patience_s=1.2,
-        answer_timeout_s=60.0,
-        cloud_configured=True,
     )
 
 
@@ -89,7 +118,7 @@ async def test_whoever_listens_is_asked_to_wait(delay_s: float, aloud: bool, ask
     assert answer.outcome is Outcome.ANSWERED
 
 
-@pytest.mark.parametrize("pieces", [(), ("x",)])
+@pytest.mark.parametrize("pieces", [(), ("x ",)])
 async def test_an_apology_may_follow_the_request_to_wait(pieces: tuple[str, ...]) -> None:
     """It isn't taken for an answer that broke off."""
     cloud = FakeCloud(*(pieces or ("never",)))
@@ -109,6 +138,15 @@ async def test_whoever_hangs_up_while_waiting_hangs_up_on_the_cloud() -> None:
     async with closing(answerer(cloud, []).answer(dataclasses.replace(OPEN, aloud=True), Answer())) as stream:
         assert await anext(stream) == "One moment.\n"
     assert cloud.hung_up == 1
+
+
+async def test_what_can_not_be_written_down_is_not_asked_and_that_is_said() -> None:
+    cloud, egress_log, answer = FakeCloud("never"), FakeEgressLog(), Answer()
+    egress_log.error = StoreError("disk-full", "full", retryable=True)
+    said = [piece async for piece in answerer(cloud, [], egress_log=egress_log).answer(OPEN, answer)]
+    assert said == [phrases.UNLOGGED]
+    assert answer.outcome is Outcome.FAILED
+    assert not cloud.questions
 
 
 async def test_news_is_spoken_while_the_cloud_still_thinks() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.dialog.router import LONG_WORDS, Action, RouterPolicy, route
+from assistant.dialog.router import LONG_WORDS, Action, RouterPolicy, local_matters, route
 from assistant.nlu.tasks import TASKS
 from assistant.nlu.understanding import Understanding
 from assistant.values import IntentMatch, Layer
@@ -92,6 +92,34 @@ def test_who_was_asked_for_and_what_may_leave(  # noqa: PLR0917 - a row
     assert decision.sentence
 
 
+@pytest.mark.parametrize(
+    ("understanding", "private", "link_up", "local", "reason", "action"),
+    [
+        (OPEN, False, True, 0.85, "edge-confident", Action.LOCAL),
+        (OPEN, False, True, 0.8499, "edge-doubtful", Action.CLOUD),
+        (REASONING, False, True, 1.0, "task-type", Action.CLOUD),
+        (FOR_CLOUD, False, True, 1.0, "user", Action.CLOUD),
+        (FOR_EDGE, False, True, 0.01, "user", Action.LOCAL),
+        (FOR_EDGE, False, False, 0.01, "user", Action.LOCAL),
+        (OPEN, False, False, 0.5, "offline", Action.LOCAL),
+        (OPEN, False, False, 0.4999, "offline", Action.OFFLINE_MESSAGE),
+        (OPEN, True, True, 0.5, "private", Action.LOCAL),
+        (OPEN, True, True, 0.4999, "private", Action.PRIVATE_MESSAGE),
+        (read_as(None), True, True, 1.0, "private", Action.CLARIFY),
+        (read_as(None), False, True, 1.0, "default", Action.CLARIFY),
+        (read_as(0.98), False, True, 0.0, "skill", Action.SKILL),
+    ],
+)
+def test_what_the_model_on_the_device_is_good_for(  # noqa: PLR0917 - a row
+    understanding: Understanding, private: bool, link_up: bool, local: float, reason: str, action: Action
+) -> None:
+    decision = route(understanding, POLICY, link_up=link_up, private=private, local=local)
+    assert (decision.reason, decision.action) == (reason, action)
+    assert (decision.layer is Layer.CLOUD) is (action is Action.CLOUD)
+    before = route(understanding, POLICY, link_up=link_up, private=private)
+    assert decision.action is not Action.LOCAL or local_matters(before), "it would never have been asked"
+
+
 @given(
     confidence=st.none() | st.floats(0, 1),
     missing=st.sampled_from([(), ("duration",)]),
@@ -100,6 +128,7 @@ def test_who_was_asked_for_and_what_may_leave(  # noqa: PLR0917 - a row
     task=st.sampled_from(["", *TASKS]),
     layer=st.none() | st.sampled_from(Layer),
     link_up=st.booleans(),
+    local=st.none() | st.floats(0, 1),
 )
 def test_private_never_leaves_and_the_same_is_decided_the_same(  # noqa: PLR0917 - all that it looks at
     confidence: float | None,
@@ -109,14 +138,15 @@ def test_private_never_leaves_and_the_same_is_decided_the_same(  # noqa: PLR0917
     task: str,
     layer: Layer | None,
     link_up: bool,
+    local: float | None,
 ) -> None:
     understanding = read_as(
         confidence, missing=missing, open_question=open_question, words=words, task=task, layer=layer
     )
-    decision = route(understanding, POLICY, link_up=link_up, private=True)
+    decision = route(understanding, POLICY, link_up=link_up, private=True, local=local)
     assert decision.layer is Layer.EDGE
     assert decision.action is not Action.CLOUD
-    assert decision == route(understanding, POLICY, link_up=link_up, private=True)
+    assert decision == route(understanding, POLICY, link_up=link_up, private=True, local=local)
     assert "word" not in decision.sentence.split("over")[0]
 
 

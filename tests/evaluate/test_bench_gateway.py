@@ -33,7 +33,7 @@ async def test_five_hundred_streams_come_whole_time_and_again_in_the_same_memory
     config = own_config(tmp_path)
     async with (
         gateway._llm(gateway.MANY_PIECES, gateway.GAP_MS) as url,
-        gateway._gateway(config, url) as (address, pid),
+        gateway.running_gateway(config, url) as (address, pid),
     ):
         loads = [await gateway._load(config, address, pid, 500) for _ in range(6)]
     assert [load.whole for load in loads] == [500] * 6

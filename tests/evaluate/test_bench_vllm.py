@@ -42,7 +42,7 @@ async def test_many_streams_come_whole_and_those_hung_up_free_the_engine(tmp_pat
         pytest.skip(exc.message)
     async with vllm.open_vllm(python) as server:
         config = own_config(tmp_path)
-        async with gateway._gateway(config, server.url) as (address, pid):
+        async with gateway.running_gateway(config, server.url) as (address, pid):
             for streams in (1, STREAMS):
                 assert (await gateway._vllm_load(config, server, address, pid, streams)).whole == streams
         await hang_up_on(server)

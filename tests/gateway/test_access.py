@@ -14,7 +14,7 @@ from assistant.cloud.health import HealthMonitor
 from assistant.config import find_paths
 from assistant.dialog import phrases
 from assistant.errors import CloudError, GatewayError, StoreError
-from assistant.gateway import app, service
+from assistant.gateway import app, requests
 from assistant.gateway.access import HEALTH, REFRESH_S, Access, needs_token
 from assistant.gateway.devices import KEPT_DAYS, Device
 from assistant.gateway.quota import DAY_S, OverQuotaError, Quotas, day_of
@@ -447,7 +447,7 @@ async def test_who_has_no_token_is_refused_before_sending_anything(token: str) -
 
 @pytest.mark.real_time
 async def test_who_has_a_token_and_sends_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "RECEIVE_S", 0.1)
+    monkeypatch.setattr(requests, "RECEIVE_S", 0.1)
     token = await add_device()
     async with FakeOpenAiServer() as server, gateway_before(server, TOKENS) as gateway:
         assert (await open_without_sending(gateway.address, "Converse", token))[0] == "DEADLINE_EXCEEDED"

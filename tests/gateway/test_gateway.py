@@ -216,17 +216,6 @@ async def test_reflection_names_the_services() -> None:
     assert {"edgewise.cloud.v1.Cloud", "grpc.health.v1.Health"} <= names
 
 
-async def test_sync_is_declared_and_says_that_it_is_not_served_yet() -> None:
-    import grpc
-
-    async with FakeOpenAiServer() as server, gateway_before(server) as gateway, channel(gateway.address) as opened:
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await cloud_pb2_grpc.CloudStub(opened).Sync(cloud_pb2.SyncRequest())
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert dict(caught.value.trailing_metadata() or ())["edgewise-error"] == "sync-unserved"
-    assert "only Converse is served" in caught.value.details()
-
-
 async def test_a_bug_ends_the_question_and_tells_nobody_of_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
     import grpc
 

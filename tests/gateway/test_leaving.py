@@ -63,7 +63,7 @@ async def test_while_it_drains_nothing_new_is_taken_and_what_does_not_end_is_cut
         GatewayProcess(server.base_url, "--set", "gateway.drain_s=1.0") as process,
     ):
         server.hold_after = 1
-        async with LinkedCloud(process.address) as linked:
+        async with LinkedCloud(process.address, next_token_timeout_s=8.0) as linked:
             pieces = linked.cloud.converse(question())
             assert await anext(pieces) == "One "
             began_s = asyncio.get_running_loop().time()

@@ -67,7 +67,9 @@ async def living_in(server: FakeHomeAssistant, **more: Any) -> AsyncIterator[Hom
         await asyncio.wait([running])
 
 
-async def test_names_areas_floors_aliases_and_states() -> None:
+@pytest.mark.parametrize("large", [ha_socket.LARGE, 0])
+async def test_names_areas_floors_aliases_and_states(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ha_socket, "LARGE", large)  # with 0 all is read in pieces
     async with house() as server, living_in(server, area="galley") as home:
         assert home.problem is None
         assert home.home.areas == (
@@ -279,7 +281,9 @@ async def test_nobody_listens_there() -> None:
 
 
 @pytest.mark.parametrize("text", ["}{", "null", "7", '"x"', "[[]]", '{"id": [], "type": "event"}', '{"type": 5}'])
-async def test_messages_that_make_no_sense(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("large", [ha_socket.LARGE, 0])
+async def test_messages_that_make_no_sense(text: str, large: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ha_socket, "LARGE", large)
     monkeypatch.setattr(home_assistant, "FIRST_PAUSE_S", 0.01)
     async with house() as server, living_in(server) as home:
         await server.send_raw(text)

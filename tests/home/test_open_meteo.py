@@ -70,8 +70,12 @@ def week(first: date, codes: tuple[int, ...] = (0, 61, 71, 95, 3, 45, 2, 82)) ->
     )
 
 
+async def _gone(_to: str, _text: str) -> None:
+    """It may leave."""
+
+
 def weather(url: str, **more: Any) -> OpenMeteo:
-    return OpenMeteo(url, (52.52, 13.405), imperial=False, left=lambda host, size: None, **more)
+    return OpenMeteo(url, (52.52, 13.405), imperial=False, left=_gone, **more)
 
 
 async def test_a_week_is_read() -> None:
@@ -164,6 +168,15 @@ async def test_what_is_said(config: Config) -> None:
         "I can only see a week ahead.",
     ]
     assert [event.why for event in left] == ["weather"]
+
+
+async def test_in_private_mode_nobody_is_asked(config: Config) -> None:
+    async with server(week(date.today())) as there:  # noqa: DTZ011 - the assistant's own day
+        settings = [f'home.weather_url="{there.url}"', "locale.latitude=52.52", "privacy.private=true"]
+        replies, left = await _say(load_config(config.paths, settings), "what's the weather")
+        assert not there.asked
+    assert replies == ["Private mode is on, so I don't ask for the weather."]
+    assert not left
 
 
 async def test_nothing_is_configured(config: Config) -> None:

@@ -6,12 +6,13 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from assistant.dialog.ports import TurnStore
+from assistant.dialog.ports import EgressLog, TurnStore
 from assistant.due.ports import DueStore
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
+from assistant.store.egress import SqliteEgress
 from assistant.store.turns import SqliteTurnStore
-from tests.fakes import FakeDueStore, FakeTurnStore
+from tests.fakes import FakeDueStore, FakeEgressLog, FakeTurnStore
 
 KINDS = ("fake", "sqlite")
 
@@ -41,3 +42,12 @@ async def open_turn_store(kind: str, folder: Path) -> AsyncIterator[TurnStore]:
         return
     async with open_database(folder / "edgewise.db") as database:
         yield SqliteTurnStore(database)
+
+
+@contextlib.asynccontextmanager
+async def open_egress_log(kind: str, folder: Path) -> AsyncIterator[EgressLog]:
+    if kind == "fake":
+        yield FakeEgressLog()
+        return
+    async with open_database(folder / "edgewise.db") as database:
+        yield SqliteEgress(database)

@@ -25,7 +25,8 @@ from tests.contract.test_due_store import ITEM
 from tests.contract.test_turn_store import TURN
 from tests.store.kinds import open_database
 
-TABLES = {"migrations", "turns", "due", "home_devices", "lists", "list_items", "settings"}
+TABLES = {"migrations", "turns", "due", "home_devices", "lists", "list_items", "settings", "ledger", "egress"}
+TABLES |= {"outbox", "home_turns", "forgotten", "sync_cursor"}
 SECOND = ("CREATE TABLE notes (id INTEGER PRIMARY KEY, words TEXT NOT NULL) STRICT",)
 THIRD = ("INSERT INTO notes (words) VALUES ('made by the third')",)
 
@@ -214,12 +215,15 @@ async def test_what_only_the_journal_holds_moves_aside_too(path: Path) -> None:
 
 
 async def test_damage_met_in_use_is_mended_at_the_next_start(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_database(path):
+        pass
+    shape = path.stat().st_size  # what is behind it holds rows
     async with open_database(path) as database:
         store = SqliteTurnStore(database)
         for number in range(50):
             await store.append(replace(TURN, id=f"turn-{number}", text="word " * 400))
     raw = bytearray(path.read_bytes())
-    raw[5 * 4096 :] = b"\xa5" * (len(raw) - 5 * 4096)
+    raw[shape:] = b"\xa5" * (len(raw) - shape)
     path.write_bytes(raw)
     monkeypatch.setattr(opening, "QUICK_CHECK_BYTES", 0)  # as if it were too large to check at every start
     async with open_database(path) as database:

@@ -25,13 +25,15 @@ from assistant.evaluate.bench.home_assistant import measure_home
 from assistant.evaluate.bench.peers import PeerOptions, find_data, measure_peers
 from assistant.evaluate.bench.plot import write_plot
 from assistant.evaluate.bench.readers import COLUMNS, measure_readers
+from assistant.evaluate.bench.sync import measure_sync
 from assistant.evaluate.bench.vllm import ensure_vllm, environment_dir
 from assistant.evaluate.bench.worker import own_config
 from assistant.evaluate.words import Normaliser, load_normaliser
 from assistant.logs import setup_logging
 
-PEERS, NLU, GATEWAY, HOME = "peers", "nlu", "gateway", "home"
-NAMES = (*machine.BENCHES, NLU, GATEWAY, PEERS, HOME)
+PEERS, NLU, GATEWAY, HOME, SYNC = "peers", "nlu", "gateway", "home", "sync"
+MEASURES = {**machine.BENCHES, HOME: measure_home, SYNC: measure_sync}
+NAMES = (*machine.BENCHES, NLU, GATEWAY, SYNC, PEERS, HOME)
 PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -81,7 +83,7 @@ def plot_path(plot: Path | None, json_out: Path | None) -> Path | None:
 
 
 def _machine(name: str, seconds: float) -> dict[str, float]:
-    bench = measure_home if name == HOME else machine.BENCHES[name]
+    bench = MEASURES[name]
     with tempfile.TemporaryDirectory() as folder:
         found = asyncio.run(bench(own_config(Path(folder)), seconds))
     table = Table(title=f"bench {name}", show_header=False)

@@ -108,13 +108,13 @@ async def measure_gateway(config: Config, rounds: int, vllm_python: Path | None 
     Raises:
         EvaluateError: `bench-start` `contender-failed`: a process didn't start.
     """
-    async with _llm(SINGLE_PIECES, 0) as url, _gateway(config, url) as (address, _):
+    async with _llm(SINGLE_PIECES, 0) as url, running_gateway(config, url) as (address, _):
         added = await _added_time(config, url, address, rounds)
-    async with _llm(MANY_PIECES, GAP_MS) as url, _gateway(config, url) as (address, pid):
+    async with _llm(MANY_PIECES, GAP_MS) as url, running_gateway(config, url) as (address, pid):
         loads = [await _load(config, address, pid, streams) for streams in STREAMS]
     found: dict[str, Any] = {"first_text_ms": asdict(added), "streams": [asdict(load) for load in loads]}
     if vllm_python is not None:
-        async with open_vllm(vllm_python) as server, _gateway(config, server.url) as (address, pid):
+        async with open_vllm(vllm_python) as server, running_gateway(config, server.url) as (address, pid):
             behind = [await _vllm_load(config, server, address, pid, streams) for streams in VLLM_STREAMS]
         found["vllm"] = [asdict(load) for load in behind]
     return found
@@ -234,7 +234,7 @@ async def _llm(pieces: int, gap_ms: int) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def _gateway(config: Config, url: str) -> AsyncIterator[tuple[str, int]]:
+async def running_gateway(config: Config, url: str) -> AsyncIterator[tuple[str, int]]:
     """A gateway in front of it; its address and process id."""
     words = ["-m", "assistant", "gateway", "run", "--listen", "127.0.0.1:0", "--upstream", url]
     words += ["--set", f"gateway.max_concurrent={max(STREAMS)}", "--set", f"gateway.max_tokens={MAX_TOKENS}"]

@@ -25,16 +25,26 @@ def write_plot(path: Path, of: Mapping[str, Figures], title: str) -> None:
     Raises:
         EvaluateError: `bench-missing` without the extra `bench`; `output-unwritable`.
     """
+    figure = new_figure((11, 6))
+    figure.suptitle(title, fontsize=11, color=_INK)
+    for axes, (name, bar, whisker) in zip(figure.subplots(2, 2).flat, PANELS, strict=True):
+        _draw(axes, name, of, bar, whisker)
+    save_figure(figure, path)
+
+
+def new_figure(size: tuple[float, float]) -> Any:
+    """An empty figure, so many inches wide and high. Raises EvaluateError `bench-missing`."""
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - of the extra `bench`, heavy
     except ImportError as exc:
         raise EvaluateError(
             "bench-missing", "a plot needs more packages", hint="Install them: pip install 'edgewise[bench]'"
         ) from exc
-    figure = Figure(figsize=(11, 6), layout="constrained")
-    figure.suptitle(title, fontsize=11, color=_INK)
-    for axes, (name, bar, whisker) in zip(figure.subplots(2, 2).flat, PANELS, strict=True):
-        _draw(axes, name, of, bar, whisker)
+    return Figure(figsize=size, layout="constrained")
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write it as the file's ending says. Raises EvaluateError `output-unwritable`."""
     try:
         figure.savefig(path, dpi=150)
     except (OSError, ValueError) as exc:

@@ -78,24 +78,28 @@ class Usage(_message.Message):
     def __init__(self, prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ...) -> None: ...
 
 class SyncRequest(_message.Message):
-    __slots__ = ("turns", "cursor")
+    __slots__ = ("turns", "cursor", "forgotten_turn_ids")
     TURNS_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
+    FORGOTTEN_TURN_IDS_FIELD_NUMBER: _ClassVar[int]
     turns: _containers.RepeatedCompositeFieldContainer[Turn]
     cursor: bytes
-    def __init__(self, turns: _Optional[_Iterable[_Union[Turn, _Mapping]]] = ..., cursor: _Optional[bytes] = ...) -> None: ...
+    forgotten_turn_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, turns: _Optional[_Iterable[_Union[Turn, _Mapping]]] = ..., cursor: _Optional[bytes] = ..., forgotten_turn_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SyncReply(_message.Message):
-    __slots__ = ("stored_turn_ids", "turns", "cursor", "more")
+    __slots__ = ("stored_turn_ids", "turns", "cursor", "more", "forgotten_turn_ids")
     STORED_TURN_IDS_FIELD_NUMBER: _ClassVar[int]
     TURNS_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
+    FORGOTTEN_TURN_IDS_FIELD_NUMBER: _ClassVar[int]
     stored_turn_ids: _containers.RepeatedScalarFieldContainer[str]
     turns: _containers.RepeatedCompositeFieldContainer[Turn]
     cursor: bytes
     more: bool
-    def __init__(self, stored_turn_ids: _Optional[_Iterable[str]] = ..., turns: _Optional[_Iterable[_Union[Turn, _Mapping]]] = ..., cursor: _Optional[bytes] = ..., more: _Optional[bool] = ...) -> None: ...
+    forgotten_turn_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, stored_turn_ids: _Optional[_Iterable[str]] = ..., turns: _Optional[_Iterable[_Union[Turn, _Mapping]]] = ..., cursor: _Optional[bytes] = ..., more: _Optional[bool] = ..., forgotten_turn_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Turn(_message.Message):
     __slots__ = ("turn_id", "conversation_id", "device_id", "started_ms", "utterance", "reply")

@@ -70,10 +70,16 @@ class CloudServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Sync(self, request, context):
-        """Sync brings the turns of a device and the gateway together, a batch each way per call. Safe to repeat: turns are told
-        apart by their ids, so one that arrives twice is kept once. Turns made in private mode are never sent.
+        """Sync brings the turns of a device and of the other devices of its home together, a batch each way per call. Safe to
+        repeat: turns are told apart by their ids, so one that arrives twice is kept once, and one that was forgotten stays
+        forgotten. Turns made in private mode are never sent.
 
-        Declared for what is to come, and not served yet: UNIMPLEMENTED, edgewise-error "sync-unserved".
+        INVALID_ARGUMENT    a limit below is broken (the message names the field)
+        UNAUTHENTICATED     token missing, wrong, revoked or expired; or the gateway can't tell whose turns these are
+        RESOURCE_EXHAUSTED  another Sync of this device is under way ("device-busy"), or too many by all ("busy")
+        UNAVAILABLE         the store can't be reached or used just now; nothing of the request was kept
+        DEADLINE_EXCEEDED   the request itself not there within 10 s
+        INTERNAL            a mistake of the gateway's
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -74,7 +74,7 @@ class AudioChunk(_message.Message):
     def __init__(self, rate_hz: _Optional[int] = ..., pcm: _Optional[bytes] = ...) -> None: ...
 
 class TurnRecord(_message.Message):
-    __slots__ = ("id", "conversation_id", "started_wall_s", "source", "text", "reply", "intent", "slots", "layer", "reason", "confidence", "outcome", "stages")
+    __slots__ = ("id", "conversation_id", "started_wall_s", "source", "text", "reply", "intent", "slots", "layer", "reason", "confidence", "outcome", "stages", "private")
     class SlotsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -95,6 +95,7 @@ class TurnRecord(_message.Message):
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     STAGES_FIELD_NUMBER: _ClassVar[int]
+    PRIVATE_FIELD_NUMBER: _ClassVar[int]
     id: str
     conversation_id: str
     started_wall_s: float
@@ -108,7 +109,8 @@ class TurnRecord(_message.Message):
     confidence: float
     outcome: str
     stages: _containers.RepeatedCompositeFieldContainer[StageTime]
-    def __init__(self, id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., started_wall_s: _Optional[float] = ..., source: _Optional[str] = ..., text: _Optional[str] = ..., reply: _Optional[str] = ..., intent: _Optional[str] = ..., slots: _Optional[_Mapping[str, SlotValue]] = ..., layer: _Optional[str] = ..., reason: _Optional[str] = ..., confidence: _Optional[float] = ..., outcome: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[StageTime, _Mapping]]] = ...) -> None: ...
+    private: bool
+    def __init__(self, id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., started_wall_s: _Optional[float] = ..., source: _Optional[str] = ..., text: _Optional[str] = ..., reply: _Optional[str] = ..., intent: _Optional[str] = ..., slots: _Optional[_Mapping[str, SlotValue]] = ..., layer: _Optional[str] = ..., reason: _Optional[str] = ..., confidence: _Optional[float] = ..., outcome: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[StageTime, _Mapping]]] = ..., private: _Optional[bool] = ...) -> None: ...
 
 class StageTime(_message.Message):
     __slots__ = ("stage", "ms")
@@ -246,6 +248,132 @@ class GetHomeReply(_message.Message):
     devices: _containers.RepeatedCompositeFieldContainer[KnownDevice]
     def __init__(self, devices: _Optional[_Iterable[_Union[KnownDevice, _Mapping]]] = ...) -> None: ...
 
+class ListRoutesRequest(_message.Message):
+    __slots__ = ("before", "limit")
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    before: int
+    limit: int
+    def __init__(self, before: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ListRoutesReply(_message.Message):
+    __slots__ = ("routes",)
+    ROUTES_FIELD_NUMBER: _ClassVar[int]
+    routes: _containers.RepeatedCompositeFieldContainer[Route]
+    def __init__(self, routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ...) -> None: ...
+
+class Route(_message.Message):
+    __slots__ = ("number", "started_wall_s", "text", "reply", "intent", "layer", "reason", "confidence", "outcome", "entry")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    STARTED_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    INTENT_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    started_wall_s: float
+    text: str
+    reply: str
+    intent: str
+    layer: str
+    reason: str
+    confidence: float
+    outcome: str
+    entry: LedgerEntry
+    def __init__(self, number: _Optional[int] = ..., started_wall_s: _Optional[float] = ..., text: _Optional[str] = ..., reply: _Optional[str] = ..., intent: _Optional[str] = ..., layer: _Optional[str] = ..., reason: _Optional[str] = ..., confidence: _Optional[float] = ..., outcome: _Optional[str] = ..., entry: _Optional[_Union[LedgerEntry, _Mapping]] = ...) -> None: ...
+
+class LedgerEntry(_message.Message):
+    __slots__ = ("turn_id", "candidates", "task", "open_question", "missing", "asked", "link_up", "private", "threshold", "reject_threshold", "deadline_ms", "bytes_out", "first_token_ms", "first_audio_ms", "amended", "aftermath", "verdict", "cloud_answer")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    OPEN_QUESTION_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    ASKED_FIELD_NUMBER: _ClassVar[int]
+    LINK_UP_FIELD_NUMBER: _ClassVar[int]
+    PRIVATE_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    REJECT_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_OUT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_TOKEN_MS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_AUDIO_MS_FIELD_NUMBER: _ClassVar[int]
+    AMENDED_FIELD_NUMBER: _ClassVar[int]
+    AFTERMATH_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    CLOUD_ANSWER_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
+    task: str
+    open_question: bool
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    asked: str
+    link_up: bool
+    private: bool
+    threshold: float
+    reject_threshold: float
+    deadline_ms: float
+    bytes_out: int
+    first_token_ms: float
+    first_audio_ms: float
+    amended: bool
+    aftermath: str
+    verdict: str
+    cloud_answer: str
+    def __init__(self, turn_id: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., task: _Optional[str] = ..., open_question: _Optional[bool] = ..., missing: _Optional[_Iterable[str]] = ..., asked: _Optional[str] = ..., link_up: _Optional[bool] = ..., private: _Optional[bool] = ..., threshold: _Optional[float] = ..., reject_threshold: _Optional[float] = ..., deadline_ms: _Optional[float] = ..., bytes_out: _Optional[int] = ..., first_token_ms: _Optional[float] = ..., first_audio_ms: _Optional[float] = ..., amended: _Optional[bool] = ..., aftermath: _Optional[str] = ..., verdict: _Optional[str] = ..., cloud_answer: _Optional[str] = ...) -> None: ...
+
+class Candidate(_message.Message):
+    __slots__ = ("intent", "confidence", "source")
+    INTENT_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    intent: str
+    confidence: float
+    source: str
+    def __init__(self, intent: _Optional[str] = ..., confidence: _Optional[float] = ..., source: _Optional[str] = ...) -> None: ...
+
+class ListDeparturesRequest(_message.Message):
+    __slots__ = ("before", "since_wall_s", "limit")
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    before: int
+    since_wall_s: float
+    limit: int
+    def __init__(self, before: _Optional[int] = ..., since_wall_s: _Optional[float] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ListDeparturesReply(_message.Message):
+    __slots__ = ("departures",)
+    DEPARTURES_FIELD_NUMBER: _ClassVar[int]
+    departures: _containers.RepeatedCompositeFieldContainer[Departure]
+    def __init__(self, departures: _Optional[_Iterable[_Union[Departure, _Mapping]]] = ...) -> None: ...
+
+class Departure(_message.Message):
+    __slots__ = ("number", "at_wall_s", "turn_id", "to", "bytes", "why", "text", "context", "replaced")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    AT_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    REPLACED_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    at_wall_s: float
+    turn_id: str
+    to: str
+    bytes: int
+    why: str
+    text: str
+    context: int
+    replaced: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, number: _Optional[int] = ..., at_wall_s: _Optional[float] = ..., turn_id: _Optional[str] = ..., to: _Optional[str] = ..., bytes: _Optional[int] = ..., why: _Optional[str] = ..., text: _Optional[str] = ..., context: _Optional[int] = ..., replaced: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class KnownDevice(_message.Message):
     __slots__ = ("id", "name", "area", "floor", "state", "aliases")
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -261,6 +389,58 @@ class KnownDevice(_message.Message):
     state: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., area: _Optional[str] = ..., floor: _Optional[str] = ..., state: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListHistoryRequest(_message.Message):
+    __slots__ = ("limit", "device")
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    device: str
+    def __init__(self, limit: _Optional[int] = ..., device: _Optional[str] = ...) -> None: ...
+
+class ListHistoryReply(_message.Message):
+    __slots__ = ("turns",)
+    TURNS_FIELD_NUMBER: _ClassVar[int]
+    turns: _containers.RepeatedCompositeFieldContainer[PastTurn]
+    def __init__(self, turns: _Optional[_Iterable[_Union[PastTurn, _Mapping]]] = ...) -> None: ...
+
+class PastTurn(_message.Message):
+    __slots__ = ("id", "device_id", "started_wall_s", "text", "reply", "private")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    STARTED_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    PRIVATE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    device_id: str
+    started_wall_s: float
+    text: str
+    reply: str
+    private: bool
+    def __init__(self, id: _Optional[str] = ..., device_id: _Optional[str] = ..., started_wall_s: _Optional[float] = ..., text: _Optional[str] = ..., reply: _Optional[str] = ..., private: _Optional[bool] = ...) -> None: ...
+
+class ForgetRequest(_message.Message):
+    __slots__ = ("turn_id", "span")
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    SPAN_FIELD_NUMBER: _ClassVar[int]
+    turn_id: str
+    span: TimeSpan
+    def __init__(self, turn_id: _Optional[str] = ..., span: _Optional[_Union[TimeSpan, _Mapping]] = ...) -> None: ...
+
+class TimeSpan(_message.Message):
+    __slots__ = ("since_wall_s", "before_wall_s")
+    SINCE_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    since_wall_s: float
+    before_wall_s: float
+    def __init__(self, since_wall_s: _Optional[float] = ..., before_wall_s: _Optional[float] = ...) -> None: ...
+
+class ForgetReply(_message.Message):
+    __slots__ = ("forgotten",)
+    FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
+    forgotten: int
+    def __init__(self, forgotten: _Optional[int] = ...) -> None: ...
 
 class NamedList(_message.Message):
     __slots__ = ("name", "items")

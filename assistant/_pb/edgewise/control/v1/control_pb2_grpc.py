@@ -94,6 +94,26 @@ class ControlStub:
                 request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.GetHomeRequest.SerializeToString,
                 response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.GetHomeReply.FromString,
                 _registered_method=True)
+        self.ListRoutes = channel.unary_unary(
+                '/edgewise.control.v1.Control/ListRoutes',
+                request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListRoutesRequest.SerializeToString,
+                response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListRoutesReply.FromString,
+                _registered_method=True)
+        self.ListDepartures = channel.unary_unary(
+                '/edgewise.control.v1.Control/ListDepartures',
+                request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListDeparturesRequest.SerializeToString,
+                response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListDeparturesReply.FromString,
+                _registered_method=True)
+        self.ListHistory = channel.unary_unary(
+                '/edgewise.control.v1.Control/ListHistory',
+                request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListHistoryRequest.SerializeToString,
+                response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListHistoryReply.FromString,
+                _registered_method=True)
+        self.Forget = channel.unary_unary(
+                '/edgewise.control.v1.Control/Forget',
+                request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ForgetRequest.SerializeToString,
+                response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ForgetReply.FromString,
+                _registered_method=True)
 
 
 class ControlServicer:
@@ -183,6 +203,34 @@ class ControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRoutes(self, request, context):
+        """The ledger: how utterances were routed and what became of it, the newest first, a page at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDepartures(self, request, context):
+        """What left this device, the newest first, a page at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListHistory(self, request, context):
+        """The newest turns of the history, the oldest of them first: this device's, and those of the home's other devices.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Forget(self, request, context):
+        """Forget deletes turns here and, where they were shared, everywhere in the home as soon as the gateway is reached.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -245,6 +293,26 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.GetHome,
                     request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.GetHomeRequest.FromString,
                     response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.GetHomeReply.SerializeToString,
+            ),
+            'ListRoutes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRoutes,
+                    request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListRoutesRequest.FromString,
+                    response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListRoutesReply.SerializeToString,
+            ),
+            'ListDepartures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDepartures,
+                    request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListDeparturesRequest.FromString,
+                    response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListDeparturesReply.SerializeToString,
+            ),
+            'ListHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHistory,
+                    request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListHistoryRequest.FromString,
+                    response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListHistoryReply.SerializeToString,
+            ),
+            'Forget': grpc.unary_unary_rpc_method_handler(
+                    servicer.Forget,
+                    request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ForgetRequest.FromString,
+                    response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ForgetReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -571,6 +639,114 @@ class Control:
             '/edgewise.control.v1.Control/GetHome',
             edgewise_dot_control_dot_v1_dot_control__pb2.GetHomeRequest.SerializeToString,
             edgewise_dot_control_dot_v1_dot_control__pb2.GetHomeReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRoutes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/edgewise.control.v1.Control/ListRoutes',
+            edgewise_dot_control_dot_v1_dot_control__pb2.ListRoutesRequest.SerializeToString,
+            edgewise_dot_control_dot_v1_dot_control__pb2.ListRoutesReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDepartures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/edgewise.control.v1.Control/ListDepartures',
+            edgewise_dot_control_dot_v1_dot_control__pb2.ListDeparturesRequest.SerializeToString,
+            edgewise_dot_control_dot_v1_dot_control__pb2.ListDeparturesReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/edgewise.control.v1.Control/ListHistory',
+            edgewise_dot_control_dot_v1_dot_control__pb2.ListHistoryRequest.SerializeToString,
+            edgewise_dot_control_dot_v1_dot_control__pb2.ListHistoryReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Forget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/edgewise.control.v1.Control/Forget',
+            edgewise_dot_control_dot_v1_dot_control__pb2.ForgetRequest.SerializeToString,
+            edgewise_dot_control_dot_v1_dot_control__pb2.ForgetReply.FromString,
             options,
             channel_credentials,
             insecure,
