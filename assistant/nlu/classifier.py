@@ -60,6 +60,7 @@ class SpanReader:
         self._to = language.set("amount_to")
         self._when = WhenReader(language)
         self._conversions = Conversions(language)
+        self._units = Phrases(language.table("unit_names"))
         self._directions = {name: Phrases(words) for name, words in language.table("directions").items()}
         self._language = language
         self._articles = language.set("value_articles")
