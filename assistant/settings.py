@@ -75,6 +75,15 @@ class NluConfig(Section):
     reject_threshold: Unit
 
 
+class LlmConfig(Section):
+    model: str
+    context_tokens: Annotated[int, Field(ge=512, le=131_072)]
+    max_tokens: Annotated[int, Field(ge=16, le=2048)]
+    threads: Annotated[int, Field(ge=0, le=64)]
+    memory_mb: Annotated[int, Field(ge=64, le=1_000_000)]
+    timeout_s: Seconds
+
+
 class RouterConfig(Section):
     threshold: Unit
     fallback_threshold: Unit
@@ -259,6 +268,7 @@ class Settings(Section):
     stt: SttConfig
     tts: TtsConfig
     nlu: NluConfig
+    llm: LlmConfig
     router: RouterConfig
     cloud: CloudConfig
     privacy: PrivacyConfig

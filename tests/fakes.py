@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import itertools
 import json
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Self
 
@@ -284,40 +285,57 @@ class FakeCloud:
 
 
 class FakeLocalModel:
-    """dialog.ports.LocalModel from a script."""
+    """dialog.ports.LocalModel from a script. Like the real one, it isn't `ready` without its worker, and an answer that
+    is left is generated no further.
+    """
 
-    def __init__(self, *pieces: str, sure: float = 0.9) -> None:
+    def __init__(self, *pieces: str, confidence: float = 0.9) -> None:
         self.pieces = pieces
-        self.sure = sure
         self.ready = True
-        self.thinks_s = 0.0
-        """Before it says how sure it is."""
-        self.delay_s = 0.0
-        """Before each piece."""
+        self.confident = confidence
         self.error: LlmError | None = None
-        """Raised after `error_after` pieces, and instead of a confidence when that is negative."""
+        """Raised after `error_after` pieces, and instead of a confidence where that is 0."""
         self.error_after = 0
+        self.delay_s = 0.0
+        """Before a confidence and before each piece."""
+        self.thinks_s: float | None = None
+        """Before a confidence, if that is another time."""
+        self.max_asked = 3
         self.questions: list[LocalQuestion] = []
-        """What was answered, or begun to be."""
-        self.weighed: list[LocalQuestion] = []
-        """What it was asked to be sure of."""
+        self.made = 0
+        """Pieces generated so far."""
+        self._asked = 0
 
     async def confidence(self, question: LocalQuestion) -> float:
-        self.weighed.append(question)
-        await asyncio.sleep(self.thinks_s)
-        if self.error and self.error_after < 0:
-            raise self.error
-        return self.sure
+        with self._one_more(question):
+            await asyncio.sleep(self.delay_s if self.thinks_s is None else self.thinks_s)
+            if self.error and not self.error_after:
+                raise self.error
+            return self.confident
 
     async def converse(self, question: LocalQuestion) -> AsyncGenerator[str, None]:
+        with self._one_more(question):
+            for index, piece in enumerate(self.pieces):
+                await asyncio.sleep(self.delay_s)
+                if self.error and index == self.error_after:
+                    raise self.error
+                self.made += 1
+                yield piece
+
+    @contextlib.contextmanager
+    def _one_more(self, question: LocalQuestion) -> Iterator[None]:
+        if not self.ready:
+            raise LlmError("llm-not-ready", "not loaded", retryable=True)
+        if self._asked >= self.max_asked:
+            raise BusyError("the local model")
+        if len(question.text) > 3000:
+            raise LlmError("llm-question", "the question is too long for the local model", hint="Raise it.")
         self.questions.append(question)
-        for index, piece in enumerate(self.pieces):
-            if self.error and index == self.error_after:
-                raise self.error
-            await asyncio.sleep(self.delay_s)
-            yield piece
-        if self.error and self.error_after >= len(self.pieces):
-            raise self.error
+        self._asked += 1
+        try:
+            yield
+        finally:
+            self._asked -= 1
 
 
 class FakeOpenAiServer:

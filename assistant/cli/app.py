@@ -41,6 +41,7 @@ COMMANDS = {
     "history": _Entry("history", "List what was said, and forget it everywhere.", group=True),
     "home": _Entry("home", "Show what is known of the home, and how it stands."),
     "routes": _Entry("routes", "Who answered what and why; decide it again with another threshold.", group=True),
+    "why": _Entry("why", "Who gave the last answer, and why."),
     "calibrate": _Entry("calibrate", "Where the edge stops being right, and the threshold to set."),
     "egress": _Entry("egress", "What left this device: when, to whom, how much and why."),
     "devices": _Entry("devices", "List microphones and speakers."),

@@ -172,7 +172,25 @@ def check_models(config: Config) -> list[Check]:
         return [failure("models", exc)]
     settings = config.settings
     custom = [word for word in settings.wake.words if word in models.specs()]
-    return [_check_model(models, name) for name in (settings.stt.model, settings.tts.voice, *custom)]
+    local = [settings.llm.model] if settings.llm.model else []
+    return [_check_model(models, name) for name in (settings.stt.model, settings.tts.voice, *local, *custom)]
+
+
+def check_local_model(config: Config) -> Check | None:
+    """Whether the language model on this device can be used, and is known well enough to be believed; None without."""
+    if not config.settings.llm.model:
+        return None
+    from assistant.daemon.local_model import find_local_model  # noqa: PLC0415 -- heavy
+
+    title = "local model"
+    try:
+        model = find_local_model(config, config.settings.llm.model)
+    except EdgewiseError as exc:
+        return failure(title, exc)
+    if not model.tuned:
+        found = f"{model.name} was never tuned: it is taken for unsure of everything"
+        return Check(title, "warn", found, f"Run `scripts/tune-llm {model.name} --out FILE`, see its --help.")
+    return Check(title, "ok", f"{model.name} knows how sure it is")
 
 
 def check_text_model(folder: Path | None = None) -> Check:

@@ -60,6 +60,8 @@ async def examine(config_file: Path | None, overrides: list[str] | None) -> Asyn
     for check in await asyncio.to_thread(checks.check_models, config):
         yield check
     yield await asyncio.to_thread(checks.check_text_model)
+    if local := await asyncio.to_thread(checks.check_local_model, config):
+        yield local
     yield await checks.check_skills(config)
     yield checks.check_disk("disk (state)", config.paths.state_dir)
     yield checks.check_disk("disk (models)", config.paths.models_dir)

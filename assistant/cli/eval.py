@@ -120,6 +120,30 @@ def route(
 
 
 @app.command()
+def llm(
+    manifest: Annotated[
+        Path | None,
+        typer.Argument(help="JSON lines, one object a line; default: our own questions.", show_default=False),
+    ] = None,
+    *,
+    model: Annotated[
+        str, typer.Option(help="Language model; default: llm.model.", metavar="ID", show_default=False)
+    ] = "",
+    json_out: JsonOut = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+) -> None:
+    """What the language model on this device knows, and whether it knows that."""
+    from assistant.evaluate.llm import run_llm  # noqa: PLC0415 - heavy
+    from assistant.models import packaged_questions  # noqa: PLC0415
+
+    options = _quiet_options(manifest or packaged_questions("test"), limit, seed, config, overrides)
+    finish(run_llm(options, model=model), json_out)
+
+
+@app.command()
 def endpoint(
     manifest: Manifest,
     *,

@@ -28,6 +28,7 @@ from assistant.daemon.household import Household
 from assistant.daemon.housekeeping import log_events, tidy_memory
 from assistant.daemon.judgement import make_open_questions, router_policy
 from assistant.daemon.ledger import Books
+from assistant.daemon.local_model import start_local_model
 from assistant.daemon.local_zone import LocalZone, zone_finder
 from assistant.daemon.ringer import ring_on_events
 from assistant.daemon.silencer import Silencer
@@ -143,6 +144,7 @@ class Assistant:
             self._background.run(name, part)
         self._start_cloud(stack)
         self.history.connect(self._cloud, lambda: self.household.private.on, self.bus, self._background)
+        self._local_model = start_local_model(self._config, self._background)
         stack.push_async_callback(self._finish)
         self.books.compare(self._cloud, self._context, self._background)
         self._runner = self._build_runner()
@@ -207,7 +209,9 @@ class Assistant:
             rehearsal=self._rehearsal,
             news=self._news,
             private=self.household.private,
-            open_questions=make_open_questions(settings, self._cloud, None, self.books.egress, self.bus.publish),
+            open_questions=make_open_questions(
+                settings, self._cloud, self._local_model, self.books.egress, self.bus.publish
+            ),
             publish=self.bus.publish,
             skill_timeout_s=settings.skills.timeout_s,
         )
@@ -279,7 +283,7 @@ class Assistant:
             state=self._state,
             version=__version__,
             uptime_s=self._clock.steady_s() - self._began_s,
-            models=self.engines.loaded(),
+            models=(*self.engines.loaded(), *(self._local_model.loaded() if self._local_model else ())),
             microphone=self._sound.microphone(),
             speaker=self._sound.speaker(),
             link_up=self._link.up,
@@ -290,6 +294,7 @@ class Assistant:
                 *self.household.problems,
                 *self.history.problems,
                 *self.engines.problems(),
+                *(self._local_model.problems() if self._local_model else ()),
                 *self._background.problems.values(),
             ),
         )

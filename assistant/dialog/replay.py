@@ -38,15 +38,21 @@ def replay(routes: Iterable[Route], threshold: float) -> Replay:
     before, after = Counter[str](), Counter[str]()
     changes: list[Change] = []
     for each in routes:
-        entry = each.entry
-        policy = RouterPolicy(threshold, entry.reject_threshold)
-        decision = route(_understanding(each), policy, link_up=entry.link_up, private=entry.private)
+        decision = decided(each, threshold)
         was, is_now = _who(each.layer, each.reason), _who(decision.layer, decision.reason)
         before[was] += 1
         after[is_now] += 1
         if was != is_now:
             changes.append(Change(each, decision))
     return Replay(before.total(), dict(before), dict(after), tuple(changes))
+
+
+def decided(line: Route, threshold: float | None = None) -> Decision:
+    """What the router decides of it with that threshold, or with the one that was in force."""
+    entry = line.entry
+    policy = RouterPolicy(entry.threshold if threshold is None else threshold, entry.reject_threshold)
+    local = line.confidence if entry.open_question and line.confidence else None  # then it is the local model's
+    return route(_understanding(line), policy, link_up=entry.link_up, private=entry.private, local=local)
 
 
 def _understanding(line: Route) -> Understanding:

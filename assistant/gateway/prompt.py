@@ -1,48 +1,23 @@
-"""What the LLM is told: to speak, not to write; and as much of the conversation as fits. Pure."""
+"""The messages for the upstream; see `assistant.prompts`. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from assistant.errors import GatewayError
+from assistant.prompts import fit_messages
 from assistant.values import Message
-
-SYSTEM_PROMPT = (
-    "You are the voice of a smart speaker. Your answer is read aloud, so reply in one to three short, plain sentences, "
-    "the answer first. Use no lists, headings, markup, links, emoji or code. Write numbers and units the way they are "
-    "spoken. If you don't know, say so in one sentence."
-)
-BYTES_PER_TOKEN = 3
-"""A cautious estimate: English is at 4 and over, other languages lower."""
-MESSAGE_TOKENS = 8
-"""What a chat template adds to a message."""
-
-
-def estimate_tokens(text: str) -> int:
-    """Upper estimate of a message's length in tokens."""
-    return len(text.encode("utf-8")) // BYTES_PER_TOKEN + 1 + MESSAGE_TOKENS
 
 
 def build_messages(
     context: Sequence[Message], utterance: str, *, locale: str, budget_tokens: int
 ) -> list[dict[str, str]]:
-    """Chat messages for the upstream: system prompt, the newest context that fits the budget, the utterance.
+    """System prompt, the newest context that fits the budget, the utterance.
 
     Raises:
         GatewayError: `prompt-too-long`: not even the bare utterance fits.
     """
-    system = SYSTEM_PROMPT if not locale or locale.lower().startswith("en") else f"{SYSTEM_PROMPT} Answer in {locale}."
-    left = budget_tokens - estimate_tokens(system) - estimate_tokens(utterance)
-    if left < 0:
+    messages = fit_messages(context, utterance, locale=locale, budget_tokens=budget_tokens)
+    if messages is None:
         raise GatewayError("prompt-too-long", "the utterance is too long for the model")
-    kept: list[Message] = []
-    for message in reversed(context):
-        left -= estimate_tokens(message.text)
-        if left < 0:
-            break
-        kept.append(message)
-    return [
-        {"role": "system", "content": system},
-        *({"role": message.role, "content": message.text} for message in reversed(kept)),
-        {"role": "user", "content": utterance},
-    ]
+    return messages

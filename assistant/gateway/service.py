@@ -16,11 +16,12 @@ from assistant.gateway.access import Access
 from assistant.gateway.devices import Device
 from assistant.gateway.gate import Gate
 from assistant.gateway.pool import FAULTS, UpstreamPool
-from assistant.gateway.prompt import BYTES_PER_TOKEN, build_messages, estimate_tokens
+from assistant.gateway.prompt import build_messages
 from assistant.gateway.requests import MAX_DEADLINE_MS, read_request, receive
 from assistant.gateway.statuses import abort
 from assistant.gateway.sync import SyncService
 from assistant.gateway.upstream import Finish
+from assistant.prompts import BYTES_PER_TOKEN, estimate_tokens
 from assistant.values import Message
 
 log = structlog.get_logger(__name__)

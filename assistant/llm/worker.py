@@ -1,77 +1,26 @@
 """The process that holds a GGUF model and serves it like OpenAI does, on loopback: `python -m assistant.llm.worker`.
 
 A process of its own, so that a crash in native code, or a kill, takes nothing else along. One JSON line comes in on
-standard input (`Order`), one goes out on standard output: `{"address": URL}` or `{"error": code, "message": text}`.
-It ends when its standard input does, and with its parent whatever happens. llama.cpp's own output goes nowhere.
+standard input, the order; one goes out on standard output: `{"address": URL}` or `{"error": code, "message": text}`.
+It ends when its standard input does, and with its parent whatever happens.
 """
 
 from __future__ import annotations
 
-import ctypes
-import json
 import os
-import signal
 import sys
-from typing import Any
 
-PR_SET_PDEATHSIG = 1
-
-DRY_MULTIPLIER = 0.8
-DRY_TOKENS = 256
-"""Say nothing twice (llama.cpp's DRY sampler, at its authors' strength, over this many tokens): a small model that
-always takes the likeliest word otherwise ends up repeating one sentence. A plain repeat penalty (1.15) changes good
-answers, too."""
+from assistant.llm.native import begin, load
 
 
 def main() -> None:
     """Serve until standard input ends."""
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before we could ask to die with it
-        os._exit(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent decides when we end
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    order = json.loads(sys.stdin.readline())
-    try:
-        server = _load(order)
-    except ImportError as exc:
-        _say(answer, {"error": "llm-missing", "message": str(exc)})
-    except RuntimeError as exc:  # all that xllamacpp says is "Failed to init server"
-        _say(answer, {"error": "llm-load", "message": str(exc)})
-    else:
-        _say(answer, {"address": server.listening_address})
+    order, say = begin()
+    server = load(order, say)
+    if server is not None:
+        say({"address": server.listening_address})
         sys.stdin.read()
     os._exit(0)  # native threads don't join
-
-
-def _load(order: dict[str, Any]) -> Any:
-    from xllamacpp import CommonParams, Server  # noqa: PLC0415 - optional and heavy
-
-    params = CommonParams()
-    params.model.path = order["model"]
-    params.model_alias = {order["name"]}
-    params.hostnames = ["127.0.0.1"]
-    params.port = 0
-    params.api_keys = [order["api_key"]]
-    params.n_ctx = order["context_tokens"] * order["parallel"]  # shared out among the slots
-    params.n_parallel = order["parallel"]
-    params.cpuparams.n_threads = order["threads"]
-    params.sampling.temp = order["temperature"]
-    params.sampling.dry_multiplier = DRY_MULTIPLIER
-    params.sampling.dry_penalty_last_n = DRY_TOKENS
-    params.fit_params = False  # sizing for a GPU: takes as long as the loading itself
-    params.verbosity = -1
-    params.ui = False
-    params.endpoint_slots = False
-    return Server(params)
-
-
-def _say(answer: Any, line: dict[str, str]) -> None:
-    answer.write(json.dumps(line) + "\n")
-    answer.flush()
 
 
 if __name__ == "__main__":

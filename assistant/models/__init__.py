@@ -2,7 +2,14 @@
 
 from assistant.models.check import Callback, FileState, Progress
 from assistant.models.spec import FileSpec, ModelSpec, read_manifest
-from assistant.models.store import Models, Removed, packaged_manifest, packaged_text_model
+from assistant.models.store import (
+    Models,
+    Removed,
+    packaged_calibrations,
+    packaged_manifest,
+    packaged_questions,
+    packaged_text_model,
+)
 
 __all__ = [
     "Callback",
@@ -12,7 +19,9 @@ __all__ = [
     "Models",
     "Progress",
     "Removed",
+    "packaged_calibrations",
     "packaged_manifest",
+    "packaged_questions",
     "packaged_text_model",
     "read_manifest",
 ]

@@ -33,6 +33,16 @@ def packaged_text_model() -> Path:
     return _packaged("nlu")
 
 
+def packaged_calibrations() -> Path:
+    """The folder with what is known of language models' confidence, `ID.json` each, and the questions it is from."""
+    return _packaged("llm")
+
+
+def packaged_questions(part: str) -> Path:
+    """Questions with their answers, for language models: those to `tune` with, or those to `test` with."""
+    return packaged_calibrations() / f"{part}.jsonl"
+
+
 def _packaged(name: str) -> Path:
     package = Path(__file__).resolve().parents[1]
     packed = package / "_share" / "models" / name

@@ -34,6 +34,22 @@ def test_nothing_yet(daemon: FakeTarget, tmp_path: Path) -> None:
     assert "nothing would change" in call("routes", "replay", "--threshold", "0.5").stdout
 
 
+def test_why_the_last_answer_was_given(daemon: FakeTarget) -> None:
+    assert call("why").stdout == "nothing has been said yet\n"
+    assert call_json("why") is None
+    daemon.routed += [ledger_line(1), ledger_line(2, text="set a timer for tea")]
+    told = call("why").stdout
+    for part in (
+        "set a timer for tea",
+        "This device answered, by the rule skill:",
+        "% sure",
+        "Nothing left this device",
+    ):
+        assert part in told
+    facts = call_json("why")
+    assert (facts["turn_id"], facts["reason"], facts["left"]) == ("turn-2", "skill", [])
+
+
 def test_the_newest_are_listed_first(kept: FakeTarget) -> None:
     lines = call("routes", "list", "--limit", "3").stdout.splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["250", "249", "248"]

@@ -87,7 +87,7 @@ async def test_a_sure_model_answers_and_nothing_leaves() -> None:
 
 
 async def test_an_unsure_model_leaves_it_to_the_cloud() -> None:
-    cloud, local = FakeCloud("Scattering."), FakeLocalModel("Paint.", sure=0.6)
+    cloud, local = FakeCloud("Scattering."), FakeLocalModel("Paint.", confidence=0.6)
     heard = await ask(cloud, local)
     assert heard.sentences == ["Scattering."]
     assert (heard.decision.reason, heard.answer.layer) == ("edge-doubtful", Layer.CLOUD)
@@ -97,7 +97,7 @@ async def test_an_unsure_model_leaves_it_to_the_cloud() -> None:
 
 @pytest.mark.parametrize(("sure", "said"), [(0.9, "Light scatters."), (0.2, "Scattering.")])
 async def test_while_the_model_ponders_the_cloud_is_asked_as_well(sure: float, said: str) -> None:
-    cloud, local = FakeCloud("Scattering."), FakeLocalModel("Light scatters.", sure=sure)
+    cloud, local = FakeCloud("Scattering."), FakeLocalModel("Light scatters.", confidence=sure)
     local.thinks_s = 0.8
     cloud.delay_s = 0.4
     heard = await ask(cloud, local)
@@ -118,7 +118,7 @@ async def test_a_model_that_ponders_too_long_is_taken_for_unsure() -> None:
 
 async def test_a_model_that_fails_is_taken_for_unsure() -> None:
     cloud, local = FakeCloud("Scattering."), FakeLocalModel("Light scatters.")
-    local.error, local.error_after = LlmError("llm-died", "gone", retryable=True), -1
+    local.error = LlmError("llm-died", "gone", retryable=True)
     assert (await ask(cloud, local)).sentences == ["Scattering."]
 
 
@@ -127,7 +127,7 @@ async def test_a_model_that_fails_is_taken_for_unsure() -> None:
     [(0.9, ["Light scatters."]), (0.6, [phrases.NOT_SURE, "Light scatters."]), (0.4, [phrases.OFFLINE])],
 )
 async def test_offline_it_answers_what_it_can(sure: float, said: list[str]) -> None:
-    cloud, local = FakeCloud("never"), FakeLocalModel("Light scatters.", sure=sure)
+    cloud, local = FakeCloud("never"), FakeLocalModel("Light scatters.", confidence=sure)
     cloud.up = False
     heard = await ask(cloud, local)
     assert " ".join(heard.sentences) == " ".join(said)
@@ -137,7 +137,7 @@ async def test_offline_it_answers_what_it_can(sure: float, said: list[str]) -> N
 
 @pytest.mark.parametrize("sure", [0.9, 0.2])
 async def test_private_nothing_leaves_whatever_the_model_knows(sure: float) -> None:
-    cloud, local = FakeCloud("never"), FakeLocalModel("Light scatters.", sure=sure)
+    cloud, local = FakeCloud("never"), FakeLocalModel("Light scatters.", confidence=sure)
     heard = await ask(cloud, local, private=True)
     assert (heard.sentences == ["Light scatters."]) is (sure > 0.5)
     assert not cloud.questions
@@ -148,7 +148,7 @@ async def test_private_nothing_leaves_whatever_the_model_knows(sure: float) -> N
 @pytest.mark.parametrize("sure", [0.6, 0.2])
 async def test_no_first_word_and_the_edge_takes_over(delay_s: float, sure: float) -> None:
     """At 5 s at the latest; whoever listens was asked to wait."""
-    cloud, local = FakeCloud("never"), FakeLocalModel("Light scatters.", sure=sure)
+    cloud, local = FakeCloud("never"), FakeLocalModel("Light scatters.", confidence=sure)
     cloud.delay_s, cloud.error = delay_s, None if delay_s else _GONE
     heard = await ask(cloud, local)
     waited = [phrases.ONE_MOMENT] if delay_s else []
@@ -160,7 +160,7 @@ async def test_no_first_word_and_the_edge_takes_over(delay_s: float, sure: float
 
 async def test_work_for_a_large_model_is_taken_over_as_well() -> None:
     understanding = dataclasses.replace(OPEN.understanding, task="multi_step_reasoning")
-    cloud, local = FakeCloud("never"), FakeLocalModel("Light scatters.", sure=0.7)
+    cloud, local = FakeCloud("never"), FakeLocalModel("Light scatters.", confidence=0.7)
     cloud.delay_s = 60.0
     heard = await ask(cloud, local, dataclasses.replace(OPEN, understanding=understanding))
     assert heard.sentences == [phrases.ONE_MOMENT, phrases.NOT_SURE, "Light scatters."]
@@ -171,11 +171,11 @@ async def test_work_for_a_large_model_is_taken_over_as_well() -> None:
 async def test_an_answer_that_breaks_off_is_ended_by_the_model_or_by_a_sentence(sure: float) -> None:
     cloud = FakeCloud("The sky is blue. ", "It has 3.", "14 colors and mo", "re")
     cloud.error, cloud.error_after = CloudError("cloud-cut-off", "gone", retryable=True), 3
-    local = FakeLocalModel("The sky is blue. ", "Short waves ", "scatter most.", sure=sure)
+    local = FakeLocalModel("The sky is blue. ", "Short waves ", "scatter most.", confidence=sure)
     heard = await ask(cloud, local)
     if sure > 0.5:
         assert heard.sentences == ["The sky is blue.", "Short waves scatter most."]
-        assert local.questions[0].begun == "The sky is blue."
+        assert local.questions[-1].begun == "The sky is blue."
         assert heard.answer.outcome is Outcome.ANSWERED
     else:
         assert heard.sentences == ["The sky is blue.", phrases.CUT_OFF]
@@ -187,11 +187,12 @@ async def test_an_answer_that_breaks_off_is_ended_by_the_model_or_by_a_sentence(
 async def test_a_model_that_doesnt_go_on_is_no_worse_than_none(fault: str) -> None:
     cloud = FakeCloud("The sky is blue. ", "It ", "has")
     cloud.error, cloud.error_after = CloudError("cloud-cut-off", "gone", retryable=True), 2
-    local = FakeLocalModel("The sky is blue.", sure=0.6)
+    local = FakeLocalModel("The sky is blue.", confidence=0.6)
     if fault == "silent":
-        local.delay_s = 60
+        local.delay_s, local.thinks_s = 60, 0
     if fault == "dies":
-        local.error = LlmError("llm-died", "gone", retryable=True)
+        local.pieces = ("It ", "goes on.")
+        local.error, local.error_after = LlmError("llm-died", "gone", retryable=True), 1
     heard = await ask(cloud, local)
     assert heard.sentences == ["The sky is blue.", phrases.CUT_OFF]
 
@@ -212,7 +213,7 @@ async def test_what_nobody_understands_the_cloud_may_know() -> None:
 
 @pytest.mark.parametrize("where", ["settling", "answering"])
 async def test_whoever_leaves_hangs_up(where: str) -> None:
-    cloud, local = FakeCloud("Scattering."), FakeLocalModel("Light.", sure=0.2)
+    cloud, local = FakeCloud("Scattering."), FakeLocalModel("Light.", confidence=0.2)
     cloud.delay_s = 4.0
     local.thinks_s = 0.9
     asking = asyncio.create_task(ask(cloud, local))

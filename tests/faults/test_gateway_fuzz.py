@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant._pb.edgewise.cloud.v1 import cloud_pb2
-from assistant.gateway.prompt import build_messages, estimate_tokens
+from assistant.gateway.prompt import build_messages
 from assistant.gateway.requests import (
     MAX_CONTEXT_BYTES,
     MAX_CONTEXT_MESSAGES,
@@ -20,6 +20,7 @@ from assistant.gateway.requests import (
     read_request,
 )
 from assistant.gateway.tokens import bearer_of, split_token
+from assistant.prompts import estimate_tokens
 from assistant.values import Message, new_id
 from tests.fakes import FakeOpenAiServer
 from tests.gateways import gateway_before

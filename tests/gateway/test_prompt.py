@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from assistant.errors import GatewayError
-from assistant.gateway.prompt import SYSTEM_PROMPT, build_messages, estimate_tokens
+from assistant.gateway.prompt import build_messages
+from assistant.prompts import SYSTEM_PROMPT, estimate_tokens
 from assistant.values import Message
 
 BARE = estimate_tokens(SYSTEM_PROMPT) + estimate_tokens("and now")

@@ -151,7 +151,7 @@ async def test_models_that_cannot_be_loaded(tmp_path: Path, content: bytes, capf
 async def test_cancelled_while_it_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     llm = LocalLlm(file_of(tmp_path, b"GGUF"), "x", context_tokens=512)
     monkeypatch.setattr(sys, "executable", _worker_that(tmp_path, "exec sleep 60"))
-    monkeypatch.setattr("assistant.llm.local.STOP_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("assistant.llm.child.STOP_TIMEOUT_S", 0.1)
     starting = asyncio.create_task(llm.start())
     async with asyncio.timeout(5):
         while not workers_of(os.getpid()):  # noqa: ASYNC110 - a child that appears gives no event

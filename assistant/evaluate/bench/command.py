@@ -22,6 +22,7 @@ from assistant.evaluate.bench.environment import ensure_environment
 from assistant.evaluate.bench.figures import TITLES, Measured
 from assistant.evaluate.bench.gateway import measure_gateway
 from assistant.evaluate.bench.home_assistant import measure_home
+from assistant.evaluate.bench.llm import measure_llm
 from assistant.evaluate.bench.peers import PeerOptions, find_data, measure_peers
 from assistant.evaluate.bench.plot import write_plot
 from assistant.evaluate.bench.readers import COLUMNS, measure_readers
@@ -31,9 +32,9 @@ from assistant.evaluate.bench.worker import own_config
 from assistant.evaluate.words import Normaliser, load_normaliser
 from assistant.logs import setup_logging
 
-PEERS, NLU, GATEWAY, HOME, SYNC = "peers", "nlu", "gateway", "home", "sync"
+PEERS, NLU, GATEWAY, HOME, SYNC, LLM = "peers", "nlu", "gateway", "home", "sync", "llm"
 MEASURES = {**machine.BENCHES, HOME: measure_home, SYNC: measure_sync}
-NAMES = (*machine.BENCHES, NLU, GATEWAY, SYNC, PEERS, HOME)
+NAMES = (*machine.BENCHES, NLU, GATEWAY, SYNC, PEERS, HOME, LLM)
 PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -44,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
     errors = Console(stderr=True)
     results: dict[str, Any] = {}
     failed = False
-    special = {PEERS: _peers, NLU: _nlu, GATEWAY: _gateway}
+    special = {PEERS: _peers, NLU: _nlu, GATEWAY: _gateway, LLM: _llm}
     for name in options.what or NAMES:
         try:
             results[name] = special[name](options) if name in special else _machine(name, options.seconds)
@@ -127,6 +128,17 @@ def _gateway(options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
+def _llm(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure and show. Raises EdgewiseError."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = asyncio.run(measure_llm(own_config(Path(folder)), options.model, options.llm_rounds))
+    table = Table(title="bench llm", show_header=False)
+    for key, value in found.items():
+        table.add_row(key.replace("_", " "), value if isinstance(value, str) else f"{value:g}")
+    Console().print(table)
+    return dict(found)
+
+
 def _peers(options: argparse.Namespace) -> dict[str, Any]:
     """Measure and show. Raises EdgewiseError."""
     normalise = load_normaliser()
@@ -178,6 +190,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("what", nargs="*", choices=[*NAMES, []], help="default: all of them")
     parser.add_argument("--seconds", type=float, default=60.0, help="idle: how long")
     parser.add_argument("--rounds", type=_count, default=300, help="gateway: questions for the time to the first text")
+    parser.add_argument("--model", default="smollm2-135m", metavar="ID", help="llm: the language model")
+    parser.add_argument("--llm-rounds", type=_count, default=3, metavar="N", help="llm: times 8 questions")
     vllm_help = "gateway: in front of vLLM too (3.5 GB, installed once into the user's cache or $EDGEWISE_VLLM_DIR)"
     parser.add_argument("--vllm", action="store_true", help=vllm_help)
     parser.add_argument("--rows", type=_count, default=PeerOptions().rows, help="peers: recordings for speech to text")
