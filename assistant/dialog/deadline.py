@@ -4,7 +4,7 @@
     1.0 s   it still hasn't                                     it is taken for unsure
     1.2 s   no whole sentence from whoever is to answer         "One moment.", once (`cloud.patience_s`)
     5.0 s   no first piece from the cloud                       the edge answers (`cloud.first_token_timeout_s`)
-    8.0 s   pieces, and no whole sentence yet                   the edge answers
+    6.0 s   pieces, and no whole sentence yet                   the edge answers
     1.0 s   no further piece once it has begun                  the edge ends the answer (`cloud.next_token_timeout_s`)
     1.0 s   all that came is spoken, and no sentence follows    the edge ends the answer
     0.4 s   the local model hasn't gone on with it then         a sentence says that it was cut off
@@ -28,7 +28,7 @@ LOCAL_SOON_S = 1.2
 """And by then behind a sentence that was said already."""
 LOCAL_NEXT_S = 1.0
 """No further piece of it for this long, and it has broken off."""
-FIRST_SENTENCE_S = 8.0
+FIRST_SENTENCE_S = 6.0
 """The first whole sentence must be there by then."""
 GAP_S = 1.0
 """The next sentence must be there so long after the last one was spoken."""

@@ -17,6 +17,10 @@ from assistant.values import IntentMatch
 _UNDONE = IntentMatch("HassNevermind", {"undone": True}, 0.98, "grammar")
 _SURE_OF_A_CHANGE = 0.7
 """So sure the model must be that a request has begun, in the middle of a talk about something else."""
+_WORDS = frozenset({"message", "item", "name"})
+"""Slots that any words may fill."""
+_SURE = 0.85
+"""So sure the model must be of a new request that might be an answer."""
 _DROPS = frozenset({"HassNevermind", "Stop"})
 
 
@@ -87,7 +91,18 @@ def _answered(
         both = {**match.slots, **waiting.slots}
         if len(both) > len(waiting.slots) and match.slots.items() <= both.items():
             return understander.with_slots(understanding, dataclasses.replace(waiting, slots=both))
-    return understander.complete(waiting, text, now=now) or understanding
+    answered = understander.complete(waiting, text, now=now)
+    return answered if answered and not _is_another(waiting, answered, understanding) else understanding
+
+
+def _is_another(waiting: IntentMatch, answered: Understanding, understanding: Understanding) -> bool:
+    """Whether an answer of mere words, to a question that words don't answer by themselves, is rather a request of its
+    own: any words name an item, and none a yes."""
+    added = answered.match.slots.keys() - waiting.slots.keys() if answered.match else set()
+    if not added or added - _WORDS or waiting.intent == "SetReminder":
+        return False
+    match = understanding.match
+    return waiting.confidence >= 1.0 or bool(match and match.intent != waiting.intent and match.confidence >= _SURE)
 
 
 def _takes_back(read: Understanding, resolved: Understanding) -> bool:

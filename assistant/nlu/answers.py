@@ -76,8 +76,8 @@ class Answers:
         """What the answer to a question of the skill's own adds."""
         if pending.intent in _AMOUNTS and (amount := self._entities.amount(text)):
             return amount_slots(_AMOUNTS[pending.intent], amount)
-        if pending.intent in _SCHEDULED:
-            return self._scheduled(text, now)
+        if pending.intent in _SCHEDULED or "moved" in pending.slots:
+            return self._which(pending, text, now)
         if pending.intent == "ConvertUnit" and (unit := self._units.get(text)):
             return {"to_unit": str(unit)}
         if pending.intent in _ITEMS and "item" not in pending.slots:
@@ -102,10 +102,23 @@ class Answers:
         clock = not _CLOCK.isdisjoint(moment)
         return {**{slot: value for slot, value in slots.items() if not (clock and slot in _CLOCK)}, **moment}
 
+    def _which(self, pending: IntentMatch, text: str, now: datetime) -> Slots | None:
+        """Which alarm, reminder or timer is to be cancelled or moved."""
+        if pending.intent == "HassStartTimer":
+            return self._choice(text)
+        if "moved" not in pending.slots:
+            return self._scheduled(text, now)
+        moment = self._when.read(self._one(text), now.date())
+        return {f"from_{slot}": value for slot, value in moment.items()} if moment else None
+
     def _scheduled(self, text: str, now: datetime) -> Slots | None:
         """Which alarm or reminder: by its time, else by what it is about."""
-        said = self._language.bare(text, "name_articles").removesuffix(" one")
+        said = self._one(text)
         return self._when.read(said, now.date()) or {"message": said}
+
+    def _one(self, text: str) -> str:
+        """The words of "the 9 am one" that tell which."""
+        return self._language.bare(text, "name_articles").removesuffix(" one")
 
     def correction(self, done: IntentMatch, text: str, now: datetime, home: HomeNames | None) -> Slots | None:
         """The slots of what was done, with the value said instead; None when the text names none, or the same."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from assistant.nlu.conversions import Conversions
 from assistant.nlu.entities import Entities
 from assistant.nlu.language import Language
 from assistant.nlu.numbers import Numbers
@@ -58,6 +59,7 @@ class SpanReader:
         self._times = Times(language, self._numbers)
         self._to = language.set("amount_to")
         self._when = WhenReader(language)
+        self._conversions = Conversions(language)
         self._units = Phrases(language.table("unit_names"))
         self._directions = {name: Phrases(words) for name, words in language.table("directions").items()}
         self._language = language
@@ -86,7 +88,7 @@ class SpanReader:
         if intent in _WHEN:
             found |= self._moment(spans, now)
         if intent == "ConvertUnit":
-            found |= self._conversion(text)
+            found |= self._conversions.read(text)
         if intent == "Calculate" and (expression := self._entities.expression_in(text)):
             found["expression"] = expression
         if intent in ADDING and "item" not in found and (item := self.item(text)):
@@ -173,23 +175,6 @@ class SpanReader:
         tokens = tokenise(words)
         found = self._units.at(tokens, 0) if tokens else None
         return str(found[0]) if found and found[1] == len(tokens) else None
-
-    def _conversion(self, text: str) -> Slots:
-        """What is to be converted: the unit that an amount stands before, and the other one."""
-        tokens = tokenise(text)
-        units, at = list[tuple[int, str]](), 0
-        while at < len(tokens):
-            unit = self._units.at(tokens, at)
-            units += [(at, str(unit[0]))] if unit else []
-            at = unit[1] if unit else at + 1
-        counted = [place for place, (at, _) in enumerate(units) if at and self._entities.is_number(tokens[at - 1].text)]
-        if not units:
-            return {}
-        source = counted[0] if counted else len(units) - 1
-        slots: dict[str, SlotValue] = {"from_unit": units[source][1], "quantity": self.amount(text) or 1}
-        if others := [unit for place, (_, unit) in enumerate(units) if place != source]:
-            slots["to_unit"] = others[0]
-        return slots
 
     def _direction(self, text: str) -> Slots:
         """Whether more or less of something is wanted."""

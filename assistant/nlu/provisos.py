@@ -57,7 +57,7 @@ class Provisos:
 
     def find(self, match: IntentMatch, text: str, today: date) -> str:
         """What binds a request that the model claims in a plain text: `later`, `condition`, `exception`, `negation`,
-        `several`, `reckoning`; empty for nothing."""
+        `several`, `recurrence`, `reckoning`; empty for nothing."""
         tokens = tokenise(text)
         intent = match.intent
         if intent in _AT_ONCE:
@@ -69,6 +69,7 @@ class Provisos:
             "exception": intent in _OF_ALL and self._inside(tokens, self._exception),
             "condition": intent in _SCHEDULED and "time" not in match.slots and self.awaits(text),
             "reckoning": intent in _RECKONED and self._inside(tokens, self._reckoning),
+            "recurrence": intent == _TIMER and "recurrence" in match.slots,
             "several": several is not None and several(tokens) > 1,
         }
         return next((proviso for proviso, there in found.items() if there), "")

@@ -63,6 +63,15 @@ class SlotReader:
         return slots
 
     def _moment(self, values: dict[str, Any], today: date) -> Slots | None:
+        """Takes from `values` when something is to be, and when it was to be; None when the words left open for that
+        aren't a moment."""
+        before = self._when.read(str(values.pop("from")), today) if "from" in values else {}
+        moment = self._new_moment(values, today) if before is not None else None
+        if before is None or moment is None:
+            return None
+        return {**{f"from_{slot}": value for slot, value in before.items()}, **moment}
+
+    def _new_moment(self, values: dict[str, Any], today: date) -> Slots | None:
         """Takes from `values` when something is to be; None when the words left open for it aren't a moment."""
         if "when" in values:
             if self._when.recurs(str(values.get("message", "")), today):

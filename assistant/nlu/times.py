@@ -119,7 +119,7 @@ class Times:
         return (self._weekdays[bare], not word.endswith("'s")) if bare in self._weekdays else None
 
     def clock_at(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
-        """(minute of the day or of half a day, index behind it) of the clock time that starts here, if one does."""
+        """(minute of the day or of half a day, index behind it) of the clock time that starts here."""
         return self._at(tokens, index) if index < len(tokens) else None
 
     def part_at(self, tokens: tuple[Token, ...], index: int) -> tuple[tuple[str, str], int] | None:

@@ -29,21 +29,42 @@ class _Scheduled(Skill):
     """Of the replies that all intents of a kind use."""
 
     async def set(self, match: IntentMatch, context: SkillContext, name: str, *, by_day: bool) -> SkillReply:
-        """Begin to wait, and say back for when."""
+        """Begin to wait, and say back for when; instead of one that waits already when it is `moved`."""
         now = context.now().replace(tzinfo=None)
-        found = moment_of(match.slots, now, by_day=by_day)
+        slots, old = match.slots, None
+        if "moved" in slots:
+            items = self.meant(match, context)
+            if len(items) != 1:
+                return self._which(items, context) if items else SkillReply(self._say("none"), ok=False)
+            (old,) = items
+            slots, name = _instead(slots, old, by_day=by_day), old.name
+        found = moment_of(slots, now, by_day=by_day)
         if found is None:
             return SkillReply(self._replies.say(match.intent, "ask_time"), expects_answer=True)
         local, often = found
         try:
-            length_s = seconds_of(match.slots)
+            length_s = seconds_of(slots)
             item = await context.timers.add_at(self.kind, local, name=name, recurrence=often, length_s=length_s)
         except SkillError as exc:
             if exc.code not in {"due-limit", "due-past"}:
                 raise
             return SkillReply(self._say("past" if exc.code == "due-past" else "limit"), ok=False)
-        text = self._replies.say(match.intent, "set", when=self.when(item, context), name=name)
+        if old:
+            await context.timers.cancel(old.id)
+        reply = "moved" if old else "set"
+        text = self._replies.say(match.intent, reply, when=self.when(item, context), name=name)
         return SkillReply(text, acknowledges=False)
+
+    def meant(self, match: IntentMatch, context: SkillContext) -> list[DueItem]:
+        """Those that a request to move one is for."""
+        before = {slot.removeprefix("from_"): value for slot, value in match.slots.items() if slot.startswith("from_")}
+        return self.fitting(self.waiting(context), before)
+
+    def _which(self, items: Sequence[DueItem], context: SkillContext) -> SkillReply:
+        if len(items) > _LISTED:
+            return SkillReply(self._say("which_many", count=len(items)), expects_answer=True)
+        named = self._replies.one_of([self.described(item, context) for item in items])
+        return SkillReply(self._say("which", items=named), expects_answer=True)
 
     def waiting(self, context: SkillContext) -> list[DueItem]:
         """Those that wait, the next first."""
@@ -56,8 +77,8 @@ class _Scheduled(Skill):
         clock = self._replies.time(local, context.hour_format)
         kind, _, detail = item.recurrence.partition(":")
         if kind == "weekly":
-            days = weekdays_of(detail) or (local.weekday(),)
-            named = self._replies.all_of([self._replies.speech["weekdays"][day] for day in days])
+            on = weekdays_of(detail) or (local.weekday(),)
+            named = self._replies.all_of([self._replies.speech["weekdays"][day] for day in on])
             return self._moment("every_weekly", time=clock, weekday=named)
         if kind == "every" and (step := step_of(item.recurrence)):
             if step < _DAY:
@@ -105,8 +126,7 @@ class _Scheduled(Skill):
         if once:
             found = [min(found, key=lambda item: item.due_wall_s)]
         if len(found) > 1 and "every" not in match.slots:
-            text = self._say("which", items=self._replies.one_of([self.described(item, context) for item in found]))
-            return SkillReply(text, expects_answer=True)
+            return self._which(found, context)
         if len(found) > 1:
             if not match.confirmed:
                 text = self._say("confirm_all", count=len(found))
@@ -194,15 +214,37 @@ class Reminders(_Scheduled):
                 return await self.set(match, context, str(match.slots["message"]), by_day=True)
             case "ListReminders":
                 return await self.list(match, context)
-        found = self.fitting(self.waiting(context), match.slots)
-        if said := str(match.slots.get("message", "")):
-            words = set(said.split())
-            like = closest(said, [item.name for item in found])
-            found = [item for item in found if words <= set(item.name.split()) or item.name == like]
+        found = _about(self.fitting(self.waiting(context), match.slots), match)
         return await self.cancel(match, context, found)
+
+    def meant(self, match: IntentMatch, context: SkillContext) -> list[DueItem]:
+        return _about(super().meant(match, context), match)
 
     def described(self, item: DueItem, context: SkillContext) -> str:
         return self._replies.intents["Reminders"]["described"].format(name=item.name, when=self.when(item, context))
+
+
+def _about(items: list[DueItem], match: IntentMatch) -> list[DueItem]:
+    """Those that are about what was said, if anything was."""
+    said = str(match.slots.get("message", ""))
+    words = set(said.split())
+    like = closest(said, [item.name for item in items]) if said else None
+    return [item for item in items if words <= set(item.name.split()) or item.name == like]
+
+
+def _instead(slots: Slots, old: DueItem, *, by_day: bool) -> Slots:
+    """A new moment for what waits, with what it leaves open as it was: its day or how often, and an
+    alarm's half of the day.
+    """
+    local = datetime.fromisoformat(old.local)
+    moved = {slot: value for slot, value in slots.items() if not slot.startswith("from_")}
+    if "time" not in moved and ("date" in moved or "recurrence" in moved):
+        moved["time"] = old.local[11:16]
+    elif not by_day and moved.pop("ambiguous", False) and (int(str(moved["time"])[:2]) >= 12) != (local.hour >= 12):
+        moved["time"] = _other(str(moved["time"]))
+    if "recurrence" not in moved and "date" not in moved and not seconds_of(moved):
+        moved |= {"recurrence": old.recurrence} if old.recurrence else {"date": local.date().isoformat()}
+    return moved
 
 
 def _is_on(item: DueItem, day: str) -> bool:

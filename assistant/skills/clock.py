@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import ClassVar
 
@@ -20,6 +21,10 @@ class Time(Skill):
         name = str(match.slots.get("name", ""))
         if not name:
             return SkillReply(self._replies.say(match.intent, "here", time=self._time(here, context)))
+        places = self._replies.apart(name)
+        if len(places) > 1 and not find_zone(name, whole=True) and all(map(find_zone, places)):
+            each = [await self.handle(replace(match, slots={"name": place}), context) for place in places]
+            return SkillReply(" ".join(reply.text for reply in each), ok=all(reply.ok for reply in each))
         place = name.title()
         zone = find_zone(name)
         if zone is None:

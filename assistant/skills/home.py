@@ -330,7 +330,8 @@ class Vacuum(_HomeSkill):
     async def act(self, match: IntentMatch, context: SkillContext) -> SkillReply:
         home = context.home.home
         place = match.intent == "HassVacuumCleanArea" or "name" not in match.slots
-        devices = self.devices(IntentMatch(match.intent, {}, 1.0, match.source) if place else match, home)
+        anyone = IntentMatch(match.intent, {"domain": "vacuum"}, 1.0, match.source)  # wherever it stands
+        devices = self.devices(anyone if place else match, home)
         service = "vacuum.return_to_base" if match.intent == "HassVacuumReturnToBase" else "vacuum.start"
         await _call(context, [(service, device, {}) for device in devices])
         return self.done(match.intent, "done", self.called(devices, {}, home))

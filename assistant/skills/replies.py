@@ -85,6 +85,10 @@ class Replies:
         """A, B or C."""
         return self._joined(parts, "choice")
 
+    def apart(self, words: str) -> list[str]:
+        """A and B -> A, B."""
+        return words.split(str(self.speech["pair"]).format(first="", last=""))
+
     def _joined(self, parts: Sequence[str], last: str) -> str:
         if len(parts) < 2:
             return "".join(parts)

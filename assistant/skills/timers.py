@@ -87,17 +87,19 @@ class _Timers(Skill):
         return SkillReply(self._replies.say(match.intent, reply, timer=self.label(item), left=left))
 
 
-class StartTimer(Skill):
+class StartTimer(_Timers):
     rehearsable: ClassVar[bool] = True
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassStartTimer": ("duration",)}
 
-    async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+    async def act(self, match: IntentMatch, context: SkillContext) -> SkillReply:
         duration_s = seconds_of(match.slots)
         if duration_s <= 0:
             return SkillReply(self._replies.say(match.intent, "ask_duration"), expects_answer=True)
         if duration_s > MAX_S:
             return SkillReply(self._replies.say(match.intent, "too_long"), ok=False)
         name = str(match.slots.get("name", ""))
+        if "moved" in match.slots:
+            return await self._change(match, duration_s, context)
         try:
             await context.timers.add(duration_s=duration_s, name=name)
         except SkillError as exc:
@@ -106,6 +108,17 @@ class StartTimer(Skill):
             return SkillReply(self._replies.say(match.intent, "limit"), ok=False)
         reply = "started_named" if name else "started"
         return SkillReply(self._replies.say(match.intent, reply, name=name, length=self._replies.length(duration_s)))
+
+    async def _change(self, match: IntentMatch, duration_s: float, context: SkillContext) -> SkillReply:
+        """One that runs gets another length, from now on."""
+        which = {slot: value for slot, value in match.slots.items() if slot == "name" or slot.startswith("start_")}
+        item = self.only(self.matching(context.timers.active(), which))
+        label = self.label(item)
+        if item.state is DueState.RINGING:
+            return SkillReply(self._replies.say("HassDecreaseTimer", "ringing", timer=label), ok=False)
+        item = await context.timers.extend(item.id, duration_s - context.timers.remaining_s(item))
+        left = self._replies.left(context.timers.remaining_s(item))
+        return SkillReply(self._replies.say("HassIncreaseTimer", "done", timer=label, left=left))
 
 
 class CancelTimer(_Timers):
@@ -172,7 +185,12 @@ class PauseTimer(_Timers):
         pause = match.intent == "HassPauseTimer"
         before = DueState.RUNNING if pause else DueState.PAUSED
         found = self.matching(context.timers.active(), match.slots)
-        item = self.only([item for item in found if item.state is before] or found)
+        changing = [item for item in found if item.state is before]
+        if "every" in match.slots and len(changing) > 1:
+            for item in changing:
+                await (context.timers.pause(item.id) if pause else context.timers.resume(item.id))
+            return SkillReply(self._replies.say(match.intent, "several", count=len(changing)), acknowledges=True)
+        item = self.only(changing or found)
         if item.state is DueState.RINGING:
             return self.said(match, "ringing", item, context)
         if item.state is not before:

@@ -11,17 +11,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 
 
-def find_zone(place: str) -> ZoneInfo | None:
-    """The zone of a place in lower case ("tokyo", "new york", "france", "pacific time"); None when unknown."""
+def find_zone(place: str, *, whole: bool = False) -> ZoneInfo | None:
+    """The zone of a place in lower case ("tokyo", "new york", "france", "pacific time"); None when unknown. With
+    `whole` all of its words must be one, else "dallas texas" is dallas.
+    """
     name = _plain(place)
     table = _zones()
     for key in (name, name.removesuffix(" time zone"), name.removesuffix(" timezone"), name.removesuffix(" time")):
         zone = table.get(key) or table.get(key.removesuffix(" standard").removesuffix(" city"))
         if zone:
             return _zone(zone)
-    words = name.split()  # "dallas texas", "fredericksburg texas": the city, else the state
+    words = [] if whole else name.split()  # "dallas texas", "fredericksburg texas": the city, else the state
     for key in (" ".join(words[:-1]), words[-1] if len(words) > 1 else ""):
-        if key in table:
+        if key and key in table:
             return _zone(table[key])
     return None
 

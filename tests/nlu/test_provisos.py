@@ -1,0 +1,61 @@
+"""What binds a request that nothing would be made of."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assistant.nlu.language import load_language
+from assistant.nlu.normalise import plain
+from assistant.nlu.provisos import Provisos
+from assistant.values import IntentMatch
+
+ENGLISH = load_language("en")
+PROVISOS = Provisos(ENGLISH)
+TODAY = date(2025, 6, 15)
+WORDS = "at in for 7 10 pm minutes and every except if monday 5 the , not".split()  # noqa: SIM905 - to be read
+
+
+def found(intent: str, text: str) -> str:
+    return PROVISOS.find(IntentMatch(intent, {}, 0.9, "classifier"), plain(text, ENGLISH), TODAY)
+
+
+@pytest.mark.parametrize(
+    ("intent", "text", "proviso"),
+    [
+        ("HassTurnOff", "turn the lamp off in ten minutes", "later"),
+        ("HassTurnOff", "turn the lamp off at ten", "later"),
+        ("HassTurnOff", "turn the lamp off", ""),
+        ("HassTurnOff", "turn the lamp off please when you can", ""),
+        ("HassTurnOff", "turn off the lamp at", ""),
+        ("HassTurnOff", "turn off the lamp today", ""),
+        ("HassTurnOff", "turn the lamp off tomorrow", "later"),
+        ("HassTurnOn", "the lamp but only if it rains", "condition"),
+        ("HassTurnOn", "all lights but not the kitchen", "exception"),
+        ("HassTurnOn", "never turn on the lamp", "negation"),
+        ("HassLightSet", "set the lamp at 10", ""),
+        ("HassLightSet", "set the lamp to 10 at 10 pm", "later"),
+        ("HassMediaSearchAndPlay", "play if i fell", ""),
+        ("HassMediaSearchAndPlay", "play jazz for half an hour", "later"),
+        ("HassStartTimer", "two timers for five minutes", "several"),
+        ("HassStartTimer", "a timer for 5 10 and 15 minutes", "several"),
+        ("HassStartTimer", "a timer for 2 and a half minutes", ""),
+        ("SetAlarm", "an alarm at 7 and at 8 or so", "several"),
+        ("SetReminder", "remind me when i get home", "condition"),
+        ("HassGetCurrentDate", "how many days since new year", "reckoning"),
+        ("HassGetCurrentDate", "what day is it", ""),
+    ],
+)
+def test_what_binds_a_request(intent: str, text: str, proviso: str) -> None:
+    assert found(intent, text) == proviso
+
+
+@given(
+    st.sampled_from(["HassTurnOn", "HassLightSet", "SetAlarm", "HassStartTimer", "HassMediaSearchAndPlay"]),
+    st.lists(st.sampled_from(WORDS), max_size=6),
+)
+def test_any_words_are_looked_at_without_failing(intent: str, words: list[str]) -> None:
+    found(intent, " ".join(words))
