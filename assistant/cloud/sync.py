@@ -70,8 +70,8 @@ class Synchroniser:
     ) -> None:
         """`exchange` sends a SyncRequest's bytes within so many seconds, and returns the reply's; it raises CloudError.
 
-        `allowed`: whether anything may be sent now. `conceal` hides what needn't be known. `interval_s`: look for news of
-        others this often.
+        `allowed`: whether anything may be sent now. `conceal` hides what needn't be known. `interval_s`: look for
+        news of others this often.
         """
         self.problem = ""
         """Why turns aren't in step, for people; empty while they are, or wait for the link."""
