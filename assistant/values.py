@@ -146,6 +146,27 @@ class IntentMatch:
     """The user was asked whether this is meant, and said yes."""
 
 
+class DeferredState(StrEnum):
+    """Where a deferred question stands."""
+
+    WAITING = "waiting"
+    ANSWERED = "answered"
+    TELLING = "telling"
+    """Being told, or told in part when the device lost its power: it isn't told again."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeferredQuestion:
+    """An open question that is answered once the link is back."""
+
+    id: str
+    text: str
+    asked_wall_s: float
+    state: DeferredState = DeferredState.WAITING
+    answer: str = ""
+    """Empty while it waits."""
+
+
 OUT_OF_SCOPE = "out_of_scope"
 """The answer of a reader that leaves an utterance to others."""
 

@@ -19,6 +19,7 @@ from assistant.config import Config
 from assistant.control.ports import StatusReport
 from assistant.daemon.announcer import announce_reminders
 from assistant.daemon.background import Background
+from assistant.daemon.deferred import offer_for, start_deferred
 from assistant.daemon.devices import device_sound
 from assistant.daemon.ears import make_attention
 from assistant.daemon.engines import Engines, LazySynthesizer, LazyTranscriber
@@ -137,6 +138,7 @@ class Assistant:
         self._link, self._cloud = start_link(
             self._settings.cloud, self.bus, self._clock.steady_s, self._background, stack
         )
+        await self._start_deferred(database, stack)
         stack.push_async_callback(self._finish)
         self._runner = self._build_runner(turns)
         self._silencer = Silencer(self._runner, self.due, self.household.music, self._later)
@@ -177,6 +179,23 @@ class Assistant:
         if self._sound.mixer:
             self._sound.mixer.volume = level
 
+    async def _start_deferred(self, database: Database, stack: AsyncExitStack) -> None:
+        self._deferred = await start_deferred(
+            self._settings,
+            database=database,
+            cloud=self._cloud,
+            private=self.household.private,
+            audible=lambda: not self._no_speaker(),
+            say=self.say,
+            idle=self._until_idle,
+            clock=self._clock,
+            zone=self._zone,
+            bus=self.bus,
+            skills=self.engines.skills,
+            background=self._background,
+            stack=stack,
+        )
+
     def _build_runner(self, turns: SqliteTurnStore) -> TurnRunner:
         settings = self._settings
         self._voice = LazySynthesizer(self.engines.tts)
@@ -195,6 +214,7 @@ class Assistant:
             patience_s=settings.cloud.patience_s,
             answer_timeout_s=settings.cloud.answer_timeout_s,
             cloud_configured=bool(settings.cloud.address),
+            defer=offer_for if settings.cloud.address else lambda *_: None,
         )
         return TurnRunner(
             transcriber=LazyTranscriber(self.engines.stt),
@@ -362,12 +382,12 @@ class Assistant:
         return self._speaker.busy
 
     def _news(self) -> str:
-        """What the user must be told before anything else: timers that nobody heard. Empty for nothing."""
-        missed = self.due.missed()
+        """What the user must be told before anything else: what nobody heard. Empty for nothing."""
+        missed, late = self.due.missed(), self._deferred.news(self._later)
         if not missed:
-            return ""
+            return late
         self._later(self.due.told([item.id for item in missed]))
-        return phrases.missed([(item.kind, item.name) for item in missed])
+        return f"{phrases.missed([(item.kind, item.name) for item in missed])} {late}".strip()
 
     def _later(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run work to its end without waiting for it here; the shutdown waits."""

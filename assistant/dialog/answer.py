@@ -102,7 +102,9 @@ class Answerer:
         patience_s: float,
         answer_timeout_s: float,
         cloud_configured: bool,
+        defer: Callable[[str, Understanding], IntentMatch | None] = lambda *_: None,
     ) -> None:
+        """`defer`: the request to answer a question once the link is back, to be confirmed; None for no such offer."""
         self._skills = skills
         self._skill_context = skill_context
         self._rehearsal = rehearsal
@@ -115,6 +117,7 @@ class Answerer:
         self._patience_s = patience_s
         self._answer_timeout_s = answer_timeout_s
         self._cloud_configured = cloud_configured
+        self._defer = defer
         self._said_offline = False
 
     @property
@@ -168,6 +171,9 @@ class Answerer:
                 async with closing(self._ask_cloud(question, answer)) as pieces:
                     async for piece in pieces:
                         yield piece
+        if answer.outcome is Outcome.OFFLINE and (offer := self._defer(question.text, question.understanding)):
+            answer.pending, answer.expects_answer = offer, True
+            yield f" {phrases.OFFER_LATER}"
 
     async def _run_skill(self, question: Question, answer: Answer) -> str:
         requests = question.understanding.requests

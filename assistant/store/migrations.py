@@ -71,5 +71,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE due ADD COLUMN recurrence TEXT NOT NULL DEFAULT ''",
         "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
     ),
+    (
+        """
+        CREATE TABLE deferred (
+            id TEXT PRIMARY KEY,
+            text TEXT NOT NULL,
+            asked_ms INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            answer TEXT NOT NULL
+        ) STRICT
+        """,
+    ),
 )
 """Each step's statements, run in one transaction."""

@@ -25,7 +25,7 @@ from tests.contract.test_due_store import ITEM
 from tests.contract.test_turn_store import TURN
 from tests.store.kinds import open_database
 
-TABLES = {"migrations", "turns", "due", "home_devices", "lists", "list_items", "settings"}
+TABLES = {"migrations", "turns", "due", "home_devices", "lists", "list_items", "settings", "deferred"}
 SECOND = ("CREATE TABLE notes (id INTEGER PRIMARY KEY, words TEXT NOT NULL) STRICT",)
 THIRD = ("INSERT INTO notes (words) VALUES ('made by the third')",)
 
