@@ -262,6 +262,22 @@ class MusicChanged(Event):
     title: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionDeferred(Event):
+    """An open question is kept until the link is back."""
+
+    question_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionAnswered(Event):
+    """The answer to a deferred question was told."""
+
+    question_id: str
+    waited_s: float
+    """Since it was asked."""
+
+
 def all_event_types() -> list[type[Event]]:
     """Every concrete event class, by name."""
 

@@ -14,6 +14,14 @@ Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 HostPort = Annotated[str, StringConstraints(pattern=r"^$|^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$")]
 
 
+def _two_times_of_day_each(value: tuple[str, ...]) -> tuple[str, ...]:
+    for span in value:
+        times = span.split("-")
+        if len(times) != 2 or not all(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", each) for each in times):
+            raise ValueError(f"{span!r} must be two times of day, like 22:00-07:00")
+    return value
+
+
 class Section(BaseModel):
     """Base of all sections: unknown keys are errors, values don't change."""
 
@@ -124,14 +132,7 @@ class PrivacyConfig(Section):
                 raise ValueError(f'{rule!r} is neither "names" nor "numbers" nor a regular expression: {exc}') from exc
         return value
 
-    @field_validator("schedule")
-    @classmethod
-    def _two_times_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for span in value:
-            times = span.split("-")
-            if len(times) != 2 or not all(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", each) for each in times):
-                raise ValueError(f"{span!r} must be two times of day, like 22:00-07:00")
-        return value
+    _two_times_each = field_validator("schedule")(_two_times_of_day_each)
 
 
 class CalibrationConfig(Section):
@@ -196,7 +197,10 @@ class SkillsConfig(Section):
     alarm_fade_in_s: Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)]
     brief: bool
     timeout_s: Seconds
+    quiet_hours: tuple[str, ...]
     disabled: tuple[str, ...]
+
+    _two_times_each = field_validator("quiet_hours")(_two_times_of_day_each)
 
 
 class StoreConfig(Section):

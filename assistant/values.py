@@ -149,6 +149,28 @@ class IntentMatch:
 PROVISO = "proviso"
 """The slot of what a request is bound to that can't be had: it is told instead of done."""
 
+
+class DeferredState(StrEnum):
+    """Where a deferred question stands."""
+
+    WAITING = "waiting"
+    ANSWERED = "answered"
+    TELLING = "telling"
+    """Being told, or told in part when the device lost its power: it isn't told again."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeferredQuestion:
+    """An open question that is answered once the link is back."""
+
+    id: str
+    text: str
+    asked_wall_s: float
+    state: DeferredState = DeferredState.WAITING
+    answer: str = ""
+    """Empty while it waits."""
+
+
 OUT_OF_SCOPE = "out_of_scope"
 """The answer of a reader that leaves an utterance to others."""
 

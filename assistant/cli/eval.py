@@ -144,6 +144,22 @@ def llm(
 
 
 @app.command()
+def day(
+    manifest: Manifest,
+    *,
+    json_out: JsonOut = None,
+    seed: Seed = 0,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+) -> None:
+    """How much of a household's day of 300 requests the edge answers, drawn from rows that say their kind."""
+    from assistant.evaluate.day import run_day  # noqa: PLC0415 - heavy
+
+    options = read_options(manifest, None, seed, config, overrides)
+    finish(run_day(options, now=datetime.now()), json_out)  # noqa: DTZ005 - local time, as a turn has it
+
+
+@app.command()
 def endpoint(
     manifest: Manifest,
     *,

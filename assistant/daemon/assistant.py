@@ -19,9 +19,11 @@ from assistant.config import Config
 from assistant.control.ports import StatusReport
 from assistant.daemon.announcer import announce_reminders
 from assistant.daemon.background import Background
+from assistant.daemon.deferred import offer_for, start_deferred
 from assistant.daemon.devices import device_sound
 from assistant.daemon.ears import make_attention
 from assistant.daemon.engines import Engines, LazySynthesizer, LazyTranscriber
+from assistant.daemon.first_words import say_first_words
 from assistant.daemon.household import Household
 from assistant.daemon.housekeeping import log_events, tidy_memory
 from assistant.daemon.judgement import make_open_questions, router_policy
@@ -59,7 +61,6 @@ from assistant.skills import list_steering
 from assistant.skills.base import SkillContext
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
-from assistant.streams import closing
 from assistant.values import Clock, DueItem, KnownDevice, NamedList, PastTurn, State, SystemClock, TurnRecord
 
 log = structlog.get_logger(__name__)
@@ -146,6 +147,7 @@ class Assistant:
         )
         self.history.connect(self._cloud, lambda: self.household.private.on, self.bus, self._background)
         self._local_model = start_local_model(self._config, self._background)
+        await self._start_deferred(database, stack)
         stack.push_async_callback(self._finish)
         self.books.compare(self._cloud, self._context, self._background)
         self._runner = self._build_runner()
@@ -187,6 +189,24 @@ class Assistant:
         if self._sound.mixer:
             self._sound.mixer.volume = level
 
+    async def _start_deferred(self, database: Database, stack: AsyncExitStack) -> None:
+        self._deferred = await start_deferred(
+            self._settings,
+            database=database,
+            cloud=self._cloud,
+            egress=self.books.egress,
+            private=self.household.private,
+            audible=lambda: not self._no_speaker(),
+            say=self.say,
+            idle=self._until_idle,
+            clock=self._clock,
+            zone=self._zone,
+            bus=self.bus,
+            skills=self.engines.skills,
+            background=self._background,
+            stack=stack,
+        )
+
     def _build_runner(self) -> TurnRunner:
         settings = self._settings
         self._voice = LazySynthesizer(self.engines.tts)
@@ -203,6 +223,7 @@ class Assistant:
             ),
             publish=self.bus.publish,
             skill_timeout_s=settings.skills.timeout_s,
+            defer=offer_for if settings.cloud.address else lambda *_: None,
         )
         return TurnRunner(
             transcriber=LazyTranscriber(self.engines.stt),
@@ -245,20 +266,8 @@ class Assistant:
         self._background.run("ears", attention.run)
 
     async def _say_first_words(self) -> None:
-        """Tell what was missed while off, then render the frequent phrases ahead of need."""
-        voice = await self.engines.tts.settled()
-        if voice is None:
-            return
-        missed = self.due.missed()
-        if missed and not self._no_speaker():
-            await self.say(phrases.missed([(item.kind, item.name) for item in missed]))
-            await self.due.told([item.id for item in missed])
-        for phrase in phrases.FREQUENT:
-            await self._until_idle()  # a reply's sentences come first
-            async with closing(voice.synthesize(phrase)) as chunks:
-                async for _ in chunks:
-                    pass
-        await self.engines.stt.settled()
+        say = None if self._no_speaker() else self.say
+        await say_first_words(self.engines, self.due, say=say, idle=self._until_idle)
         await self._thinking.run(trim_memory)
 
     async def _until_idle(self) -> None:
@@ -393,12 +402,12 @@ class Assistant:
         return self._speaker.busy
 
     def _news(self) -> str:
-        """What the user must be told before anything else: timers that nobody heard. Empty for nothing."""
-        missed = self.due.missed()
+        """What the user must be told before anything else: what nobody heard. Empty for nothing."""
+        missed, late = self.due.missed(), self._deferred.news(self._later)
         if not missed:
-            return ""
+            return late
         self._later(self.due.told([item.id for item in missed]))
-        return phrases.missed([(item.kind, item.name) for item in missed])
+        return f"{phrases.missed([(item.kind, item.name) for item in missed])} {late}".strip()
 
     def _later(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run work to its end without waiting for it here; the shutdown waits."""

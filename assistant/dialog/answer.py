@@ -47,7 +47,9 @@ class Answerer:
         open_questions: OpenQuestions,
         publish: Callable[[Event], None],
         skill_timeout_s: float,
+        defer: Callable[[str, Understanding], IntentMatch | None] = lambda *_: None,
     ) -> None:
+        """`defer`: the request to answer a question once the link is back, to be confirmed; None for no such offer."""
         self._skills = skills
         self._skill_context = skill_context
         self._rehearsal = rehearsal
@@ -56,6 +58,7 @@ class Answerer:
         self._open_questions = open_questions
         self._publish = publish
         self._skill_timeout_s = skill_timeout_s
+        self._defer = defer
 
     @property
     def private(self) -> bool:
@@ -101,6 +104,9 @@ class Answerer:
                 async with closing(self._open_questions.answer(question, answer)) as pieces:
                     async for piece in pieces:
                         yield piece
+        if answer.outcome is Outcome.OFFLINE and (offer := self._defer(question.text, question.understanding)):
+            answer.pending, answer.expects_answer = offer, True
+            yield f" {phrases.OFFER_LATER}"
 
     async def _run_skill(self, question: Question, answer: Answer) -> str:
         requests = question.understanding.requests

@@ -148,7 +148,8 @@ class Attention:
                 self._set_state(State.IDLE)
 
     def _goes_on(self, record: TurnRecord) -> bool:
-        return record.outcome is Outcome.ASKED_BACK and not self._closing
+        offered = record.outcome is Outcome.OFFLINE and self._runner.waits
+        return (record.outcome is Outcome.ASKED_BACK or offered) and not self._closing
 
     async def _interrupt(self, by: str) -> None:
         """Silence whatever sounds and end the turn under way."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 OFFLINE = (
-    "I can't reach the cloud right now, so I can't answer that. "
-    "The home, timers, alarms, lists and sums still work. Please ask me again later."
+    "I can't reach the cloud right now, so I can't answer that. The home, timers, alarms, lists and sums still work."
 )
 OFFLINE_SHORT = "I'm still offline, so I can't answer that. The home, timers and lists still work."
 NOT_CONFIGURED = (
     "I don't know that by myself, and no cloud model is set up. I can run the home, keep timers and lists, and do sums."
 )
+OFFER_LATER = "Shall I answer when I'm back online?"
 CUT_OFF = "Sorry, the connection broke off, so that answer stops here."
 TRUNCATED = "There would be more to say, but I stop here."
 STOPPED = "Sorry, I can't go on with that."
@@ -30,7 +30,18 @@ CONFIRM = "Did I get that right?"
 UNREAD = "I didn't understand the rest."
 NEVER_MIND = "All right."
 
-FREQUENT = (ONE_MOMENT, NOT_SURE, STOPPED, OFFLINE, OFFLINE_SHORT, NOT_CONFIGURED, CUT_OFF, CLARIFY, FAILED)
+FREQUENT = (
+    ONE_MOMENT,
+    NOT_SURE,
+    STOPPED,
+    OFFLINE,
+    OFFLINE_SHORT,
+    OFFER_LATER,
+    NOT_CONFIGURED,
+    CUT_OFF,
+    CLARIFY,
+    FAILED,
+)
 """Rendered ahead of need, so that an outage costs no synthesis."""
 
 
@@ -52,6 +63,11 @@ def missed(things: Sequence[tuple[str, str]]) -> str:
 def reminder(message: str) -> str:
     """What is spoken when a reminder is due."""
     return f"Reminder: {message}."
+
+
+def late_answer(question: str, answer: str) -> str:
+    """What is said of a question that had to wait."""
+    return f"About your question, {question.rstrip('.?! ')}: {answer}"
 
 
 def private(exchanges: int, address: str) -> str:

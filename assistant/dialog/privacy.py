@@ -45,7 +45,7 @@ class Privacy:
         if self._said and not self._changed_between(self._said[1], now_s):
             return self._said[0]
         now = datetime.fromtimestamp(now_s, self._zone).time()
-        return self._configured or any(_within(now, begin, end) for begin, end in self._schedule)
+        return self._configured or within(now, self._schedule)
 
     async def turn(self, *, on: bool) -> None:
         """As the user says. Saved first, then in force. Raises StoreError."""
@@ -89,5 +89,6 @@ def _said(kept: Any) -> tuple[bool, float] | None:
     return (kept["on"], float(at_s)) if isinstance(at_s, int | float) else None
 
 
-def _within(now: time, begin: time, end: time) -> bool:
-    return begin <= now < end if begin <= end else now >= begin or now < end
+def within(now: time, schedule: Sequence[tuple[time, time]]) -> bool:
+    """Whether a time of day is in one of these spans."""
+    return any(begin <= now < end if begin <= end else now >= begin or now < end for begin, end in schedule)

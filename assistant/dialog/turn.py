@@ -114,6 +114,11 @@ class TurnRunner:
         self.aloud: list[Spoken] = []
         """The replies being made or spoken aloud, for whoever must silence them."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether a question of ours is open."""
+        return self._pending is not None
+
     async def run(self, request: TurnRequest) -> TurnRecord:
         """Run one turn to its end and return what is remembered of it."""
         now_s = self._clock.wall_s()

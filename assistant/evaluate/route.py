@@ -29,6 +29,7 @@ from assistant.evaluate.common import (
 )
 from assistant.models import packaged_text_model
 from assistant.nlu.understand import Understander
+from assistant.settings import Settings
 from assistant.skills.book import SkillBook
 from assistant.values import Layer
 
@@ -45,14 +46,7 @@ def run_route(options: EvalOptions, *, now: datetime) -> Report:
     Raises:
         EvaluateError: the manifest can't be used.
     """
-    settings = options.config.settings
-    understander = Understander(
-        names=settings.wake.names,
-        model=OnnxTextModel(packaged_text_model()),
-        reject_threshold=settings.nlu.reject_threshold,
-        served=SkillBook.built_in().intents(),
-    )
-    policy = RouterPolicy(settings.router.threshold, settings.nlu.reject_threshold)
+    understander, policy = make_decider(options.config.settings)
     manifest = read_manifest(options, _parse)
     wanted, right, reasons = Counter[Layer](), Counter[Layer](), Counter[str]()
     times_ms, decisions_ms, results = [], [], []
@@ -83,6 +77,17 @@ def run_route(options: EvalOptions, *, now: datetime) -> Report:
         "decision_ms_p95": percentile(decisions_ms, 95),
     }
     return Report("route", len(results), figures, manifest.problems, tuple(results))
+
+
+def make_decider(settings: Settings) -> tuple[Understander, RouterPolicy]:
+    """What a turn is decided with, as configured."""
+    understander = Understander(
+        names=settings.wake.names,
+        model=OnnxTextModel(packaged_text_model()),
+        reject_threshold=settings.nlu.reject_threshold,
+        served=SkillBook.built_in().intents(),
+    )
+    return understander, RouterPolicy(settings.router.threshold, settings.nlu.reject_threshold)
 
 
 def _parse(row: Mapping[str, Any], _: Path) -> RouteRow:

@@ -83,6 +83,11 @@ class SkillBook:
             self._texts[intent] = texts.get(intent, {})
 
     @property
+    def replies(self) -> Replies:
+        """What the built-in skills say."""
+        return self._replies
+
+    @property
     def off(self) -> str:
         """What a skill says that is off."""
         return self._replies.general["off"]

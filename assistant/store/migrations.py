@@ -151,5 +151,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE forgotten (id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID",
         "CREATE TABLE sync_cursor (id INTEGER PRIMARY KEY CHECK (id = 1), cursor BLOB NOT NULL) STRICT",
     ),
+    (
+        """
+        CREATE TABLE deferred (
+            id TEXT PRIMARY KEY,
+            text TEXT NOT NULL,
+            asked_ms INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            answer TEXT NOT NULL
+        ) STRICT
+        """,
+    ),
 )
 """Each step's statements, run in one transaction."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import struct
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -115,3 +118,43 @@ async def test_where_the_kernel_does_not_tell_it_is_left_out(monkeypatch: pytest
     monkeypatch.setattr(module, "_open", refused)
     await watch_network(told.append)
     assert told == []
+
+
+IN_A_NAMESPACE = """
+import asyncio, subprocess
+from assistant.cloud.interfaces import watch_network
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True)
+
+async def live():
+    told = asyncio.Queue()
+    ip("link", "add", "cable", "type", "veth", "peer", "name", "far-end")
+    ip("link", "set", "far-end", "up")
+    ip("link", "set", "cable", "up")
+    ip("link", "add", "link", "cable", "name", "wan", "type", "macvlan")
+    ip("addr", "add", "10.9.0.1/24", "dev", "wan")
+    watching = asyncio.create_task(watch_network(told.put_nowait))
+    async with asyncio.timeout(20):
+        print(await told.get())
+        for words in (
+            "link set wan up", "addr del 10.9.0.1/24 dev wan", "addr add 10.9.0.1/24 dev wan", "link set far-end down"
+        ):
+            ip(*words.split())
+            print(await told.get())
+    watching.cancel()
+    await asyncio.wait({watching})
+
+asyncio.run(live())
+"""
+
+
+@pytest.mark.root
+@pytest.mark.skipif(not (shutil.which("ip") and shutil.which("unshare")), reason="needs iproute2 and util-linux")
+def test_a_real_kernel_tells_of_links_addresses_and_cables() -> None:
+    """In a network namespace of its own: a link that is off, on, without its address, with it, and unplugged."""
+    command = ["unshare", "--net", sys.executable, "-c", IN_A_NAMESPACE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if "unshare failed" in done.stderr or "not permitted" in done.stderr:
+        pytest.skip("no network namespaces here")
+    assert done.stdout.split() == ["False", "True", "False", "True", "False"], done.stderr
