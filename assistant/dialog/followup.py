@@ -48,11 +48,12 @@ def understand_turn(understander: Understander, text: str, before: Before, *, no
     A whole new sentence wins over an answer, an answer over what only the model takes for a request ("ten minutes");
     "no" and "never mind" drop what waits. A correction wins over all.
     """
-    if before.done and (corrected := understander.corrected(before.done, text, now=now)):
+    if before.done and (corrected := understander.follow_ups.corrected(before.done, text, now=now)):
         return corrected
     read, waiting = understander.understand(text, now=now), before.waiting
+    follow_ups = understander.follow_ups
     drops = waiting and read.match and read.match.intent in _DROPS  # "cancel that": our question
-    understanding = understander.aimless(understander.resolved(read, None if drops else before.mentioned))
+    understanding = follow_ups.aimless(follow_ups.resolved(read, None if drops else before.mentioned))
     if waiting:
         return _answered(understander, waiting, understanding, text, now)
     if before.undoable and _takes_back(read, understanding):
@@ -64,13 +65,13 @@ def _went_on(
     understander: Understander, before: Before, understanding: Understanding, text: str, now: datetime
 ) -> Understanding | None:
     """The talk before, gone on with: on this side of the seam between device and cloud or over it."""
-    if before.reply and (carried := understander.carried(text, before.reply, understanding)):
+    if before.reply and (carried := understander.follow_ups.carried(text, before.reply, understanding)):
         return carried
-    if before.mentioned and (day := understander.of_another_day(before.mentioned, text, now)):
+    if before.mentioned and (day := understander.follow_ups.of_another_day(before.mentioned, text, now)):
         return day
     if _is_exact(understanding):
         return None
-    if before.mentioned and (more := understander.continued(before.mentioned, text, understanding)):
+    if before.mentioned and (more := understander.follow_ups.continued(before.mentioned, text, understanding)):
         return more
     match = understanding.match
     if before.open and (match is None or match.confidence < _SURE_OF_A_CHANGE):
@@ -90,8 +91,8 @@ def _answered(
     if match and match.intent == waiting.intent and waiting.confidence < 1.0:
         both = {**match.slots, **waiting.slots}
         if len(both) > len(waiting.slots) and match.slots.items() <= both.items():
-            return understander.with_slots(understanding, dataclasses.replace(waiting, slots=both))
-    answered = understander.complete(waiting, text, now=now)
+            return understander.follow_ups.with_slots(understanding, dataclasses.replace(waiting, slots=both))
+    answered = understander.follow_ups.complete(waiting, text, now=now)
     return answered if answered and not _is_another(waiting, answered, understanding) else understanding
 
 

@@ -18,12 +18,15 @@ from assistant.nlu.numbers import Numbers
 from assistant.nlu.times import Times
 from assistant.nlu.tokens import Phrases, tokenise
 from assistant.nlu.when import AMBIGUOUS, WhenReader
+from assistant.records import Candidate
 from assistant.values import OUT_OF_SCOPE, IntentMatch, Slots, SlotValue, TextReading
 
 SOURCE = "classifier"
 _MOST_ODDS = 8.0
 """How far the model may move a grammar's odds, up or down."""
 _CERTAIN = 0.999
+_CANDIDATES = 3
+"""Of the model's, how many are worth keeping."""
 _LONGEST_AHEAD = timedelta(days=1)
 _AMOUNTS: Mapping[str, str] = {
     "HassLightSet": "brightness",
@@ -214,3 +217,11 @@ def claimed(reading: TextReading) -> tuple[str, float] | None:
     """The intent that claims the utterance, and its probability; None when it is out of scope."""
     intent, probability = next(iter(reading.intents.items()))
     return None if intent == OUT_OF_SCOPE else (intent, probability)
+
+
+def candidates_of(match: IntentMatch | None, reading: TextReading | None) -> tuple[Candidate, ...]:
+    """What the sentences and the model each made of an utterance, for whoever explains it later."""
+    found = [Candidate(match.intent, match.confidence, match.source)] if match else []
+    if reading:
+        found += [Candidate(intent, round(sure, 4), SOURCE) for intent, sure in reading.intents.items()][:_CANDIDATES]
+    return tuple(sorted(found, key=lambda each: -each.confidence))

@@ -24,34 +24,30 @@ import structlog
 from assistant.homes import Home
 from assistant.names import closest
 from assistant.nlu.answers import IN_HOME, Answers
-from assistant.nlu.classifier import ADDING, SOURCE, SpanReader, TextModel, agreed, claimed
+from assistant.nlu.classifier import SOURCE, SpanReader, TextModel, agreed, candidates_of, claimed
 from assistant.nlu.entities import Entities, View, spelled
+from assistant.nlu.follow_ups import EXACT, GRAMMAR, PATCHED, FollowUps
 from assistant.nlu.grammar import Grammar, Reading, home_assistant_grammar, load_grammar
 from assistant.nlu.language import load_language
 from assistant.nlu.normalise import MAX_CHARS, MAX_WORDS, Wrappers, clauses, plain, with_commas
 from assistant.nlu.plugins import PluginGrammar, best_of
 from assistant.nlu.provisos import Provisos, bound
 from assistant.nlu.questions import Questions
-from assistant.nlu.references import resolved
 from assistant.nlu.several import parted, requests
 from assistant.nlu.slots import SlotReader
 from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames, retargeted
 from assistant.nlu.tasks import OPEN_TASKS, task_of
 from assistant.nlu.understanding import Understanding
-from assistant.records import Candidate
 from assistant.values import PROVISO, IntentMatch, Layer, Slots, TextReading
 
 _log = structlog.get_logger(__name__)
 
-_EXACT, _HOME_ASSISTANT, _OPEN_WORDS, _PATCHED, _DOUBTFUL = 0.98, 0.95, 0.95, 0.90, 0.60
+_HOME_ASSISTANT, _OPEN_WORDS, _DOUBTFUL = 0.95, 0.95, 0.60
 _SMALLTALK = frozenset({"Greeting", "Thanks", "Affirm", "Farewell"})
 """Never the point of an utterance of several sentences."""
 _ALONE = frozenset({"WhatCanYouDo", "WhoAreYou", "RepeatLast", "HassNevermind", "Deny"})
 """Mean something else beside a sentence we don't understand ("I lost my card. Help me.")."""
 _MAX_CLAUSES = 4
-_CANDIDATES = 3
-"""Of the model's, how many are worth keeping."""
-_GRAMMAR = "grammar"
 _ANY_OF = {
     "duration": {"hours", "minutes", "seconds"},
     "percentage": {"percentage", "direction"},
@@ -62,7 +58,6 @@ _ANY_OF = {
 _NO_VALUES = frozenset({"direction", "domain", "device_class", "every", "state", "whole", "condition", REFERENCE})
 """Slots that say what is to be done, or with what kind of things."""
 _ANY_MOMENT = datetime(2025, 1, 1)  # noqa: DTZ001 - for what doesn't depend on it
-_WEATHER = "HassGetWeather"
 _OPEN = 0.5
 """How sure the model must be of a task type that needs an answer from somewhere else."""
 
@@ -116,6 +111,17 @@ class Understander:
         self._own, self._home_assistant = _grammars(language)
         hours, minutes, seconds = (_plural(self._language.table("units"), unit_s) for unit_s in (3600, 60, 1))
         self._units = hours, minutes, seconds
+        self.follow_ups = FollowUps(
+            self._language,
+            wrappers=self._wrappers,
+            entities=self._entities,
+            spans=self._spans,
+            questions=self._questions,
+            answers=self._answers,
+            home=self._home_names,
+            missing=self.missing,
+            plugin_of=self._plugin_of,
+        )
         self._warm_up()
 
     def understand(self, text: str, *, now: datetime) -> Understanding:
@@ -136,7 +142,7 @@ class Understander:
             self._model.read(words) if self._model and (words := self._wrappers.without_name(whole).split()) else None
         )
         unread = False
-        candidates = _candidates(match, reading)
+        candidates = candidates_of(match, reading)
         if reading and not also:
             match = self._weighed(match, whole, reading, now)
             if match and match.source == SOURCE and (begun := self._begun(text, match.intent, now)):
@@ -151,119 +157,12 @@ class Understander:
             self._questions.is_open(core, asked=text.rstrip().endswith("?"))
             or bool(reading and reading.task in OPEN_TASKS and reading.task_probability > _OPEN)
         )
-        exact = match is not None and match.source == _GRAMMAR and not any(map(self.missing, (match, *also)))
+        exact = match is not None and match.source == GRAMMAR and not any(map(self.missing, (match, *also)))
         unfinished = self._questions.is_unfinished(whole, claimed=exact)
         task = _task(match, reading)
         return Understanding(
             core, match, missing, is_open, unfinished, task, tuple(also), candidates=candidates, unread=unread
         )
-
-    def complete(self, pending: IntentMatch, text: str, *, now: datetime) -> Understanding | None:
-        """`pending` with what an answer to our question adds to it ("ten minutes", "the pasta one").
-
-        None when the text isn't such an answer. Ask `understand` first: a new request goes before an old question.
-        """
-        core = self._wrappers.core(plain(text, self._language))
-        pending = replace(pending, slots={slot: value for slot, value in pending.slots.items() if slot != PROVISO})
-        added = self._added(pending, core, now)
-        if not added:
-            return None
-        match = replace(pending, slots={**pending.slots, **added}, confidence=_EXACT)
-        return Understanding(core, match, self.missing(match), open_question=False, unfinished=False)
-
-    def _added(self, pending: IntentMatch, core: str, now: datetime) -> Slots | None:
-        missing, home = self.missing(pending), self._home_names()
-        plugin = self._plugin_of.get(pending.intent)
-        if plugin is None:
-            return self._answers.slots(pending, core, missing, now, home)
-        return plugin.answer(missing[0], self._entities.views(core, now.date(), home)) if missing else None
-
-    def corrected(self, done: IntentMatch, text: str, *, now: datetime) -> Understanding | None:
-        """What was done, with another value ("no, fifteen", "i meant the pasta one"); None when the text isn't that."""
-        core = plain(text, self._language)
-        changed = self._answers.correction(done, self._wrappers.correction(core), now, self._home_names())
-        if changed is None:
-            return None
-        match = replace(done, slots=changed, confidence=_EXACT)
-        return Understanding(core, match, (), open_question=False, unfinished=False, corrects=True)
-
-    def resolved(self, understanding: Understanding, mentioned: IntentMatch | None) -> Understanding:
-        """With what a pronoun stands for: what the request `mentioned` before was about; missing when that is none."""
-        found = tuple(resolved(match, mentioned) for match in understanding.requests)
-        if found == understanding.requests:
-            return understanding
-        match, *also = found
-        return replace(understanding, match=match, also=tuple(also), missing=() if also else self.missing(match))
-
-    def with_slots(self, understanding: Understanding, match: IntentMatch) -> Understanding:
-        """The same as a request of its own, which may lack something."""
-        return replace(understanding, match=match, missing=self.missing(match), open_question=False)
-
-    def aimless(self, understanding: Understanding) -> Understanding:
-        """A request whose pronoun stands for nothing of the home: it must be asked what is meant."""
-        match = understanding.match
-        if (
-            match is None
-            or REFERENCE not in match.slots
-            or not match.slots.keys().isdisjoint(TARGET_SLOTS - {REFERENCE})
-        ):
-            return understanding
-        slots = {slot: value for slot, value in match.slots.items() if slot != REFERENCE}
-        bare = replace(match, slots=slots)
-        missing = ("target",) if match.intent in IN_HOME else self.missing(bare)
-        return replace(understanding, match=bare, missing=missing)
-
-    def continued(self, mentioned: IntentMatch, text: str, otherwise: Understanding) -> Understanding | None:
-        """The request `mentioned` before, for something else ("and the bedroom", "and eggs"); None when the text isn't
-        that. `otherwise` is what it means by itself."""
-        if mentioned.intent in ADDING:
-            return self._put_on_too(mentioned, text, otherwise)
-        home = self._home_names()
-        core = self._wrappers.continuation(plain(text, self._language))
-        target = home.answer(core) if home and core and mentioned.intent in IN_HOME else None
-        if not target:
-            return None
-        match = replace(mentioned, slots=retargeted(mentioned.slots, target), confidence=_PATCHED, confirmed=False)
-        return Understanding(core, match, self.missing(match), open_question=False, unfinished=False)
-
-    def carried(self, text: str, reply: str, otherwise: Understanding) -> Understanding | None:
-        """What an amount in the `reply` before, whoever gave it, is in another unit ("and in celsius?"); None when the
-        text doesn't ask that. `otherwise` is what it means by itself."""
-        match = otherwise.match
-        core = otherwise.text
-        free = match is None or match.source == SOURCE or match.intent == "ConvertUnit"
-        more = self._wrappers.continuation(plain(text, self._language)) if free else ""
-        unit = (self._questions.other_unit(core, self._spans.unit) if free else None) or self._spans.unit(more)
-        amount = self._spans.measured(plain(reply, self._language)) if unit else {}
-        if not unit or not amount or amount["from_unit"] == unit:
-            return None
-        slots = {**amount, "to_unit": unit}
-        return Understanding(
-            core, IntentMatch("ConvertUnit", slots, _PATCHED, _GRAMMAR), (), open_question=False, unfinished=False
-        )
-
-    def of_another_day(self, mentioned: IntentMatch, text: str, now: datetime) -> Understanding | None:
-        """The weather asked for before, of another day ("and tomorrow?"); None when the text doesn't ask that."""
-        core = self._wrappers.continuation(plain(text, self._language))
-        day = self._entities.period_in(core, now.date()) if core and mentioned.intent == _WEATHER else None
-        if not day:
-            return None
-        match = replace(mentioned, slots={**mentioned.slots, "date": day}, confidence=_PATCHED)
-        return Understanding(core, match, (), open_question=False, unfinished=False)
-
-    def _put_on_too(self, mentioned: IntentMatch, text: str, otherwise: Understanding) -> Understanding | None:
-        """One more thing for the list, unless the text is a question or asks for something else."""
-        if otherwise.open_question or (otherwise.match and otherwise.match.intent not in ADDING):
-            return None
-        core = plain(text, self._language)
-        item = self._spans.item(core)
-        if not item:
-            return None
-        slots = {slot: value for slot, value in mentioned.slots.items() if slot == "name"}
-        match = replace(
-            mentioned, slots={**slots, "item": with_commas(item, text, self._language)}, confidence=_PATCHED
-        )
-        return Understanding(core, match, (), open_question=False, unfinished=False)
 
     def missing(self, match: IntentMatch) -> tuple[str, ...]:
         """The required slots a match lacks."""
@@ -338,9 +237,9 @@ class Understander:
         core = self._wrappers.core(whole)
         tried: set[str] = {""}
         for text, confidence in (
-            (self._wrappers.without_name(whole), _EXACT),
-            (core, _EXACT),
-            (self._wrappers.core(self._wrappers.without_fillers(core)), _PATCHED),
+            (self._wrappers.without_name(whole), EXACT),
+            (core, EXACT),
+            (self._wrappers.core(self._wrappers.without_fillers(core)), PATCHED),
         ):
             if text in tried:
                 continue
@@ -355,7 +254,7 @@ class Understander:
         if match and REFERENCE in match.slots and "item" not in match.slots:
             return match  # what it is for depends on what was said before, and the model doesn't know that
         if match and match.intent in self._plugin_of:
-            ours = self._weighed(None, text, reading, now) if match.confidence < _EXACT else None
+            ours = self._weighed(None, text, reading, now) if match.confidence < EXACT else None
             return ours if ours and ours.confidence > match.confidence else match
         if match:
             query = self._said(match, text, reading, now)
@@ -388,16 +287,16 @@ class Understander:
             home = self._home_names()
             meant = home.respelled(part) if home else None
             match = read(meant) if meant else None
-            return replace(match, confidence=_PATCHED) if match and match.intent in IN_HOME else None
+            return replace(match, confidence=PATCHED) if match and match.intent in IN_HOME else None
 
         def request(part: str, before: IntentMatch | None) -> IntentMatch | None:
             match = read(part) or self._for_more(part, before, now) or misheard(part)
-            return match if match and match.confidence >= _PATCHED and match.intent not in _ALONE else None
+            return match if match and match.confidence >= PATCHED and match.intent not in _ALONE else None
 
         found = requests(parted(text, self._language), request)
         wanted = {(match.intent, *sorted(match.slots.items())): match for match in found}
         asked = tuple(match for match in wanted.values() if match.intent not in _SMALLTALK)
-        return asked if len(asked) != 1 else (replace(asked[0], confidence=min(asked[0].confidence, _PATCHED)),)
+        return asked if len(asked) != 1 else (replace(asked[0], confidence=min(asked[0].confidence, PATCHED)),)
 
     def _bound(self, match: IntentMatch | None, core: str, now: datetime) -> IntentMatch | None:
         """What the model claims with what it is bound to that can't be had; and so reminders of what happens."""
@@ -424,7 +323,7 @@ class Understander:
         again = self._match(meant, lambda words: self._read(words, now)) if meant else None
         if again is None or (match and match.intent != again.intent):
             return match
-        return replace(again, confidence=_PATCHED)
+        return replace(again, confidence=PATCHED)
 
     def _begun(self, text: str, intent: str, now: datetime) -> tuple[IntentMatch, ...]:
         """The requests, one of `intent` first, that an utterance begins with, when nobody knows what its rest is."""
@@ -432,7 +331,7 @@ class Understander:
 
         def read(part: str, before: IntentMatch | None) -> IntentMatch | None:
             match = self._match(part, lambda words: self._read(words, now)) or self._for_more(part, before, now)
-            return match if match and match.confidence >= _PATCHED and not self.missing(match) else None
+            return match if match and match.confidence >= PATCHED and not self.missing(match) else None
 
         for count in range(len(parts) - 1, 0, -1):
             found = requests(parts[:count], read, most=count) if parts[count][0] else ()
@@ -471,7 +370,7 @@ class Understander:
         if not asked or (None in matches and asked[0].intent in _ALONE):
             return None
         agree = all(match.intent == asked[0].intent and match.slots == asked[0].slots for match in asked)
-        confidence = _PATCHED if None not in matches and agree else _DOUBTFUL
+        confidence = PATCHED if None not in matches and agree else _DOUBTFUL
         return replace(asked[0], confidence=min(asked[0].confidence, confidence))
 
     def _read(self, text: str, now: datetime) -> IntentMatch | None:
@@ -497,14 +396,14 @@ class Understander:
             return None
         for view in self._entities.views(text, now.date(), self._home_names()):
             if found := best_of(self._plugins, view):
-                confidence = _DOUBTFUL if len(found) > 1 else _OPEN_WORDS if found[0].leaves_open else _EXACT
-                return IntentMatch(found[0].intent, found[0].slots, confidence, _GRAMMAR)
+                confidence = _DOUBTFUL if len(found) > 1 else _OPEN_WORDS if found[0].leaves_open else EXACT
+                return IntentMatch(found[0].intent, found[0].slots, confidence, GRAMMAR)
         return None
 
     def _best(self, grammar: Grammar, view: View, text: str, known: Sequence[str], now: datetime) -> IntentMatch | None:
         """The most literal reading whose slots make sense."""
         best: tuple[Reading, Slots] | None = None
-        confidence = _EXACT
+        confidence = EXACT
         for reading in grammar.read(text, known):
             if best and _rank(reading) > _rank(best[0]):
                 break
@@ -514,7 +413,7 @@ class Understander:
             if best and best[0].intent != reading.intent and REFERENCE not in slots:
                 confidence = _DOUBTFUL
             best = best or (reading, slots)
-        return IntentMatch(best[0].intent, best[1], confidence, _GRAMMAR) if best else None
+        return IntentMatch(best[0].intent, best[1], confidence, GRAMMAR) if best else None
 
 
 def prepare(language: str = "en") -> None:
@@ -529,14 +428,6 @@ def _grammars(language: str) -> tuple[Grammar, Grammar]:
     units = [{"in": said, "out": unit} for said, unit in facts.table("unit_names").items()]
     own = load_grammar(facts.sentence_files, facts.required, {"color": facts.list("colors"), "unit": units})
     return own, home_assistant_grammar(language, facts.required)
-
-
-def _candidates(match: IntentMatch | None, reading: TextReading | None) -> tuple[Candidate, ...]:
-    """What the sentences and the model each made of an utterance, for whoever explains it later."""
-    found = [Candidate(match.intent, match.confidence, match.source)] if match else []
-    if reading:
-        found += [Candidate(intent, round(sure, 4), SOURCE) for intent, sure in reading.intents.items()][:_CANDIDATES]
-    return tuple(sorted(found, key=lambda each: -each.confidence))
 
 
 def _task(match: IntentMatch | None, reading: TextReading | None) -> str:

@@ -150,11 +150,11 @@ def test_what_a_plugin_requires_is_asked_for_and_its_answer_read_by_its_list() -
     asked = understander.understand("feed the fox", now=NOON)
     assert asked.match is not None
     assert asked.missing == ("food",)
-    answered = understander.complete(asked.match, "chickens, please", now=NOON)
+    answered = understander.follow_ups.complete(asked.match, "chickens, please", now=NOON)
     assert answered is not None
     assert answered.match is not None
     assert (answered.match.slots, answered.missing) == ({"food": "hen"}, ())
-    assert understander.complete(asked.match, "twelve", now=NOON) is None
+    assert understander.follow_ups.complete(asked.match, "twelve", now=NOON) is None
 
 
 def test_every_intent_has_its_example_and_templates() -> None:

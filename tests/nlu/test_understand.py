@@ -144,7 +144,7 @@ def test_answers_complete_what_was_asked(
     understander: Understander, pending: tuple[str, dict[str, Any]], answer: str, slots: dict[str, Any]
 ) -> None:
     match = IntentMatch(pending[0], pending[1], 0.98, "grammar")
-    found = understander.complete(match, answer, now=NOON)
+    found = understander.follow_ups.complete(match, answer, now=NOON)
     assert found is not None
     assert found.match is not None
     assert (found.match.intent, dict(found.match.slots), found.missing) == (pending[0], slots, ())
@@ -152,8 +152,10 @@ def test_answers_complete_what_was_asked(
 
 @pytest.mark.parametrize("answer", ["", "what a lovely day", "banana", "who wrote hamlet", "the timer " * 20])
 def test_other_talk_answers_nothing(understander: Understander, answer: str) -> None:
-    assert understander.complete(IntentMatch("HassStartTimer", {}, 0.98, "grammar"), answer, now=NOON) is None
-    assert understander.complete(IntentMatch("Greeting", {}, 0.98, "grammar"), answer, now=NOON) is None
+    assert (
+        understander.follow_ups.complete(IntentMatch("HassStartTimer", {}, 0.98, "grammar"), answer, now=NOON) is None
+    )
+    assert understander.follow_ups.complete(IntentMatch("Greeting", {}, 0.98, "grammar"), answer, now=NOON) is None
 
 
 def _vocabulary() -> list[str]:
@@ -277,7 +279,9 @@ def test_threads_share_one_understander(understander: Understander) -> None:
     ],
 )
 def test_a_correction_replaces_a_value(done: dict[str, Any], text: str, slots: dict[str, Any] | None) -> None:
-    corrected = Understander().corrected(IntentMatch("HassStartTimer", done, 0.98, "grammar"), text, now=NOON)
+    corrected = Understander().follow_ups.corrected(
+        IntentMatch("HassStartTimer", done, 0.98, "grammar"), text, now=NOON
+    )
     assert (corrected and corrected.match and dict(corrected.match.slots)) == slots
     assert corrected is None or corrected.corrects
 
@@ -285,12 +289,12 @@ def test_a_correction_replaces_a_value(done: dict[str, Any], text: str, slots: d
 def test_other_corrections() -> None:
     understander = Understander()
     pasta = IntentMatch("HassCancelTimer", {"name": "pasta"}, 0.98, "grammar")
-    corrected = understander.corrected(pasta, "no, I meant the rice timer", now=NOON)
+    corrected = understander.follow_ups.corrected(pasta, "no, I meant the rice timer", now=NOON)
     assert corrected
     assert corrected.match
     assert corrected.match.slots == {"name": "rice"}
     total = IntentMatch("Calculate", {"expression": "2 + 3"}, 0.98, "grammar")
-    again = understander.corrected(total, "no, two times three", now=NOON)
+    again = understander.follow_ups.corrected(total, "no, two times three", now=NOON)
     assert again
     assert again.match
     assert again.match.slots == {"expression": "2 * 3"}

@@ -1,0 +1,159 @@
+"""What an utterance means that refers to the turns before: an answer to a question of ours, a correction, a pronoun,
+the same for something else, the same in another unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from assistant.nlu.answers import IN_HOME, Answers
+from assistant.nlu.classifier import ADDING, SOURCE, SpanReader
+from assistant.nlu.entities import Entities
+from assistant.nlu.language import Language
+from assistant.nlu.normalise import Wrappers, plain, with_commas
+from assistant.nlu.plugins import PluginGrammar
+from assistant.nlu.questions import Questions
+from assistant.nlu.references import resolved
+from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames, retargeted
+from assistant.nlu.understanding import Understanding
+from assistant.values import PROVISO, IntentMatch, Slots
+
+EXACT, PATCHED = 0.98, 0.90
+"""How sure a reading is that fits as it stands; and one of which something was left out or made up."""
+GRAMMAR = "grammar"
+_WEATHER = "HassGetWeather"
+
+
+class FollowUps:
+    """Made by an Understander of its own parts. Pure and thread-safe."""
+
+    def __init__(  # noqa: PLR0913 - each is one reader
+        self,
+        language: Language,
+        *,
+        wrappers: Wrappers,
+        entities: Entities,
+        spans: SpanReader,
+        questions: Questions,
+        answers: Answers,
+        home: Callable[[], HomeNames | None],
+        missing: Callable[[IntentMatch], tuple[str, ...]],
+        plugin_of: Mapping[str, PluginGrammar],
+    ) -> None:
+        """`home`: the names in it just now. `missing`: the required slots that a request lacks."""
+        self._language = language
+        self._wrappers = wrappers
+        self._entities = entities
+        self._spans = spans
+        self._questions = questions
+        self._answers = answers
+        self._home = home
+        self._missing = missing
+        self._plugin_of = plugin_of
+
+    def complete(self, pending: IntentMatch, text: str, *, now: datetime) -> Understanding | None:
+        """`pending` with what an answer to our question adds to it ("ten minutes", "the pasta one").
+
+        None when the text isn't such an answer. Ask `understand` first: a new request goes before an old question.
+        """
+        core = self._wrappers.core(plain(text, self._language))
+        pending = replace(pending, slots={slot: value for slot, value in pending.slots.items() if slot != PROVISO})
+        added = self._added(pending, core, now)
+        if not added:
+            return None
+        match = replace(pending, slots={**pending.slots, **added}, confidence=EXACT)
+        return Understanding(core, match, self._missing(match), open_question=False, unfinished=False)
+
+    def _added(self, pending: IntentMatch, core: str, now: datetime) -> Slots | None:
+        missing, home = self._missing(pending), self._home()
+        plugin = self._plugin_of.get(pending.intent)
+        if plugin is None:
+            return self._answers.slots(pending, core, missing, now, home)
+        return plugin.answer(missing[0], self._entities.views(core, now.date(), home)) if missing else None
+
+    def corrected(self, done: IntentMatch, text: str, *, now: datetime) -> Understanding | None:
+        """What was done, with another value ("no, fifteen", "i meant the pasta one"); None when the text isn't that."""
+        core = plain(text, self._language)
+        changed = self._answers.correction(done, self._wrappers.correction(core), now, self._home())
+        if changed is None:
+            return None
+        match = replace(done, slots=changed, confidence=EXACT)
+        return Understanding(core, match, (), open_question=False, unfinished=False, corrects=True)
+
+    def resolved(self, understanding: Understanding, mentioned: IntentMatch | None) -> Understanding:
+        """With what a pronoun stands for: what the request `mentioned` before was about; missing when that is none."""
+        found = tuple(resolved(match, mentioned) for match in understanding.requests)
+        if found == understanding.requests:
+            return understanding
+        match, *also = found
+        return replace(understanding, match=match, also=tuple(also), missing=() if also else self._missing(match))
+
+    def with_slots(self, understanding: Understanding, match: IntentMatch) -> Understanding:
+        """The same as a request of its own, which may lack something."""
+        return replace(understanding, match=match, missing=self._missing(match), open_question=False)
+
+    def aimless(self, understanding: Understanding) -> Understanding:
+        """A request whose pronoun stands for nothing of the home: it must be asked what is meant."""
+        match = understanding.match
+        if (
+            match is None
+            or REFERENCE not in match.slots
+            or not match.slots.keys().isdisjoint(TARGET_SLOTS - {REFERENCE})
+        ):
+            return understanding
+        slots = {slot: value for slot, value in match.slots.items() if slot != REFERENCE}
+        bare = replace(match, slots=slots)
+        missing = ("target",) if match.intent in IN_HOME else self._missing(bare)
+        return replace(understanding, match=bare, missing=missing)
+
+    def continued(self, mentioned: IntentMatch, text: str, otherwise: Understanding) -> Understanding | None:
+        """The request `mentioned` before, for something else ("and the bedroom", "and eggs"); None when the text isn't
+        that. `otherwise` is what it means by itself."""
+        if mentioned.intent in ADDING:
+            return self._put_on_too(mentioned, text, otherwise)
+        home = self._home()
+        core = self._wrappers.continuation(plain(text, self._language))
+        target = home.answer(core) if home and core and mentioned.intent in IN_HOME else None
+        if not target:
+            return None
+        match = replace(mentioned, slots=retargeted(mentioned.slots, target), confidence=PATCHED, confirmed=False)
+        return Understanding(core, match, self._missing(match), open_question=False, unfinished=False)
+
+    def carried(self, text: str, reply: str, otherwise: Understanding) -> Understanding | None:
+        """What an amount in the `reply` before, whoever gave it, is in another unit ("and in celsius?"); None when the
+        text doesn't ask that. `otherwise` is what it means by itself."""
+        match = otherwise.match
+        core = otherwise.text
+        free = match is None or match.source == SOURCE or match.intent == "ConvertUnit"
+        more = self._wrappers.continuation(plain(text, self._language)) if free else ""
+        unit = (self._questions.other_unit(core, self._spans.unit) if free else None) or self._spans.unit(more)
+        amount = self._spans.measured(plain(reply, self._language)) if unit else {}
+        if not unit or not amount or amount["from_unit"] == unit:
+            return None
+        slots = {**amount, "to_unit": unit}
+        return Understanding(
+            core, IntentMatch("ConvertUnit", slots, PATCHED, GRAMMAR), (), open_question=False, unfinished=False
+        )
+
+    def of_another_day(self, mentioned: IntentMatch, text: str, now: datetime) -> Understanding | None:
+        """The weather asked for before, of another day ("and tomorrow?"); None when the text doesn't ask that."""
+        core = self._wrappers.continuation(plain(text, self._language))
+        day = self._entities.period_in(core, now.date()) if core and mentioned.intent == _WEATHER else None
+        if not day:
+            return None
+        match = replace(mentioned, slots={**mentioned.slots, "date": day}, confidence=PATCHED)
+        return Understanding(core, match, (), open_question=False, unfinished=False)
+
+    def _put_on_too(self, mentioned: IntentMatch, text: str, otherwise: Understanding) -> Understanding | None:
+        """One more thing for the list, unless the text is a question or asks for something else."""
+        if otherwise.open_question or (otherwise.match and otherwise.match.intent not in ADDING):
+            return None
+        core = plain(text, self._language)
+        item = self._spans.item(core)
+        if not item:
+            return None
+        slots = {slot: value for slot, value in mentioned.slots.items() if slot == "name"}
+        match = replace(mentioned, slots={**slots, "item": with_commas(item, text, self._language)}, confidence=PATCHED)
+        return Understanding(core, match, (), open_question=False, unfinished=False)
