@@ -19,7 +19,7 @@ from assistant.daemon import Assistant, Sound, open_assistant
 from assistant.events import Event, Reply, Transcript, TurnEnded
 from assistant.models import Models
 from assistant.speech.stt import WhisperTranscriber
-from assistant.values import Clock
+from assistant.values import Clock, TurnRecord
 
 VIRTUAL = DeviceStatus("virtual", "")
 
@@ -110,3 +110,8 @@ async def written(models_dir: Path, sound: Chunk) -> str:
     finally:
         await ear.close()
     return transcription.text.lower()
+
+
+async def ask(assistant: Assistant, text: str) -> TurnRecord:
+    """A turn in writing."""
+    return await assistant.ask(text=text, audio=None, source="text", speak=False, on_audio=None, on_event=None)

@@ -6,19 +6,14 @@ import pytest
 
 from assistant.config import Config, load_config
 from assistant.daemon import open_assistant
-from assistant.daemon.assistant import Assistant
 from assistant.models import Models
 from assistant.records import Aftermath
-from assistant.values import TurnRecord
 from tests.fakes import FakeEngines, FakeOpenAiServer
 from tests.gateways import gateway_before
+from tests.house import ask
 from tests.until import until
 
 pytestmark = pytest.mark.real_time
-
-
-async def ask(assistant: Assistant, text: str) -> TurnRecord:
-    return await assistant.ask(text=text, audio=None, source="text", speak=False, on_audio=None, on_event=None)
 
 
 async def test_a_question_to_the_cloud_is_in_both_books_and_names_stay_here(config: Config) -> None:

@@ -8,19 +8,15 @@ from contextlib import closing
 import pytest
 
 from assistant.config import find_paths, load_config
-from assistant.daemon import Assistant, open_assistant
+from assistant.daemon import open_assistant
 from assistant.errors import ControlError
 from assistant.events import DataLeft, Event
-from assistant.values import TurnRecord
 from tests.fakes import FakeOpenAiServer
 from tests.gateways import gateway_before
+from tests.house import ask
 from tests.until import until
 
 pytestmark = pytest.mark.real_time
-
-
-async def ask(assistant: Assistant, text: str) -> TurnRecord:
-    return await assistant.ask(text=text, audio=None, source="text", speak=False, on_audio=None, on_event=None)
 
 
 def gateway_has() -> set[str]:

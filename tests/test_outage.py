@@ -15,8 +15,9 @@ from assistant.dialog import phrases
 from assistant.errors import CloudError
 from assistant.events import DataLeft, Event, QuestionAnswered, QuestionDeferred
 from assistant.models import Models
-from assistant.values import CloudQuestion, Outcome, TurnRecord
+from assistant.values import CloudQuestion, Outcome
 from tests.fakes import FakeEngines
+from tests.house import ask
 from tests.script import Script
 from tests.virtual_time import VirtualClock
 
@@ -67,10 +68,6 @@ class Home:
 
     def of(self, kind: type[Event]) -> int:
         return sum(isinstance(event, kind) for event in self.events)
-
-
-async def ask(assistant: Assistant, text: str) -> TurnRecord:
-    return await assistant.ask(text=text, audio=None, source="text", speak=False, on_audio=None, on_event=None)
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from assistant.config import Config, load_config
 from assistant.daemon import open_assistant
 from assistant.daemon.assistant import Assistant
 from assistant.models import Models
-from assistant.values import TurnRecord
 from tests.fakes import FakeEngines, FakeOpenAiServer
 from tests.gateways import gateway_before
+from tests.house import ask
 from tests.until import until
 
 pytestmark = pytest.mark.real_time
@@ -26,10 +26,6 @@ async def household(config: Config, upstream: FakeOpenAiServer) -> AsyncIterator
         async with open_assistant(own, engines=FakeEngines(own, Models(own.paths.models_dir))) as assistant:
             await until(lambda: assistant.status().link_up)
             yield assistant
-
-
-async def ask(assistant: Assistant, text: str) -> TurnRecord:
-    return await assistant.ask(text=text, audio=None, source="text", speak=False, on_audio=None, on_event=None)
 
 
 async def test_an_amount_of_the_clouds_is_converted_here(config: Config) -> None:

@@ -10,8 +10,6 @@ from contextlib import AsyncExitStack
 from datetime import datetime, tzinfo
 from typing import Any
 
-import structlog
-
 from assistant import __version__
 from assistant.audio import tones
 from assistant.audio.format import Chunk
@@ -62,8 +60,6 @@ from assistant.skills.base import SkillContext
 from assistant.store.database import Database
 from assistant.store.due import SqliteDueStore
 from assistant.values import Clock, DueItem, KnownDevice, NamedList, PastTurn, State, SystemClock, TurnRecord
-
-log = structlog.get_logger(__name__)
 
 MAX_ASKS = 16
 """Turns under way at once; more are refused."""
@@ -218,9 +214,7 @@ class Assistant:
             rehearsal=self._rehearsal,
             news=self._news,
             private=self.household.private,
-            open_questions=make_open_questions(
-                settings, self._cloud, self._local_model, self.books.egress, self.bus.publish
-            ),
+            open_questions=make_open_questions(settings, self._cloud, self._local_model, self.books, self.bus),
             publish=self.bus.publish,
             skill_timeout_s=settings.skills.timeout_s,
             defer=offer_for if settings.cloud.address else lambda *_: None,

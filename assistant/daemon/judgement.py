@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from assistant.dialog.egress import Egress
+from assistant.daemon.ledger import Books
 from assistant.dialog.open_questions import OpenQuestions
 from assistant.dialog.ports import CloudAgent, LocalModel
 from assistant.dialog.router import RouterPolicy
-from assistant.events import Event
+from assistant.events import EventBus
 from assistant.settings import Settings
 
 
@@ -24,14 +22,14 @@ def make_open_questions(
     settings: Settings,
     cloud: CloudAgent,
     local: LocalModel | None,
-    egress: Egress,
-    publish: Callable[[Event], None],
+    books: Books,
+    bus: EventBus,
 ) -> OpenQuestions:
     return OpenQuestions(
         cloud=cloud,
         local=local,
-        egress=egress,
-        publish=publish,
+        egress=books.egress,
+        publish=bus.publish,
         locale=settings.locale.language,
         threshold=settings.router.threshold,
         fallback_threshold=settings.router.fallback_threshold,
