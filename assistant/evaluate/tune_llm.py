@@ -171,12 +171,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tune-llm", description="Fit the confidence of a language model.")
     parser.add_argument("model", help="as `assistant models list` names it")
     parser.add_argument("--compare", action="store_true", help="try the costly ways, too")
+    parser.add_argument("--limit", type=int, metavar="N", help="questions, to look at the ways: nothing is written")
     out_help = "default: ID.json in models/llm; for a model of your own: FILE.confidence.json beside its FILE.gguf"
     parser.add_argument("--out", type=Path, help=out_help)
     options = parser.parse_args(arguments)
     setup_logging("error", "text")
     console = Console(width=None if sys.stdout.isatty() else 140)
-    given = EvalOptions(packaged_questions("tune"), load_config(find_paths()))
+    given = EvalOptions(packaged_questions("tune"), load_config(find_paths()), options.limit)
     try:
         normalise = load_normaliser()
         tried = asyncio.run(try_all(given, options.model, normalise, compare=options.compare))
@@ -185,6 +186,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     weights, intercept, unseen = fit(tried)
     console.print(comparison(tried, unseen))
+    if options.limit:
+        return 0
     file = options.out or packaged_calibrations() / f"{options.model}.json"
     found = {
         "model": options.model,
