@@ -197,8 +197,8 @@ class OpenQuestions:
                     async for sentence in sentences:
                         yield f" {sentence}"
                         answer.cut, apology = False, phrases.STOPPED
-            except (LlmError, BusyError, TimeoutError):
-                pass
+            except (LlmError, BusyError, TimeoutError) as exc:
+                apology = phrases.TRUNCATED if _is_truncated(exc) and not answer.cut else apology
             else:
                 if not answer.cut:
                     return
@@ -238,6 +238,10 @@ class OpenQuestions:
                         answer.layer = Layer.EDGE
                     yield piece
         except (LlmError, BusyError, TimeoutError) as exc:
+            if _is_truncated(exc) and said.anything:
+                answer.cut = True
+                yield f" {phrases.TRUNCATED}"
+                return
             error = exc if isinstance(exc, EdgewiseError) else LlmError("llm-timeout", "the local model fell silent")
             self._fail(question, error)
             answer.outcome = Outcome.FAILED
@@ -375,6 +379,11 @@ async def _paced(sentences: AsyncIterator[str], pace: deadline.Pace) -> AsyncIte
                 return
             pace.comes(len(sentence), loop.time())
             yield f"{sentence}\n"  # said at once, whatever follows
+
+
+def _is_truncated(error: Exception) -> bool:
+    """Whether the local model came to its limit: what it said till then stands."""
+    return isinstance(error, LlmError) and error.code == "llm-truncated"
 
 
 async def _only(text: str) -> AsyncIterator[str]:

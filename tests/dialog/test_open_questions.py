@@ -122,6 +122,14 @@ async def test_a_model_that_fails_is_taken_for_unsure() -> None:
     assert (await ask(cloud, local)).sentences == ["Scattering."]
 
 
+async def test_a_model_at_its_limit_says_so() -> None:
+    cloud, local = FakeCloud("never"), FakeLocalModel("Light scatters. ", "Short waves ", "most of")
+    local.error, local.error_after = LlmError("llm-truncated", "enough"), 2
+    heard = await ask(cloud, local)
+    assert heard.sentences == ["Light scatters.", phrases.TRUNCATED]
+    assert heard.answer.outcome is Outcome.ANSWERED
+
+
 @pytest.mark.parametrize(
     ("sure", "said"),
     [(0.9, ["Light scatters."]), (0.6, [phrases.NOT_SURE, "Light scatters."]), (0.4, [phrases.OFFLINE])],
