@@ -231,7 +231,8 @@ def test_the_plugin_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     del sys.modules["readme_bottle"]
 
 
-@pytest.mark.parametrize("name", ["fox", pytest.param("night-owl", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fox", "night-owl"])
 def test_a_new_skill_works_as_it_is_written(tmp_path: Path, name: str) -> None:
     package = tmp_path / name
     files = write_package(name, package)

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,9 @@ def read_url(text: str, password: str) -> URL:
 
 async def open_history(file: Path, url: URL | None = None) -> HistoryDatabase:
     """Open the file, or what the URL names, and bring its schema up to date. Raises StoreError."""
+    if not url:
+        with _mapped():
+            await asyncio.to_thread(_prepare_file, file)
     engine = _make_postgres(url) if url else _make_sqlite(file)
     database = HistoryDatabase(engine)
     try:
@@ -103,14 +107,29 @@ async def open_history(file: Path, url: URL | None = None) -> HistoryDatabase:
     return database
 
 
+def _prepare_file(file: Path) -> None:
+    """Make the file if need be, with a write-ahead log. Blocking: others may be opening it, and SQLite waits for nobody
+    while it changes its journal."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    by_s = time.monotonic() + BUSY_S
+    with contextlib.closing(sqlite3.connect(file, timeout=BUSY_S)) as connection:
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as exc:
+                if "locked" not in str(exc) or time.monotonic() > by_s:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
+
+
 def _make_sqlite(file: Path) -> AsyncEngine:
     from sqlalchemy import event  # noqa: PLC0415 - heavy
     from sqlalchemy.engine import URL  # noqa: PLC0415
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
 
-    with _mapped():
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     url = URL.create("sqlite+aiosqlite", database=str(file))
     # One connection: SQLite has one writer at a time anyway, and waiting in line for it is fairer than trying again.
     engine = create_async_engine(
@@ -121,7 +140,7 @@ def _make_sqlite(file: Path) -> AsyncEngine:
     def prepare(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself: `begin` does
         cursor = connection.cursor()
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

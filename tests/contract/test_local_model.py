@@ -66,7 +66,7 @@ async def test_it_answers_in_pieces_with_a_confidence_before_or_without(kind: st
         assert await said(each.model, CAPITAL) == alone, "the beginning that the confidence is of is said once"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SLOWLY)
 async def test_it_goes_on_from_what_was_said_with_what_came_before(kind: str) -> None:
     context = (Message("user", "Let's talk about France."), Message("assistant", "With pleasure."))
     question = LocalQuestion("What is its capital?", context, "en", begun="The capital of France is")
@@ -77,7 +77,7 @@ async def test_it_goes_on_from_what_was_said_with_what_came_before(kind: str) ->
         assert await said(each.model, question) == rest
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SLOWLY)
 async def test_an_answer_may_be_left_at_any_piece_and_the_next_one_is_whole(kind: str) -> None:
     async with case(kind) as each:
         for pieces in (1, 2):

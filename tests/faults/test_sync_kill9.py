@@ -147,6 +147,7 @@ async def database(kind: str) -> AsyncIterator[list[str]]:
         yield [f'gateway.database_url="{url}"', f'gateway.database_password_file="{password_file}"']
 
 
+@pytest.mark.slow
 async def test_killed_while_in_step(tmp_path: Path) -> None:
     killed = await kill_often(tmp_path, 3, [], 1)
     assert killed["turns"] > 10
