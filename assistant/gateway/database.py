@@ -216,6 +216,8 @@ def _mapped() -> Iterator[None]:
         raise _busy() from exc
     except DBAPIError as exc:
         raise _from_driver(exc.orig) from exc
+    except sqlite3.Error as exc:
+        raise _from_driver(exc) from exc
     except SQLAlchemyError as exc:
         raise StoreError("history-failed", f"the history's database failed ({type(exc).__name__})") from exc
     except OSError as exc:  # asyncpg's own, while connecting
