@@ -40,7 +40,7 @@ from assistant.values import PROVISO, IntentMatch
 _log = structlog.get_logger(__name__)
 _BUILT_IN: tuple[type[Skill], ...] = (
     Alarms, Reminders, Time, Date, DaysUntil, StartTimer, CancelTimer, CancelAllTimers, ChangeTimer, PauseTimer,
-    TimerStatus, Calculator, Switch, LightSet, Climate, HowWarm, SetPosition, StopMoving, FanSpeed, Vacuum, GetState,
+    TimerStatus, Calculator, Switch, LightSet, Climate, HowWarm, SetPosition, FanSpeed, Vacuum, GetState,
     AddItem, RemoveItem, CompleteItem, ReadList, FlipCoin, RollDice, RandomNumber, TellJoke, ConvertUnit, SetVolume,
     GetWeather, PlayMedia, SteerMedia, SetPrivateMode, ExplainLast, Stop, Nevermind, Repeat, Smalltalk,
 )  # fmt: skip

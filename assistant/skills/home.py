@@ -274,31 +274,25 @@ class HowWarm(_HomeSkill):
 
 
 class SetPosition(_HomeSkill):
-    """How far open blinds are."""
+    """How far open blinds are; and that they stay where they are on their way."""
 
-    intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassSetPosition": ("target", "position")}
+    intents: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "HassSetPosition": ("target", "position"),
+        "HassStopMoving": ("target",),
+    }
     domains: ClassVar[tuple[str, ...]] = ("cover",)
 
     async def act(self, match: IntentMatch, context: SkillContext) -> SkillReply:
         devices = self.devices(match, context.home.home)
-        position = min(100, max(0, round(float(match.slots["position"]))))
         what = self.called(devices, match.slots, context.home.home)
+        if match.intent == "HassStopMoving":
+            await _call(context, [("cover.stop_cover", device, {}) for device in devices])
+            return self.done(match.intent, "done", what)
+        position = min(100, max(0, round(float(match.slots["position"]))))
         if position and any(_lets_in(device, on=True) for device in devices):
             self.confirm(match, "confirm_open", what=self.the(devices, match.slots, context.home.home))
         await _call(context, [("cover.set_cover_position", device, {"position": position}) for device in devices])
         return self.done(match.intent, "done", what, share=position)
-
-
-class StopMoving(_HomeSkill):
-    """Blinds and doors on their way stay where they are."""
-
-    intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"HassStopMoving": ("target",)}
-    domains: ClassVar[tuple[str, ...]] = ("cover",)
-
-    async def act(self, match: IntentMatch, context: SkillContext) -> SkillReply:
-        devices = self.devices(match, context.home.home)
-        await _call(context, [("cover.stop_cover", device, {}) for device in devices])
-        return self.done(match.intent, "done", self.called(devices, match.slots, context.home.home))
 
 
 class FanSpeed(_HomeSkill):

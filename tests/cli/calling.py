@@ -25,7 +25,8 @@ def call_json(*arguments: str, code: int = 0) -> Any:
 
 
 def error_code(*arguments: str, code: int = 1) -> str:
-    """The code in the one error line of a command that fails."""
-    lines = call(*arguments, code=code).stderr.splitlines()
-    assert lines[0].startswith("error: "), lines
+    """The code in the one error line of a command that fails; notes may stand before it."""
+    said = call(*arguments, code=code).stderr.splitlines()
+    lines = [line for line in said if not line.startswith("note: ")]
+    assert lines[0].startswith("error: "), said
     return lines[0].rpartition("[")[2].rstrip("]")
