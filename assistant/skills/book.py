@@ -22,7 +22,6 @@ from assistant.skills.home import (
     HowWarm,
     LightSet,
     SetPosition,
-    StopMoving,
     Switch,
     Vacuum,
 )
