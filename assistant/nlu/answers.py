@@ -118,7 +118,7 @@ class Answers:
 
     def _one(self, text: str) -> str:
         """The words of "the 9 am one" that tell which."""
-        return self._language.bare(text, "name_articles").removesuffix(" one")
+        return self._language.bare(text, "name_articles").removeprefix("one ").removesuffix(" one")
 
     def correction(self, done: IntentMatch, text: str, now: datetime, home: HomeNames | None) -> Slots | None:
         """The slots of what was done, with the value said instead; None when the text names none, or the same."""
