@@ -89,7 +89,7 @@ async def test_by_voice_the_offer_is_heard_taken_and_kept_without_another_wake_w
         far.here = True
 
     script.does(25.0, back)
-    played = await script.play(linked, until_s=60.0)
+    played = await script.play(linked, until_s=180.0)  # the next probe may be a minute away
     assert played.replies == [f"{phrases.OFFLINE} {phrases.OFFER_LATER}", "I'll tell you when I'm back online."]
     assert played.outcomes == [Outcome.OFFLINE, Outcome.ANSWERED]
     assert [len(played.of(kind)) for kind in (QuestionDeferred, QuestionAnswered)] == [1, 1]
