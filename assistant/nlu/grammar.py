@@ -8,31 +8,26 @@ see `entities`), {exact} (an amount with its unit), {color}, {unit}, and {known}
 from __future__ import annotations
 
 import itertools
-import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import Any
 
 import yaml
 from hassil import Intents, TextSlotList, parse_sentence, recognize_all
 from hassil.errors import HassilError
-from hassil.expression import Expression, Group, ListReference, RuleReference, Sentence, TextChunk
-from hassil.expression import Sequence as ExpressionSequence
-from hassil.intents import IntentData
+from hassil.expression import Expression, Group, ListReference, RuleReference, Sentence
 from hassil.parser import ParseError
 
 from assistant.errors import UnderstandError
 from assistant.nlu.entities import MARK, MAX_MARKS
 from assistant.nlu.language import Loader, read_text, yaml_error
+from assistant.nlu.prefilter import Prefilter
 
 _MAX_READINGS = 24
 """Readings of one text that are compared; more only come from templates that overlap a lot."""
 MAX_NAME_WORDS = 4
 """Longest name of a timer or place."""
-_LONG_WORDS = 24
-"""Longest text that a template leaves open as one of _LONG: what is to be put on a list, what to remind of."""
-_LONG = frozenset({"item", "message", "query", "when"})
 _KEYS = {"language", "intents", "lists", "expansion_rules"}
 _BLOCK_KEYS = {"sentences", "slots"}
 _HINT = "Mend that line; the packaged sentence files show the format."
@@ -62,22 +57,8 @@ class Grammar:
     def __init__(self, intents: Intents, *, open_words: int = MAX_NAME_WORDS) -> None:
         """`open_words`: the most words of a text that a template may leave open."""
         self._intents = intents
-        self._open_words = open_words
-        spelled = _Spelled(intents)
-        self._blocks = [(name, block) for name, intent in intents.intents.items() for block in intent.data]
-        sentences = [(number, each) for number, (_, block) in enumerate(self._blocks) for each in block.sentences]
-        self._block_of = [number for number, _ in sentences]
-        """By the number of a sentence."""
-        self._spelling: dict[str, int] = {}
-        """Word -> the sentences that spell it out, a bit each."""
-        self._open, self._long = 0, 0
-        """The sentences that leave words open, and those that leave many open."""
-        for number, (_, sentence) in enumerate(sentences):
-            self._open |= spelled.leaves_open(sentence.expression) << number
-            self._long |= _leaves_much(sentence.expression) << number
-            for word in spelled.by([sentence.expression]):
-                self._spelling[word] = self._spelling.get(word, 0) | 1 << number
-        self.read("x")  # hassil builds what it filters by on first use
+        self._prefilter = Prefilter(intents, open_words)
+        self.read("x")  # hassil builds what it matches with on first use
 
     @property
     def intents(self) -> frozenset[str]:
@@ -87,7 +68,7 @@ class Grammar:
         """The readings of the text, the most literal first. One that leaves nothing open ends the search: neither words
         nor whether its verb is for what it is about.
         """
-        hopeful = self._hopeful(text, known)
+        hopeful = self._prefilter.hopeful(text, known)
         if not hopeful.intents:
             return []
         lists = {"known": TextSlotList.from_strings(known, allow_template=False, name="known")}
@@ -107,33 +88,6 @@ class Grammar:
             if not readings[-1].wildcards and "target" not in readings[-1].values:
                 return readings[-1:]
         return sorted(readings, key=lambda reading: (len(reading.wildcards), -reading.literal_chars))
-
-    def _hopeful(self, text: str, known: Sequence[str]) -> Intents:
-        """The blocks with a sentence that may fit. Most have none: the words they don't spell out are more than one
-        name can hold.
-        """
-        named = {word for name in known for word in name.split()}
-        every = (1 << len(self._block_of)) - 1
-        spelling = [
-            every if word in named or word[0] == MARK or word.isdecimal() else self._spelling.get(word, 0)
-            for word in text.split()
-        ]
-        up_to = list(itertools.accumulate(spelling, operator.and_, initial=every))
-        behind = list(itertools.accumulate(reversed(spelling), operator.and_, initial=every))[::-1]
-        hopeful = up_to[-1]
-        for begin, before in enumerate(up_to):
-            hopeful |= before & behind[min(begin + self._open_words, len(spelling))] & self._open
-            hopeful |= before & behind[min(begin + _LONG_WORDS, len(spelling))] & self._long
-        blocks: set[int] = set()
-        while hopeful:
-            blocks.add(self._block_of[(hopeful & -hopeful).bit_length() - 1])
-            hopeful &= hopeful - 1
-        found: dict[str, list[IntentData]] = {}
-        for number in sorted(blocks):
-            name, block = self._blocks[number]
-            found.setdefault(name, []).append(block)
-        intents = {name: replace(self._intents.intents[name], data=data) for name, data in found.items()}
-        return replace(self._intents, intents=intents)
 
     def templates(self) -> Iterator[tuple[str, str]]:
         """(intent, template) of every sentence."""
@@ -207,83 +161,6 @@ def _needs_home(block: Mapping[str, Any]) -> bool:
     return bool(needs) or any(
         f"{{{name}" in text or f":{name}}}" in text for text in block["sentences"] for name in _PLACES
     )
-
-
-def _leaves_much(expression: Expression) -> bool:
-    """Whether a template leaves a text of many words open."""
-    if isinstance(expression, ListReference):
-        return expression.slot_name in _LONG
-    return isinstance(expression, Group) and any(map(_leaves_much, expression.items))
-
-
-def _glued(first: Expression, second: Expression) -> bool:
-    """Whether a word may go from one piece of a template into the next, other than by a plural's s."""
-    ends = first.original_text[-1:] if isinstance(first, TextChunk) else ""
-    begins = second.original_text[:1] if isinstance(second, TextChunk) else ""
-    if _is_plural(second):
-        return False
-    if isinstance(first, TextChunk) and isinstance(second, TextChunk):
-        return not (ends.isspace() or begins.isspace())
-    return (bool(ends) and not ends.isspace()) or (bool(begins) and not begins.isspace())
-
-
-def _is_plural(expression: Expression) -> bool:
-    """Whether it is `[s]`."""
-    texts = [text for text in _texts(expression) if text]
-    return texts == ["s"]
-
-
-def _texts(expression: Expression) -> Iterator[str]:
-    if isinstance(expression, TextChunk):
-        yield expression.text
-    elif isinstance(expression, Group):
-        for item in expression.items:
-            yield from _texts(item)
-
-
-class _Spelled:
-    """Which words templates spell out."""
-
-    def __init__(self, intents: Intents) -> None:
-        self._intents = intents
-        self._known: dict[str, frozenset[str]] = {}
-
-    def by(self, expressions: Iterable[Expression]) -> frozenset[str]:
-        """The words, with the plural that a template may add: "timer[s]" spells two."""
-        words = {word for expression in expressions for word in self._words(expression)}
-        return frozenset({*words, *(f"{word}s" for word in words)})
-
-    def leaves_open(self, expression: Expression) -> bool:
-        """Whether a template takes words it doesn't spell out: any, numbers, words made of pieces ("un[-]do")."""
-        if isinstance(expression, ListReference):
-            return not isinstance(self._intents.slot_lists.get(expression.list_name), TextSlotList)
-        if isinstance(expression, RuleReference):
-            rule = self._intents.expansion_rules.get(expression.rule_name)
-            return rule is not None and self.leaves_open(rule.expression)
-        if not isinstance(expression, Group):
-            return False
-        glued = isinstance(expression, ExpressionSequence) and any(map(_glued, expression.items, expression.items[1:]))
-        return glued or any(self.leaves_open(item) for item in expression.items)
-
-    def _words(self, expression: Expression) -> Iterator[str]:
-        if isinstance(expression, TextChunk):
-            yield from expression.text.casefold().split()
-        elif isinstance(expression, Group):
-            for item in expression.items:
-                yield from self._words(item)
-        elif isinstance(expression, RuleReference):
-            rule = self._intents.expansion_rules.get(expression.rule_name)
-            yield from self._of(f"<{expression.rule_name}>", [rule.expression] if rule else [])
-        elif isinstance(expression, ListReference):
-            values = self._intents.slot_lists.get(expression.list_name)
-            texts = values.values if isinstance(values, TextSlotList) else []
-            yield from self._of(f"{{{expression.list_name}}}", [value.text_in for value in texts])
-
-    def _of(self, name: str, expressions: Iterable[Expression]) -> frozenset[str]:
-        if name not in self._known:
-            self._known[name] = frozenset()  # a rule that holds itself adds nothing
-            self._known[name] = frozenset(word for each in expressions for word in self._words(each))
-        return self._known[name]
 
 
 def mark_lists() -> dict[str, Any]:
