@@ -109,8 +109,9 @@ def load_grammar(
     lists = mark_lists() | {name: {"values": list(values)} for name, values in (words or {}).items()}
     merged: dict[str, Any] = {"language": "en", "intents": {}, "lists": dict(lists), "expansion_rules": {}}
     known = frozenset(required)
+    parsed: dict[str, Sentence] = {}
     for source in sources:
-        checker = _Checker(source.name)
+        checker = _Checker(source.name, parsed)
         content = checker.checked(read_text(source, "sentences"), known, lists)
         for intent, body in content["intents"].items():
             merged["intents"].setdefault(intent, {"data": []})["data"] += body["data"]
@@ -118,7 +119,11 @@ def load_grammar(
             for name, value in content.get(kind, {}).items():
                 if merged[kind].setdefault(name, value) != value:
                     raise checker.invalid(f"another file has a different {name!r}", (kind, name))
-    return Grammar(Intents.from_dict(merged))
+    intents = Intents.from_dict(merged)
+    for intent in intents.intents.values():
+        for block in intent.data:  # parsed when they were checked: hassil keeps them there
+            block.__dict__["sentences"] = [parsed[text] for text in block.sentence_texts]
+    return Grammar(intents)
 
 
 def read_sentences(name: str, text: str, known: frozenset[str], given: Iterable[str]) -> dict[str, Any]:
@@ -186,9 +191,11 @@ def mark_lists() -> dict[str, Any]:
 class _Checker:
     """Checks one sentence file and says where it is wrong."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, parsed: dict[str, Sentence] | None = None) -> None:
+        """`parsed` gets the templates by their text."""
         self._name = name
         self._text = ""
+        self._parsed = {} if parsed is None else parsed
 
     def checked(self, text: str, known: frozenset[str], given: Iterable[str]) -> dict[str, Any]:
         """The file's content. `known` are the intents that may occur, `given` lists that it may use."""
@@ -250,7 +257,7 @@ class _Checker:
         if not isinstance(text, str) or not text.strip():
             raise self.invalid("a template must be text", path)
         try:
-            return parse_sentence(text, keep_text=True)
+            return self._parsed.setdefault(text, parse_sentence(text, keep_text=True))
         except (ParseError, HassilError, ValueError, IndexError, AssertionError, RecursionError) as exc:
             raise self.invalid("the template can't be read; look at its brackets", path) from exc
 
