@@ -3,7 +3,9 @@
 Rows are `{"text", "intent", "slots"?, "annotated"?}`. `intent` is a name or a list of which any is right;
 `out_of_scope`: no local intent may claim it; `skip`: not scored. Slots are scored over rows in scope: those of `slots`
 by value, those of `annotated` through slots.csv (beside the manifest, or in the development data). A gold value that
-can't be normalised counts as missed, and a predicted one of the annotated kinds that isn't gold as wrong.
+can't be normalised counts as missed, and a predicted one of the annotated kinds that isn't gold as wrong. A slot holds
+one value, an annotation may mark several for it ("play [yesterday] by [the beatles]"): they are right when the value is
+made of them and of nothing else but words that join ("by", "and").
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from assistant.evaluate.common import (
 from assistant.models import packaged_text_model
 from assistant.nlu.classifier import SpanReader
 from assistant.nlu.entities import Entities
-from assistant.nlu.language import load_language
+from assistant.nlu.language import Language, load_language
 from assistant.nlu.normalise import plain
 from assistant.nlu.understand import Understander
 from assistant.values import OUT_OF_SCOPE, IntentMatch
@@ -173,8 +175,11 @@ def _slot_f1(scored: Sequence[Scored], folder: Path, now: datetime) -> float | N
         else:
             wanted, unscored = _gold(one.row.value.annotated, rules, reader, now)
             counted = (universe & set(predicted)) - unscored
+        whole = _made_of(wanted, predicted, language)
         for names, value in wanted:
-            found = next((name for name in names if name in predicted and _same(predicted[name], value)), None)
+            held = whole.intersection(names)
+            same = (name for name in names if name in predicted and (name in held or _same(predicted[name], value)))
+            found = next(same, None)
             hits += found is not None
             missed += found is None
             counted -= {found}
@@ -203,6 +208,28 @@ def _gold(
         else:
             wanted.append((rule.ours, reader.without_article(words)))
     return wanted, unscored
+
+
+def _made_of(
+    wanted: Sequence[tuple[tuple[str, ...], Any]], predicted: Mapping[str, Any], language: Language
+) -> set[str]:
+    """The slots whose predicted text is made of several wanted ones."""
+    texts: dict[str, list[str]] = {}
+    for names, value in wanted:
+        if isinstance(value, str) and len(names) == 1:
+            texts.setdefault(names[0], []).append(value)
+    joints = {
+        word for joint in (*language.list("value_joints"), *language.list("value_articles")) for word in joint.split()
+    }
+    made = set()
+    for name, values in texts.items():
+        rest = f" {predicted.get(name, '')} "
+        if len(values) > 1 and all(f" {value} " in rest for value in values):
+            for value in values:
+                rest = rest.replace(f" {value} ", "  ", 1)
+            if joints.issuperset(rest.split()):
+                made.add(name)
+    return made
 
 
 def _value(ours: Sequence[str], words: str, reader: SpanReader, now: datetime) -> Any:

@@ -16,6 +16,7 @@ from assistant.nlu.entities import Entities
 from assistant.nlu.language import Language
 from assistant.nlu.numbers import Numbers
 from assistant.nlu.times import Times
+from assistant.nlu.titles import Titles
 from assistant.nlu.tokens import Phrases, tokenise
 from assistant.nlu.when import AMBIGUOUS, WhenReader
 from assistant.records import Candidate
@@ -66,6 +67,7 @@ class SpanReader:
         self._units = Phrases(language.table("unit_names"))
         self._directions = {name: Phrases(words) for name, words in language.table("directions").items()}
         self._language = language
+        self._titles = Titles(language)
         self._articles = language.set("value_articles")
         self._joints = sorted(language.list("value_joints"), key=len, reverse=True)
         self._openings, self._tails = (
@@ -90,6 +92,8 @@ class SpanReader:
             found |= self._direction(text)
         if intent in _WHEN:
             found |= self._moment(spans, now)
+        if title := self._titles.find(text, spans):
+            found["query"] = title
         if intent == "ConvertUnit":
             found |= self._conversions.read(text)
         if intent == "Calculate" and (expression := self._entities.expression_in(text)):
@@ -117,10 +121,6 @@ class SpanReader:
         if first in self._articles:
             ways.append(f"{first} {second}")
         return next((way for way in ways if f" {way} " in f" {text} "), "")
-
-    def begins_within(self, words: str) -> bool:
-        """Whether the beginning must have been cut off ("of the wall")."""
-        return any(words.startswith(f"{joint} ") for joint in self._joints)
 
     def item(self, text: str) -> str:
         """What is to be put on a list, by what stands around it ("add milk too"); empty for nothing."""

@@ -37,6 +37,7 @@ from assistant.nlu.several import parted, requests
 from assistant.nlu.slots import SlotReader
 from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames, retargeted
 from assistant.nlu.tasks import OPEN_TASKS, task_of
+from assistant.nlu.titles import Titles
 from assistant.nlu.understanding import Understanding
 from assistant.values import PROVISO, IntentMatch, Layer, Slots, TextReading
 
@@ -102,6 +103,7 @@ class Understander:
         self._answers = Answers(self._language, self._entities, self._slots)
         self._questions = Questions(self._language)
         self._spans = SpanReader(self._language, self._entities)
+        self._titles = Titles(self._language)
         self._provisos = Provisos(self._language)
         self._model = model
         self._reject_threshold = reject_threshold
@@ -257,7 +259,7 @@ class Understander:
             ours = self._weighed(None, text, reading, now) if match.confidence < EXACT else None
             return ours if ours and ours.confidence > match.confidence else match
         if match:
-            query = self._said(match, text, reading, now)
+            query = self._said(match, reading)
             return replace(match, slots={**match.slots, **query}, confidence=agreed(match, reading))
         claim = claimed(reading)
         if claim is None or claim[1] < self._reject_threshold or not (self._served is None or claim[0] in self._served):
@@ -272,12 +274,12 @@ class Understander:
                 slots = {**slots, **nearly}
         return IntentMatch(claim[0], slots, claim[1], SOURCE)
 
-    def _said(self, match: IntentMatch, text: str, reading: TextReading, now: datetime) -> Slots:
+    def _said(self, match: IntentMatch, reading: TextReading) -> Slots:
         """What is to be played, as the model cuts it out of the words that a template left open."""
         if "query" not in match.slots or match.intent != next(iter(reading.intents), ""):
             return {}
-        query = self._spans.slots(match.intent, text, reading.spans, now).get("query")
-        return {"query": query} if query and not self._spans.begins_within(str(query)) else {}
+        query = self._titles.find(str(match.slots["query"]), reading.spans)
+        return {"query": query} if query else {}
 
     def _several(self, text: str, read: Callable[[str], IntentMatch | None], now: datetime) -> tuple[IntentMatch, ...]:
         """The requests of an utterance that is made of nothing else; each once."""
