@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ from assistant.values import OUT_OF_SCOPE, IntentMatch
 
 SKIP, QUESTION = "skip", "Question"
 _RULES_FILE = "slots.csv"
+_JOINING = ("value_joints", "value_articles", "title_by")
+_AHEAD = ("hours", "minutes", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ def _slot_f1(scored: Sequence[Scored], folder: Path, now: datetime) -> float | N
             wanted: list[tuple[tuple[str, ...], Any]] = [((name,), each) for name, each in one.row.value.slots.items()]
             counted = set(predicted)
         else:
+            predicted |= _time_named(predicted, now)
             wanted, unscored = _gold(one.row.value.annotated, rules, reader, now)
             counted = (universe & set(predicted)) - unscored
         whole = _made_of(wanted, predicted, language)
@@ -210,6 +213,14 @@ def _gold(
     return wanted, unscored
 
 
+def _time_named(slots: Mapping[str, Any], now: datetime) -> dict[str, str]:
+    """The time that a length from now leads to ("in an hour"), which annotations give by the clock."""
+    ahead = {name: float(slots[name]) for name in _AHEAD if isinstance(slots.get(name), int | float)}
+    if not ahead or "time" in slots or timedelta(**ahead) >= timedelta(days=1):
+        return {}
+    return {"time": f"{now + timedelta(**ahead):%H:%M}"}
+
+
 def _made_of(
     wanted: Sequence[tuple[tuple[str, ...], Any]], predicted: Mapping[str, Any], language: Language
 ) -> set[str]:
@@ -218,9 +229,8 @@ def _made_of(
     for names, value in wanted:
         if isinstance(value, str) and len(names) == 1:
             texts.setdefault(names[0], []).append(value)
-    joints = {
-        word for joint in (*language.list("value_joints"), *language.list("value_articles")) for word in joint.split()
-    }
+    said = (word for name in _JOINING for phrase in language.list(name) for word in phrase.split())
+    joints = frozenset(said)
     made = set()
     for name, values in texts.items():
         rest = f" {predicted.get(name, '')} "

@@ -43,6 +43,9 @@ ADDING = frozenset({"HassListAddItem", "HassShoppingListAddItem"})
 _IN_PIECES = frozenset({"query", "message"})
 """Tags of which an utterance has one, as a rule."""
 _WHEN = frozenset({"SetAlarm", "SetReminder", "CancelAlarm", "CancelReminder", "ListAlarms", "ListReminders"})
+_WEATHER = "HassGetWeather"
+_OF_CLOCK = frozenset({"time", "date", "recurrence", AMBIGUOUS})
+_MOMENT = _OF_CLOCK | {"hours", "minutes", "seconds"}
 _NAMES = {"name": "name", "place": "name", "list": "name", "timer": "name"}
 _AS_SAID = frozenset({"area", "floor", "color", "item", "message", "query"})
 
@@ -92,6 +95,8 @@ class SpanReader:
             found |= self._direction(text)
         if intent in _WHEN:
             found |= self._moment(spans, now)
+        if (intent in _WHEN or intent == _WEATHER) and _MOMENT.isdisjoint(found):
+            found |= {slot: value for slot, value in self._when.split(text, now.date())[1].items() if slot in _MOMENT}
         if title := self._titles.find(text, spans):
             found["query"] = title
         if intent == "ConvertUnit":
@@ -159,7 +164,7 @@ class SpanReader:
         """What the tagged words for time and day say together, where that can be read as one moment."""
         words = " ".join(words for tag, words in spans if tag in {"time", "date", "recurrence"})
         moment = (self._when.read(words, now.date()) if words else None) or {}
-        return {slot: value for slot, value in moment.items() if slot in {"time", "date", "recurrence", AMBIGUOUS}}
+        return {slot: value for slot, value in moment.items() if slot in _OF_CLOCK}
 
     def measured(self, text: str) -> Slots:
         """The last amount that has a unit, as `quantity` and `from_unit`; empty for none."""

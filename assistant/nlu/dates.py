@@ -11,6 +11,9 @@ from assistant.nlu.tokens import Phrases, Token
 
 _LONGEST_MONTH = 31
 _FURTHEST_DAYS = 366 * 400
+_CENTURIES = frozenset({19, 20})
+_YEARS = range(1950, 2100)
+"""Years in words: "nineteen thirty" behind a day is rather a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Dates:
         self._before = str(language.words["date_before"])
         self._after = Phrases(language.list("date_after"))
         self._weekdays = {name: number for number, name in enumerate(language.list("weekdays"))}
-        self._months = {name: number for number, name in enumerate(language.list("months"), 1)}
+        self._months = months_of(language)
         self._next, self._last = Phrases(language.list("next")), Phrases(language.list("last"))
         self._holidays = Phrases(language.table("holidays"))
         self._ordinals = Phrases(language.table("ordinals"))
@@ -108,14 +111,26 @@ class Dates:
             end += 1
         if not month:
             return None
-        year = self._word(tokens, end)
-        known = len(year) == 4 and year.isdecimal() and 1 <= int(year) <= 9998
+        year = self._year(tokens, end)
         try:
-            if known:
-                return Day(date(int(year), month, number), relative=False), end + 1
+            if year:
+                return Day(date(year[0], month, number), relative=False), year[1]
             return _on(today, month, number), end
         except ValueError:
             return None  # no such day
+
+    def _year(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
+        """2017, two thousand and seventeen, twenty seventeen."""
+        digits = self._word(tokens, index)
+        if len(digits) == 4 and digits.isdecimal() and 1 <= int(digits) <= 9998:
+            return int(digits), index + 1
+        found = None if digits.isdecimal() else self._numbers.at(tokens, index)
+        if found is None or found[0].denominator > 1:
+            return None
+        whole, end = int(found[0]), found[1]
+        if whole in _CENTURIES and (rest := self._numbers.at(tokens, end)) and rest[0].denominator == 1:
+            whole, end = whole * 100 + int(rest[0]), rest[1]
+        return (whole, end) if whole in _YEARS else None
 
     def _ordinal(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
         word = self._word(tokens, index)
@@ -133,6 +148,12 @@ class Dates:
     @staticmethod
     def _word(tokens: tuple[Token, ...], index: int) -> str:
         return tokens[index].text if 0 <= index < len(tokens) else ""
+
+
+def months_of(language: Language) -> dict[str, int]:
+    """The months by their names, short ones too."""
+    months = {name: number for number, name in enumerate(language.list("months"), 1)}
+    return {**months, **language.table("months_short")}
 
 
 def _on(today: date, month: int, number: int) -> Day:

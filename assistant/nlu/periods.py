@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from assistant.nlu.dates import Dates
+from assistant.nlu.dates import Dates, months_of
 from assistant.nlu.language import Language
 from assistant.nlu.tokens import Phrases, Token, tokenise
 
@@ -21,7 +21,7 @@ class Periods:
         self._units = Phrases(language.table("periods"))
         self._steps = Phrases(language.table("period_steps"))
         self._ordinals = Phrases(language.table("ordinals"))
-        self._months = {name: number for number, name in enumerate(language.list("months"), 1)}
+        self._months = months_of(language)
         self._weekdays = frozenset(language.list("weekdays"))
         self._endings = language.list("word_endings")
 

@@ -57,13 +57,22 @@ class WhenReader:
         return any(moment and "recurrence" in moment for moment in moments)
 
     def split(self, text: str, today: date) -> tuple[str, Slots]:
-        """A plain text without the moment at its end or its beginning, and the moment."""
+        """A plain text without the moment at its end, its beginning, or both ("tomorrow | call bob | at nine")."""
         words = text.split()
         for count in range(min(len(words) - 1, _MOST_WORDS), 0, -1):
             for inner, outer in ((words[:-count], words[-count:]), (words[count:], words[:count])):
                 if slots := self.read(" ".join(outer), today):
-                    return self._bare(inner), slots
+                    rest, whole = self._at_both_ends(inner, outer, today) or (inner, slots)
+                    return self._bare(rest), whole
         return text, {}
+
+    def _at_both_ends(self, words: list[str], moment: list[str], today: date) -> tuple[list[str], Slots] | None:
+        """The words without what stands at an end of them and is one moment with another; and that moment."""
+        for count in range(min(len(words) - 1, _MOST_WORDS), 0, -1):
+            for inner, outer in ((words[count:], words[:count]), (words[:-count], words[-count:])):
+                if self.read(" ".join(outer), today) and (slots := self.read(" ".join([*outer, *moment]), today)):
+                    return inner, slots
+        return None
 
     def _bare(self, words: list[str]) -> str:
         while len(words) > 1 and words[0] in self._openings:
