@@ -65,6 +65,7 @@ class SpanReader:
         self._numbers = Numbers(language)
         self._times = Times(language, self._numbers)
         self._to = language.set("amount_to")
+        self._colors = Phrases(language.list("colors"))
         self._when = WhenReader(language)
         self._conversions = Conversions(language)
         self._units = Phrases(language.table("unit_names"))
@@ -86,6 +87,8 @@ class SpanReader:
         spans = self._whole(text, spans)
         for tag, words in spans:
             slot, value = self._value(intent, tag, words, now)
+            if slot == "volume_step" and self._is_level(text, words):
+                slot = "volume_level"
             if slot and value is not None:
                 found.setdefault(slot, value)
         if "Timer" in intent or intent == "SnoozeAlarm":
@@ -205,9 +208,20 @@ class SpanReader:
         if tag in readers:
             return tag, readers[tag]()
         if tag == "amount":
-            absolute = intent == "HassSetVolumeRelative" and words.split(maxsplit=1)[0] in self._to
-            return ("volume_level" if absolute else _AMOUNTS.get(intent, "")), self.amount(words)
+            return _AMOUNTS.get(intent, ""), self.amount(words)
+        if tag == "color":
+            return tag, self._color(words)
         return (tag if tag in _AS_SAID else _NAMES.get(tag, "")), self.without_article(words)
+
+    def _is_level(self, text: str, words: str) -> bool:
+        """Whether an amount is what something is to come to, not by how much: "to seven", "up to level 7"."""
+        return not self._to.isdisjoint([*text.partition(words)[0].split()[-2:], words.split(maxsplit=1)[0]])
+
+    def _color(self, words: str) -> str:
+        """The colour among the words ("red tone"); as said when there is none that we know."""
+        tokens = tokenise(words)
+        known = (found for at in range(len(tokens)) if (found := self._colors.at(tokens, at)))
+        return str(next(known, (self.without_article(words), 0))[0])
 
 
 def agreed(match: IntentMatch, reading: TextReading) -> float:

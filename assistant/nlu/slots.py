@@ -78,8 +78,11 @@ class SlotReader:
                 return None  # "on the first | of | every month to pay the rent"
             return self._when.read(str(values.pop("when")), today)
         if "message" in values and not {"date", "time"} & values.keys():
-            message, moment = self._when.split(str(values["message"]).strip(), today)
-            values["message"] = message
+            said = str(values["message"]).strip()
+            if whole := self._when.read(said, today):
+                values.pop("message")  # "a reminder for friday"
+                return whole
+            values["message"], moment = self._when.split(said, today)
             return moment
         return {}
 
