@@ -17,6 +17,7 @@ from assistant.values import OUT_OF_SCOPE, TextReading
 MODEL, TOKENIZER, FACTS = "model.onnx", "tokenizer.json", "facts.json"
 _MAX_PIECES = 48
 _LIKELIEST = 5
+_LEAST = 1e-6
 _HINT = "Install the assistant again: its file models/nlu is missing or damaged."
 
 
@@ -37,6 +38,7 @@ class OnnxTextModel:
             self._tags: list[str] = facts["tags"]
             self._outside, self._offset = self._intents.index(OUT_OF_SCOPE), float(facts["out_of_scope_offset"])
             self._transitions = np.array([row.split() for row in facts["transitions"]], np.float32)
+            self._slope, self._shift = map(float, facts["calibration"])
             self._temperatures = {name: float(value) for name, value in facts["temperature"].items()}
             self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
             self._session = open_session(folder / MODEL)
@@ -58,7 +60,7 @@ class OnnxTextModel:
         )
         logits = made["intent"][0]
         logits[self._outside] += self._offset
-        intents = self._probabilities("intent", logits)
+        intents = self._calibrated(self._probabilities("intent", logits))
         tasks = self._probabilities("task", made["task"][0])
         order = np.argsort(-intents)[:_LIKELIEST]
         return TextReading(
@@ -73,6 +75,12 @@ class OnnxTextModel:
         exponentials = np.exp(scaled - scaled.max())
         probabilities: npt.NDArray[np.floating] = exponentials / exponentials.sum()
         return probabilities
+
+    def _calibrated(self, probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        """Each answer's probability of being right; they needn't add up to one."""
+        sure = np.clip(probabilities, _LEAST, 1 - _LEAST)
+        calibrated: npt.NDArray[np.floating] = 1 / (1 + np.exp(-self._slope * np.log(sure / (1 - sure)) - self._shift))
+        return calibrated
 
     def _spans(
         self, words: Sequence[str], word_of_piece: Sequence[int | None], logits: npt.NDArray[np.floating]

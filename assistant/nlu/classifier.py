@@ -26,6 +26,9 @@ SOURCE = "classifier"
 _MOST_ODDS = 8.0
 """How far the model may move a grammar's odds, up or down."""
 _CERTAIN = 0.999
+_SURE = 0.9
+_OPEN_SLOTS = frozenset({"item", "message", "query"})
+"""Slots whose words a template leaves open."""
 _CANDIDATES = 3
 """Of the model's, how many are worth keeping."""
 _LONGEST_AHEAD = timedelta(days=1)
@@ -230,6 +233,15 @@ def agreed(match: IntentMatch, reading: TextReading) -> float:
     odds = min(match.confidence, _CERTAIN) / (1 - min(match.confidence, _CERTAIN))
     odds *= min(max(likely / (1 - likely), 1 / _MOST_ODDS), _MOST_ODDS)
     return odds / (1 + odds)
+
+
+def outvoted(match: IntentMatch, reading: TextReading) -> bool:
+    """Whether a template only fits since it takes any words, and the model is sure of another request: "play it louder"
+    is nothing to be played."""
+    claim = claimed(reading)
+    if claim is None or _OPEN_SLOTS.isdisjoint(match.slots) or claim[0] == match.intent:
+        return False
+    return claim[1] >= _SURE and reading.intents.get(match.intent, 0.0) <= 1 - _SURE
 
 
 def claimed(reading: TextReading) -> tuple[str, float] | None:

@@ -24,7 +24,7 @@ import structlog
 from assistant.homes import Home
 from assistant.names import closest
 from assistant.nlu.answers import IN_HOME, Answers
-from assistant.nlu.classifier import SOURCE, SpanReader, TextModel, agreed, candidates_of, claimed
+from assistant.nlu.classifier import SOURCE, SpanReader, TextModel, agreed, candidates_of, claimed, outvoted
 from assistant.nlu.entities import Entities, View, spelled
 from assistant.nlu.follow_ups import EXACT, GRAMMAR, PATCHED, FollowUps
 from assistant.nlu.grammar import Grammar, Reading, home_assistant_grammar, load_grammar
@@ -258,7 +258,7 @@ class Understander:
         if match and match.intent in self._plugin_of:
             ours = self._weighed(None, text, reading, now) if match.confidence < EXACT else None
             return ours if ours and ours.confidence > match.confidence else match
-        if match:
+        if match and not outvoted(match, reading):
             query = self._said(match, reading)
             return replace(match, slots={**match.slots, **query}, confidence=agreed(match, reading))
         claim = claimed(reading)
