@@ -55,6 +55,10 @@ class MusicPort(Protocol):
         """What is called so, best first: stations, folders, titles; everything for an empty query."""
 
 
+_SMALL = 2
+"""Letters of a word that tells little: "uptown girl by billy joel" is found as "Billy Joel - Uptown Girl"."""
+
+
 def matching(query: str, stations: Sequence[Track], files: Iterable[Track]) -> tuple[Track, ...]:
     """What of the stations and files a query means: a station by its name, else all that its words are of, else the one
     title or station that sounds alike."""
@@ -65,9 +69,11 @@ def matching(query: str, stations: Sequence[Track], files: Iterable[Track]) -> t
     if station := named.get(wanted):
         return (station,)
     words = frozenset(wanted.split())
+    telling = frozenset(word for word in words if len(word) > _SMALL)
     known = list(files)
-    if found := tuple(track for track in (*stations, *known) if words <= track.words):
-        return found
+    for some in filter(None, (words, telling)):
+        if found := tuple(track for track in (*stations, *known) if some <= track.words):
+            return found
     titles = {track.title.casefold(): track for track in known} | named
     best = closest(wanted, titles)
     return (titles[best],) if best else ()

@@ -45,8 +45,9 @@ ADDING = frozenset({"HassListAddItem", "HassShoppingListAddItem"})
 """Intents that put things on lists."""
 _IN_PIECES = frozenset({"query", "message"})
 """Tags of which an utterance has one, as a rule."""
-_WHEN = frozenset({"SetAlarm", "SetReminder", "CancelAlarm", "CancelReminder", "ListAlarms", "ListReminders"})
-_WEATHER = "HassGetWeather"
+_WHEN = frozenset(
+    {"SetAlarm", "SetReminder", "CancelAlarm", "CancelReminder", "ListAlarms", "ListReminders", "HassGetWeather"}
+)
 _OF_CLOCK = frozenset({"time", "date", "recurrence", AMBIGUOUS})
 _MOMENT = _OF_CLOCK | {"hours", "minutes", "seconds"}
 _NAMES = {"name": "name", "place": "name", "list": "name", "timer": "name"}
@@ -101,7 +102,7 @@ class SpanReader:
             found |= self._direction(text)
         if intent in _WHEN:
             found |= self._moment(spans, now)
-        if (intent in _WHEN or intent == _WEATHER) and _MOMENT.isdisjoint(found):
+        if intent in _WHEN and _MOMENT.isdisjoint(found):
             found |= {slot: value for slot, value in self._when.split(text, now.date())[1].items() if slot in _MOMENT}
         if title := self._titles.find(text, spans):
             found["query"] = title

@@ -19,8 +19,6 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-import structlog
-
 from assistant.homes import Home
 from assistant.names import closest
 from assistant.nlu.answers import IN_HOME, Answers
@@ -40,8 +38,6 @@ from assistant.nlu.tasks import OPEN_TASKS, task_of
 from assistant.nlu.titles import Titles
 from assistant.nlu.understanding import Understanding
 from assistant.values import PROVISO, IntentMatch, Layer, Slots, TextReading
-
-_log = structlog.get_logger(__name__)
 
 _HOME_ASSISTANT, _OPEN_WORDS, _DOUBTFUL = 0.95, 0.95, 0.60
 _SMALLTALK = frozenset({"Greeting", "Thanks", "Affirm", "Farewell"})

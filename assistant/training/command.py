@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.work.mkdir(parents=True, exist_ok=True)
         options.folder.mkdir(parents=True, exist_ok=True)
         examples = training_examples(data, options.seed)
-        heard = asyncio.run(_heard(examples, options, config, models, data))
+        heard = [] if options.calibrate else asyncio.run(_heard(examples, options, config, models, data))
     except EdgewiseError as exc:
         console.print(str(exc), markup=False, soft_wrap=True)
         return 1

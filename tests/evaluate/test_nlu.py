@@ -66,6 +66,27 @@ def test_annotated_slots_are_scored_by_the_rules_beside_the_manifest(tmp_path: P
     assert report.figures["slot_f1"] == pytest.approx(2 / (2 + 1 + 1)), "some day can't be normalised: missed"
 
 
+def test_a_value_that_several_annotations_make_up_is_right(tmp_path: Path, config: Config) -> None:
+    (tmp_path / "slots.csv").write_text("hwu64_slot,ours,compare\nsong_name,query,span\nartist_name,query,span\n")
+    play = {"intent": "HassMediaSearchAndPlay", "text": "play crazy by britney spears"}
+    whole = {**play, "annotated": "play [song_name : crazy] by [artist_name : britney spears]"}
+    assert measure(tmp_path, config, whole).figures["slot_f1"] == 1.0
+    half = {**play, "annotated": "play crazy by [artist_name : britney spears]"}
+    assert measure(tmp_path, config, half).figures["slot_f1"] == 0.0
+    other = {**play, "annotated": "play [song_name : crazy] by [artist_name : queen]"}
+    assert measure(tmp_path, config, other).figures["slot_f1"] == 0.0
+
+
+def test_a_length_from_now_is_the_time_it_leads_to(tmp_path: Path, config: Config) -> None:
+    (tmp_path / "slots.csv").write_text("hwu64_slot,ours,compare\ntime,time|datetime,value\n")
+    row = {
+        "intent": "SetReminder",
+        "text": "remind me in one hour to call",
+        "annotated": "remind me in [time : one hour] to call",
+    }
+    assert measure(tmp_path, config, row).figures["slot_f1"] == 1.0
+
+
 @pytest.mark.parametrize(
     "row",
     [

@@ -49,6 +49,19 @@ def test_an_exact_sentence_is_still_acted_on_when_the_model_disagrees() -> None:
     assert agreed(exact, reading(out_of_scope=1.0)) == pytest.approx(0.86, abs=0.01)
 
 
+def test_a_template_that_takes_any_words_is_outvoted_by_a_sure_model() -> None:
+    louder = reading(HassSetVolumeRelative=0.98, HassMediaSearchAndPlay=0.01)
+    assert Understander(model=FakeTextModel(louder)).understand("play it louder", now=NOW).match == IntentMatch(
+        "HassSetVolumeRelative", {"direction": "up"}, 0.98, "classifier"
+    )
+    unsure = reading(HassSetVolumeRelative=0.7, HassMediaSearchAndPlay=0.3)
+    outside = reading(out_of_scope=1.0)
+    for other in (unsure, outside):
+        match = Understander(model=FakeTextModel(other)).understand("play it louder", now=NOW).match
+        assert match is not None
+        assert match.intent == "HassMediaSearchAndPlay"
+
+
 def test_what_no_template_fits_is_claimed_by_the_model() -> None:
     model = FakeTextModel(reading(("timer", "the noodle"), HassStartTimer=0.91, out_of_scope=0.09))
     match = Understander(model=model).understand("give my noodles 10 minutes of boiling", now=NOW).match
@@ -104,6 +117,22 @@ def test_a_task_for_somebody_else_is_an_open_question() -> None:
         ("HassLightSet", [("area", "the kitchen"), ("amount", "half")], "", {"area": "kitchen", "brightness": 50.0}),
         ("HassSetVolumeRelative", [("amount", "to 30")], "", {"volume_level": 30.0}),
         ("HassSetVolumeRelative", [("amount", "by ten")], "", {"volume_step": 10.0}),
+        (
+            "HassSetVolumeRelative",
+            [("amount", "to"), ("amount", "seven")],
+            "raise volume to level seven",
+            {"volume_level": 7},
+        ),
+        ("HassLightSet", [("color", "a red tone")], "", {"color": "red"}),
+        ("HassLightSet", [("color", "the colour of the sea")], "", {"color": "colour of the sea"}),
+        ("HassGetWeather", [("date", "tomorrow afternoon")], "", {"date": "2026-11-27", "time": "15:00"}),
+        ("HassGetWeather", [], "do i need a coat this afternoon", {"time": "15:00"}),
+        (
+            "HassMediaSearchAndPlay",
+            [("query", "lady gaga")],
+            "put poker face by lady gaga next",
+            {"query": "poker face by lady gaga"},
+        ),
         (
             "HassListAddItem",
             [("item", "milk"), ("list", "shopping list")],
