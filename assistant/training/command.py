@@ -48,7 +48,7 @@ from assistant.training.data import (
     training_examples,
 )
 from assistant.training.export import kept_pieces, to_onnx, with_vocabulary
-from assistant.training.heard import hear, teaches
+from assistant.training.heard import hear, teaches, voice_of
 from assistant.training.transitions import transitions
 from assistant.values import OUT_OF_SCOPE
 
@@ -58,6 +58,7 @@ AROUND = 0.2
 IN_SCOPE_HEARD = 0.75
 COMMON_PIECES = 6000
 HEARD_SET, HEARD_ROWS = "nlu/hwu64_test.jsonl", 300
+VOICES = ("Piper", "espeak-ng")
 LONGEST_HEARD = 18
 """Words of a request that is spoken."""
 
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load_config(find_paths())
         models = Models(config.paths.models_dir, config.paths.user_manifest)
-        encoder = models.path(ENCODER)
+        encoder = None if options.calibrate else models.path(ENCODER)
         options.work.mkdir(parents=True, exist_ok=True)
         options.folder.mkdir(parents=True, exist_ok=True)
         examples = training_examples(data, options.seed)
@@ -80,13 +81,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(str(exc), markup=False, soft_wrap=True)
         return 1
     console.print(_sources([*examples, *heard]))
-    if options.calibrate:
+    if encoder is None:
         _calibrate(options.folder, [example for example in examples if is_held_out(example, HELD_OUT)])
     else:
         _train(examples, heard, encoder, options, console)
-    heard_set = asyncio.run(_write_heard_set(data, options, config, models))
+    heard_sets = asyncio.run(_write_heard_sets(data, options, config, models))
     today = date.today()  # noqa: DTZ011 - local
-    write_card(options.folder, data, config, heard_wanted=options.heard, today=today, heard=heard_set)
+    write_card(options.folder, data, config, heard_wanted=options.heard, today=today, heard=heard_sets)
     return 0
 
 
@@ -109,7 +110,9 @@ async def hear_all(texts: Sequence[str], file: Path, config: Config, models: Mod
     left = [text for text in texts if text not in known]
     if left:
         stt = config.settings.stt
-        speakers: dict[str, Speaker] = {"piper": PiperSpeaker(default_voice(), 0), "espeak": EspeakSpeaker()}
+        speakers: dict[str, Speaker] = dict(
+            zip(VOICES, (PiperSpeaker(default_voice(), 0), EspeakSpeaker()), strict=True)
+        )
         whisper = WhisperTranscriber(
             models.path(stt.model), fast=models.get(stt.model).fast_pass, derived_dir=config.paths.derived
         )
@@ -146,21 +149,24 @@ def _to_be_heard(examples: Sequence[Example], count: int, seed: int) -> list[Exa
     return chosen
 
 
-async def _write_heard_set(
+async def _write_heard_sets(
     data: Path, options: argparse.Namespace, config: Config, models: Models
-) -> tuple[Path, Path]:
-    """Manifests of rows of a development set: as they were written, and as they were heard."""
+) -> dict[str, tuple[Path, Path]]:
+    """Manifests of rows of a development set, as they were written and as they were heard, by the voice."""
     language = load_language("en")
     lines = (data / HEARD_SET).read_text("utf-8").splitlines()
     pick = random.Random(options.seed)  # noqa: S311 - no secret
-    rows = pick.sample([json.loads(line) for line in lines], HEARD_ROWS)
-    texts = [plain(row["text"], language) for row in rows]
-    known = await hear_all(texts, options.work / "heard-test.jsonl", config, models, data)
-    written, heard = options.work / "as-written.jsonl", options.work / "as-heard.jsonl"
-    for file, said in ((written, texts), (heard, [known[text] or "-" for text in texts])):
-        pairs = zip(said, rows, strict=True)
-        file.write_text("".join(json.dumps({"text": text, "intent": row["intent"]}) + "\n" for text, row in pairs))
-    return written, heard
+    rows = {plain(row["text"], language): row for row in pick.sample([json.loads(line) for line in lines], HEARD_ROWS)}
+    known = await hear_all(list(rows), options.work / "heard-test.jsonl", config, models, data)
+    sets = {}
+    for voice in VOICES:
+        written, heard = options.work / f"{voice}-written.jsonl", options.work / f"{voice}-heard.jsonl"
+        spoken = [text for text in rows if voice_of(text, VOICES) == voice]
+        for file, said in ((written, spoken), (heard, [known[text] or "-" for text in spoken])):
+            pairs = ({"text": now, "intent": rows[text]["intent"]} for text, now in zip(spoken, said, strict=True))
+            file.write_text("".join(f"{json.dumps(pair)}\n" for pair in pairs))
+        sets[voice] = written, heard
+    return sets
 
 
 def _train(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from assistant.audio.format import RATE_HZ, Chunk, to_int16
 from assistant.evaluate.scenes import Scene, Speaker, add_noise, place
@@ -27,12 +27,17 @@ async def hear(
     The same text sounds the same each time, but for the Piper voice's own chance.
     """
     pick = random.Random(text)  # noqa: S311 - no secret
-    speaker = speakers[pick.choice(sorted(speakers))]
+    speaker = speakers[voice_of(text, speakers)]
     placed = place(speaker.speak(text, pick), scene, pick, before_s=_AROUND_S, after_s=_AROUND_S)
     signal = placed.signal
     if pick.random() < _NOISY_SHARE:
         signal = add_noise(signal, scene, pick.uniform(*_SNR_DB), pick)
     return plain((await stt.transcribe(Chunk(to_int16(signal), RATE_HZ))).text, language)
+
+
+def voice_of(text: str, voices: Iterable[str]) -> str:
+    """Whose it is to speak a text."""
+    return random.Random(f"voice of {text}").choice(sorted(voices))  # noqa: S311 - no secret
 
 
 def teaches(text: str, heard: str) -> bool:
