@@ -12,15 +12,21 @@ import yaml
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.values import IntentMatch
 
-_MOST_DICE, _MOST_SIDES, _LARGEST = 20, 1000, 10**12
+_MOST_COINS, _MOST_DICE, _MOST_SIDES, _LARGEST = 10, 20, 1000, 10**12
 _TOLD = "jokes told"
 
 
 class FlipCoin(Skill):
+    """Once, unless said otherwise."""
+
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"FlipCoin": ()}
 
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
-        return SkillReply(self._replies.say(match.intent, context.random.choice(("heads", "tails"))))
+        count = int(float(match.slots.get("count", 1)))
+        if not 1 <= count <= _MOST_COINS:
+            return SkillReply(self._replies.say(match.intent, "limit", count=_MOST_COINS), ok=False)
+        sides = [self._replies.say(match.intent, context.random.choice(("heads", "tails"))) for _ in range(count)]
+        return SkillReply(" ".join(sides))
 
 
 class RollDice(Skill):
