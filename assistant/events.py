@@ -62,7 +62,7 @@ class SpeechEnded(TurnEvent):
 
     at_s: float
     reason: str
-    """`silence` `timeout` `stream-end` `wake-word`, or the rule of `dialog.end_of_turn` that fitted."""
+    """`silence` `timeout` `stream-end` `wake-word` `muted`, or the rule of `dialog.end_of_turn` that fitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +149,7 @@ class Interrupted(TurnEvent):
     """The user spoke over the reply (wake word) or stopped it."""
 
     by: str
-    """`wake-word` `stop` `shutdown`."""
+    """`wake-word` `button` `stop` `shutdown`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +233,13 @@ class RingStopped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivateModeChanged(Event):
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MuteChanged(Event):
+    """The microphone is heard no more, or is heard again."""
+
     on: bool
 
 

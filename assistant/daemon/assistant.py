@@ -29,6 +29,7 @@ from assistant.daemon.ledger import Books
 from assistant.daemon.link import start_link
 from assistant.daemon.local_model import start_local_model
 from assistant.daemon.local_zone import LocalZone, zone_finder
+from assistant.daemon.panel import start_panel
 from assistant.daemon.ringer import ring_on_events
 from assistant.daemon.silencer import Silencer
 from assistant.daemon.sound import Sound, SoundMaker
@@ -42,13 +43,7 @@ from assistant.dialog.turn import TurnRunner
 from assistant.dialog.turn_state import TurnRequest
 from assistant.due.scheduler import Scheduler
 from assistant.errors import AudioError, BusyError, ControlError
-from assistant.events import (
-    Event,
-    EventBus,
-    Failed,
-    StateChanged,
-    TurnEvent,
-)
+from assistant.events import Event, EventBus, Failed, StateChanged, TurnEvent
 from assistant.executor import BoundedExecutor
 from assistant.models import Models
 from assistant.nlu.understand import Known
@@ -148,6 +143,9 @@ class Assistant:
         self.books.compare(self._cloud, self._context, self._background)
         self._runner = self._build_runner()
         self._silencer = Silencer(self._runner, self.due, self.household.music, self._later)
+        self._panel = start_panel(
+            self._settings, self, self._background, stack, stop=self._silencer.stop_everything, later=self._later
+        )
         if sound:
             await self._start_sound()
 
@@ -253,6 +251,7 @@ class Assistant:
             self.engines,
             self._sound,
             self._runner,
+            hearing=self.household.hearing,
             hush=self.hush,
             publish=self.bus.publish,
             set_state=self._set_state,
@@ -286,6 +285,7 @@ class Assistant:
                 *self.household.problems,
                 *self.history.problems,
                 *self.engines.problems(),
+                *self._panel.problems,
                 *(self._local_model.problems() if self._local_model else ()),
                 *self._background.problems.values(),
             ),
