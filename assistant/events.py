@@ -285,6 +285,15 @@ class QuestionAnswered(Event):
     """Since it was asked."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionDropped(Event):
+    """A deferred question is gone without an answer."""
+
+    question_id: str
+    why: str
+    """`expired` `cancelled` `forgotten`."""
+
+
 def all_event_types() -> list[type[Event]]:
     """Every concrete event class, by name."""
 

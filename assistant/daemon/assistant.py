@@ -184,7 +184,7 @@ class Assistant:
             self._sound.mixer.volume = level
 
     async def _start_deferred(self, database: Database, stack: AsyncExitStack) -> None:
-        self._deferred = await start_deferred(
+        self.deferred = await start_deferred(
             self._settings,
             database=database,
             cloud=self._cloud,
@@ -197,6 +197,8 @@ class Assistant:
             zone=self._zone,
             bus=self.bus,
             skills=self.engines.skills,
+            history=self.history,
+            context=self._context,
             background=self._background,
             stack=stack,
         )
@@ -215,7 +217,7 @@ class Assistant:
             open_questions=make_open_questions(settings, self._cloud, self._local_model, self.books, self.bus),
             publish=self.bus.publish,
             skill_timeout_s=settings.skills.timeout_s,
-            defer=offer_for if settings.cloud.address else lambda *_: None,
+            defer=offer_for if settings.cloud.address else lambda _: None,
         )
         return TurnRunner(
             transcriber=LazyTranscriber(self.engines.stt),
@@ -397,7 +399,7 @@ class Assistant:
 
     def _news(self) -> str:
         """What the user must be told before anything else: what nobody heard. Empty for nothing."""
-        missed, late = self.due.missed(), self._deferred.news(self._later)
+        missed, late = self.due.missed(), self.deferred.news(self._later)
         if not missed:
             return late
         self._later(self.due.told([item.id for item in missed]))

@@ -47,6 +47,9 @@ FREQUENT = (
 """Rendered ahead of need, so that an outage costs no synthesis."""
 
 
+_SHORT_WORDS = 10
+
+
 def missed(things: Sequence[tuple[str, str]]) -> str:
     """What ended while nothing rang, or rang unheard: (kind, name) each; the name is "" for none."""
     told = []
@@ -70,6 +73,13 @@ def reminder(message: str) -> str:
 def late_answer(question: str, answer: str) -> str:
     """What is said of a question that had to wait."""
     return f"About your question, {question.rstrip('.?! ')}: {answer}"
+
+
+def too_late(question: str) -> str:
+    """What is said of a question that waited in vain; a long one is told by its beginning."""
+    words = question.rstrip(".?! ").split()
+    short = " ".join(words[:_SHORT_WORDS]) + (" and so on" if len(words) > _SHORT_WORDS else "")
+    return f"I couldn't answer your question in time: {short}."
 
 
 def private(exchanges: int, address: str) -> str:
