@@ -12,6 +12,7 @@ from assistant.daemon import Assistant
 from assistant.dialog import phrases
 from assistant.errors import StoreError
 from assistant.events import (
+    DataLeft,
     Interrupted,
     MuteChanged,
     PrivateModeChanged,
@@ -85,6 +86,7 @@ async def test_a_button_turns_private_mode_on_and_off_and_its_light_follows(fron
     assert private_modes(played) == [True, False]
     assert ["private" in lit for lit in front.lit] == [True, False]
     assert played.replies == [phrases.private(0, "127.0.0.1:1")], "nothing leaves, and it is said what would have"
+    assert not played.of(DataLeft)
     assert "Private mode is off." not in played.spoken, "the light says it"
     assert front.all_out(), "nothing stays lit when it is switched off"
 
