@@ -114,12 +114,12 @@ class Attention:
 
     def _go_deaf(self) -> None:
         """Drop what was heard and not yet understood; a reply goes on."""
-        if self._deaf:
-            return
-        self._deaf = True
         listening, self._listening = self._listening, None
         if listening:
             listening.finish(MUTED)
+        if self._deaf:
+            return
+        self._deaf = True
         if self._wake:
             self._wake.reset()
         self._preroll.drain()

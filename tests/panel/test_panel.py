@@ -15,6 +15,7 @@ from assistant.events import (
     DataLeft,
     Interrupted,
     MuteChanged,
+    PlaybackStarted,
     PrivateModeChanged,
     Reply,
     RingStarted,
@@ -148,6 +149,16 @@ async def test_what_is_being_said_when_the_microphone_goes_off_is_dropped(front:
     script.does(2.5, front.presses("KEY_MICMUTE"))
     played = await script.play(front.config(), until_s=12)
     assert (played.outcomes, private_modes(played)) == ([Outcome.NOTHING_HEARD], [])
+
+
+async def test_who_is_asked_back_and_has_turned_the_microphone_off_is_not_waited_for(front: Front) -> None:
+    script = Script()
+    script.says(1.0, "set a timer")
+    script.does(4.4, front.presses("KEY_MICMUTE"))
+    script.does(15.0, front.look)
+    played = await script.play(front.config(), until_s=16)
+    assert played.at_s(PlaybackStarted) < 4.4 < played.at_s(Reply)
+    assert (played.outcomes, front.lit) == ([Outcome.ASKED_BACK, Outcome.NOTHING_HEARD], [{"muted"}])
 
 
 async def test_mute_outlives_a_restart_but_not_its_button(front: Front) -> None:
