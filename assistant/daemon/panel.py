@@ -112,6 +112,8 @@ class Panel:
                 self._tell(phrases.MUTED if on else phrases.UNMUTED, shown="muted")
             case "talk" if household.hearing.muted:
                 self._tell(phrases.MUTED)
+            case "talk" if not self._steered.status().microphone.name:
+                self._tell(phrases.NO_MICROPHONE)
             case "talk":
                 household.hearing.call()
             case "stop":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from assistant.events import Event, MuteChanged
 
 SETTING = "muted"
+_CALL_S = 1.0
+"""A call that no microphone heeded by then is over."""
 
 
 class Hearing:
@@ -20,7 +23,7 @@ class Hearing:
         self._muted = kept is True
         self._save = save
         self._publish = publish
-        self._called = False
+        self._called_s = float("-inf")
 
     @property
     def muted(self) -> bool:
@@ -35,9 +38,9 @@ class Hearing:
 
     def call(self) -> None:
         """As if the wake word were said."""
-        self._called = True
+        self._called_s = asyncio.get_running_loop().time()
 
     def take_call(self) -> bool:
-        """Whether somebody called since this was last asked."""
-        called, self._called = self._called, False
-        return called
+        """Whether somebody called just now, and nobody asked since."""
+        called_s, self._called_s = self._called_s, float("-inf")
+        return asyncio.get_running_loop().time() - called_s < _CALL_S

@@ -27,6 +27,7 @@ CLOUD_INVALID = "That was too much for the cloud to take. Please ask in fewer wo
 UNLOGGED = "I can't write down what I would send to the cloud, so I didn't ask it. Please check the disk."
 NO_ANSWER = "I found no answer to that."
 MUTED = "The microphone is off."
+NO_MICROPHONE = "There is no microphone."
 UNMUTED = "The microphone is on."
 CONFIRM = "Did I get that right?"
 UNREAD = "I didn't understand the rest."

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from assistant.config import Config, load_config
+from assistant.control.ports import DeviceStatus
 from assistant.daemon import Assistant
 from assistant.dialog import phrases
+from assistant.dialog.hearing import Hearing
 from assistant.errors import StoreError
 from assistant.events import (
     DataLeft,
@@ -104,9 +108,9 @@ async def test_the_light_follows_what_is_said_too(front: Front) -> None:
 
 async def test_the_light_follows_the_schedule(front: Front) -> None:
     script = Script()  # it begins at 15:06:40
-    script.does(100.0, front.look)
-    script.does(206.0, front.look)
-    await script.play(front.config('privacy.schedule=["15:10-16:00"]', 'locale.time_zone="UTC"'), until_s=207)
+    script.does(19.0, front.look)
+    script.does(26.0, front.look)
+    await script.play(front.config('privacy.schedule=["15:07-16:00"]', 'locale.time_zone="UTC"'), until_s=27)
     assert ["private" in lit for lit in front.lit] == [False, True]
 
 
@@ -184,6 +188,28 @@ async def test_talk_listens_without_the_wake_word_and_talks_over_a_reply(front: 
     assert front.lit == [{"listening"}]
     [interrupted] = [event for event in played.of(Interrupted) if isinstance(event, Interrupted)]
     assert interrupted.by in {"button", "stop"}
+
+
+async def test_a_call_that_no_microphone_heeds_is_not_heeded_later() -> None:
+    async def save(_name: str, _value: object) -> None: ...
+
+    hearing = Hearing(kept=None, save=save, publish=lambda _: None)
+    hearing.call()
+    assert [hearing.take_call(), hearing.take_call()] == [True, False]
+    hearing.call()
+    await asyncio.sleep(1.1)
+    assert not hearing.take_call()
+
+
+async def test_who_wants_to_talk_without_a_microphone_is_told(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    status = Assistant.status
+    unplugged = DeviceStatus("", "unplugged")
+    monkeypatch.setattr(Assistant, "status", lambda self: dataclasses.replace(status(self), microphone=unplugged))
+    script = Script()
+    script.does(1.0, front.presses("KEY_PLAYPAUSE"))
+    played = await script.play(front.config(), until_s=4)
+    assert phrases.NO_MICROPHONE in played.spoken
+    assert not played.of(TurnStarted)
 
 
 async def test_stop_silences_a_ring_and_a_light_shows_that_it_rings(front: Front) -> None:
