@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -11,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from assistant.config import Config, load_config
+from assistant.config import Config, find_paths, load_config
+from assistant.dialog.router import RouterPolicy
 from assistant.errors import EvaluateError, LlmError
 from assistant.evaluate import day
 from assistant.evaluate.common import EvalOptions, read_manifest
 from assistant.evaluate.day import DayRow, _parse, draw, run_day
 from assistant.evaluate.mixes import MIXES, REQUESTS, Mix
+from assistant.evaluate.route import make_decider
+from assistant.nlu.understand import Understander
 from assistant.values import LocalQuestion
 
 NOW = datetime(2026, 11, 26, 10, 0)  # noqa: DTZ001 - local time
@@ -26,6 +30,17 @@ TEXTS = {"question": "why is the sky blue", "talk": "thank you", "time": "who wr
 
 DOUBTFUL = "do you cut cards to the left or right"
 """A question that is no work for a large model."""
+
+
+@functools.cache
+def _decider() -> tuple[Understander, RouterPolicy]:
+    return make_decider(load_config(find_paths()).settings)
+
+
+@pytest.fixture(autouse=True)
+def loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model for understanding takes longer than a day."""
+    monkeypatch.setattr(day, "make_decider", lambda _: _decider())
 
 
 def manifest(folder: Path, *, short: str = "", mix: str = "logs") -> Path:
