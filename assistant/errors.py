@@ -12,6 +12,7 @@
     ├── HomeError            home: unreachable, refused
     ├── StoreError           store: database corrupt, full disk, newer schema
     ├── ControlError         control: socket, request
+    ├── PanelError           panel: buttons or lights missing, no right to them
     ├── GatewayError         gateway: upstream, configuration
     ├── EvaluateError        evaluate: manifest, output
     └── BusyError            any bounded queue that is full
@@ -97,6 +98,10 @@ class StoreError(EdgewiseError):
 
 class ControlError(EdgewiseError):
     stage = "control"
+
+
+class PanelError(EdgewiseError):
+    stage = "panel"
 
 
 class GatewayError(EdgewiseError):

@@ -62,7 +62,7 @@ class SpeechEnded(TurnEvent):
 
     at_s: float
     reason: str
-    """`silence` `timeout` `stream-end` `wake-word`, or the rule of `dialog.end_of_turn` that fitted."""
+    """`silence` `timeout` `stream-end` `wake-word` `muted`, or the rule of `dialog.end_of_turn` that fitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +149,7 @@ class Interrupted(TurnEvent):
     """The user spoke over the reply (wake word) or stopped it."""
 
     by: str
-    """`wake-word` `stop` `shutdown`."""
+    """`wake-word` `button` `stop` `shutdown`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +237,13 @@ class PrivateModeChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MuteChanged(Event):
+    """The microphone is heard no more, or is heard again."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeChanged(Event):
     volume: int
     """0 to 100."""
@@ -276,6 +283,15 @@ class QuestionAnswered(Event):
     question_id: str
     waited_s: float
     """Since it was asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionDropped(Event):
+    """A deferred question is gone without an answer."""
+
+    question_id: str
+    why: str
+    """`expired` `cancelled` `forgotten`."""
 
 
 def all_event_types() -> list[type[Event]]:

@@ -6,7 +6,6 @@ Pure and neutral: the dialog cuts an answer that streams in and the voice a repl
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 MAX_SENTENCE_CHARS = 600
 """A sentence that doesn't end is cut here, so that what is held back stays bounded."""
@@ -29,6 +28,11 @@ _DAY_OR_MONTH = re.compile(
     r"|(?:septem|octo|novem|decem)ber",
     re.IGNORECASE,
 )
+_PAUSE = re.compile(r"[,;:–—]+[\"'”’)\]*_]*(?=\s)")
+"""Where a speaker breathes within a sentence."""
+_GOES_ON = frozenset({"hundred", "thousand", "million", "billion", "trillion"})
+"""Words behind which a number may go on."""
+_CLAUSE_WORDS = 3
 _LAST_WORD = re.compile(r"([\w.'’-]*)[.!?…]+[\"'”’)\]*_]*$")
 _LIST_MARK = re.compile(r"\s*\(?(\d{1,3}|[A-Za-z])[.)]+")
 
@@ -66,6 +70,16 @@ class SentenceSplitter:
             found.append(head)
         return [sentence for part in found if (sentence := part.strip())]
 
+    def take_clause(self) -> list[str]:
+        """What is held up to its last pause for breath, where that is a few words: none or one. The rest stays held."""
+        for pause in reversed(list(_PAUSE.finditer(self._buffer))):
+            clause = self._buffer[: pause.end()].strip()
+            after = self._buffer[pause.end() :].lstrip()
+            if len(clause.split()) >= _CLAUSE_WORDS and not _is_half_a_number(self._buffer[: pause.start()], after):
+                self._buffer = self._buffer[pause.end() :]
+                return [clause]
+        return []
+
     def flush(self) -> list[str]:
         """What is left when no more text comes: none or one sentence."""
         rest, self._buffer = self._buffer.strip(), ""
@@ -76,23 +90,6 @@ def split_sentences(text: str) -> list[str]:
     """The sentences of a whole text."""
     splitter = SentenceSplitter()
     return splitter.feed(text) + splitter.flush()
-
-
-async def sentence_stream(pieces: AsyncIterator[str]) -> AsyncIterator[str]:
-    """The sentences of a text that arrives in pieces (an LLM's tokens), each as soon as it is complete.
-
-    Closing it closes the pieces.
-    """
-    splitter = SentenceSplitter()
-    try:
-        async for piece in pieces:
-            for sentence in splitter.feed(piece):
-                yield sentence
-    finally:
-        if close := getattr(pieces, "aclose", None):
-            await close()
-    for sentence in splitter.flush():
-        yield sentence
 
 
 def split_long(sentence: str, limit: int) -> list[str]:
@@ -114,6 +111,12 @@ def _cut(text: str, limit: int) -> tuple[str, str]:
         if places:
             return text[: places[-1]], text[places[-1] :]
     return text[:limit], text[limit:]
+
+
+def _is_half_a_number(before: str, after: str) -> bool:
+    """Whether a number may end with `before` only in part; what comes `after` may not be there yet."""
+    last = before.rsplit(maxsplit=1)[-1]
+    return last.lower() in _GOES_ON or (last[-1].isdigit() and not after[:1].isalpha())
 
 
 def _is_boundary(sentence: str, after: str, mark: str) -> bool | None:

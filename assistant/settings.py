@@ -7,7 +7,9 @@ import re
 import zoneinfo
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
+
+from assistant.keys import key_code
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
@@ -19,6 +21,11 @@ def _two_times_of_day_each(value: tuple[str, ...]) -> tuple[str, ...]:
         times = span.split("-")
         if len(times) != 2 or not all(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", each) for each in times):
             raise ValueError(f"{span!r} must be two times of day, like 22:00-07:00")
+    return value
+
+
+def _known_key(value: str) -> str:
+    key_code(value)
     return value
 
 
@@ -203,6 +210,18 @@ class SkillsConfig(Section):
     _two_times_each = field_validator("quiet_hours")(_two_times_of_day_each)
 
 
+KeyName = Annotated[str, AfterValidator(_known_key)]
+
+
+class PanelConfig(Section):
+    buttons: dict[KeyName, Literal["private", "mute", "talk", "stop", "volume-up", "volume-down"]]
+    device: str
+    leds: dict[
+        Literal["private", "muted", "listening", "offline", "ringing"],
+        Annotated[str, StringConstraints(pattern=r"^[^/.][^/]*$")],
+    ]
+
+
 class StoreConfig(Section):
     history_days: Annotated[int, Field(ge=0, le=36_500)]
 
@@ -282,6 +301,7 @@ class Settings(Section):
     home: HomeConfig
     media: MediaConfig
     skills: SkillsConfig
+    panel: PanelConfig
     store: StoreConfig
     control: ControlConfig
     gateway: GatewayConfig

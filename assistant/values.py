@@ -157,6 +157,17 @@ class DeferredState(StrEnum):
     ANSWERED = "answered"
     TELLING = "telling"
     """Being told, or told in part when the device lost its power: it isn't told again."""
+    EXPIRED = "expired"
+    """It waited too long, and that is to be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was said in one turn, and replied."""
+
+    turn_id: str
+    text: str
+    reply: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +180,10 @@ class DeferredQuestion:
     state: DeferredState = DeferredState.WAITING
     answer: str = ""
     """Empty while it waits."""
+    turn_id: str = ""
+    """The turn in which it was asked; empty where that isn't known. Forgotten with it."""
+    context: tuple[Exchange, ...] = ()
+    """What was said before it in the same conversation, the oldest first. Each is forgotten with its turn."""
 
 
 OUT_OF_SCOPE = "out_of_scope"

@@ -15,6 +15,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from assistant.config import Config, data_dir, find_paths, load_config
+from tests.panel.board import Board
 from tests.virtual_time import VirtualTimeLoop
 
 REAL_MODELS_DIR = find_paths().models_dir
@@ -106,3 +107,13 @@ def data() -> Path:
     if found is None:
         pytest.skip("needs the development data (EDGEWISE_DATA)")
     return found
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Iterator[Board]:
+    """A board's buttons and LEDs."""
+    folder = tmp_path / "board"
+    folder.mkdir()
+    board = Board(folder)
+    yield board
+    board.close()

@@ -19,7 +19,7 @@ from assistant.audio.backend import OnBlock, OnEnd, Pull
 from assistant.audio.format import CHUNK_SAMPLES, RATE_HZ, Chunk, Samples, rms_dbfs
 from assistant.cloud.health import KEEPS_LINK
 from assistant.config import Config
-from assistant.control.ports import DeviceStatus, StatusReport
+from assistant.control.ports import DeviceStatus, KeptQuestion, StatusReport
 from assistant.daemon.engines import Engines
 from assistant.dialog.ports import Synthesizer, Transcriber, TurnEnd, VoiceActivity, WakeDetector
 from assistant.errors import (
@@ -841,11 +841,29 @@ def ledger_line(number: int, *, confidence: float = 0.98, reason: str = "skill",
     return replace(line, **{name: value for name, value in changes.items() if name not in known})
 
 
+class FakeKeptQuestions:
+    """control.ports.KeptQuestions."""
+
+    def __init__(self) -> None:
+        self.kept: list[KeptQuestion] = []
+
+    def all(self) -> Sequence[KeptQuestion]:
+        return self.kept
+
+    async def cancel(self, question_id: str) -> KeptQuestion:
+        for question in self.kept:
+            if question.id == question_id:
+                self.kept.remove(question)
+                return question
+        raise SkillError("question-unknown", "no question with that id is kept")
+
+
 class FakeTarget:
     """`control.ports.ControlTarget` without engines: it knows one timer sentence, and counts what is asked of it."""
 
     def __init__(self) -> None:
         self.bus = EventBus()
+        self.deferred = FakeKeptQuestions()
         self.items: dict[str, DueItem] = {}
         self.said: list[str] = []
         self.asked: list[tuple[str | None, Chunk | None, str, bool]] = []

@@ -30,6 +30,7 @@ class Far:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.here = False
         self.asked: list[str] = []
+        self.contexts: list[tuple[str, ...]] = []
         monkeypatch.setattr(GrpcCloud, "check", lambda _: self.check())
         monkeypatch.setattr(GrpcCloud, "converse", lambda _, question: self.converse(question))
 
@@ -40,6 +41,7 @@ class Far:
     async def converse(self, question: CloudQuestion) -> AsyncGenerator[str, None]:
         await self.check()
         self.asked.append(question.text)
+        self.contexts.append(tuple(message.text for message in question.context))
         yield "An answer."
 
 
@@ -109,6 +111,70 @@ async def test_no_and_anything_else_keep_nothing(linked: Config, far: Far, monke
         far.here = True
         await asyncio.sleep(600.0)
     assert (far.asked, home.told, home.of(QuestionDeferred)) == ([], [], 0)
+
+
+async def test_it_is_asked_with_the_conversation_it_belongs_to_and_forgotten_with_its_turn(
+    linked: Config, far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(linked, monkeypatch)
+    async with home.assistant() as assistant:
+        first = await ask(assistant, "what is five plus seven")
+        for question in ("who discovered that number", "why is the sky blue"):
+            asked = await ask(assistant, question)
+            assert asked.outcome is Outcome.OFFLINE
+            kept = await ask(assistant, "yes")
+            assert "sky" not in str(kept.slots), "the words stay with the turn that said them"
+        assert [each.text for each in assistant.deferred.all()] == ["who discovered that number", "why is the sky blue"]
+        await assistant.forget_turn(asked.id)
+    async with home.assistant() as assistant:
+        [kept_one] = assistant.deferred.all()
+        assert kept_one.text == "who discovered that number"
+        far.here = True
+        await asyncio.sleep(600.0)
+    assert far.asked == ["who discovered that number"]
+    assert far.contexts == [(first.text, first.reply)]
+
+
+async def test_what_was_said_before_it_is_forgotten_with_its_own_turn(
+    linked: Config, far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(linked, monkeypatch)
+    async with home.assistant() as assistant:
+        first = await ask(assistant, "what is five plus seven")
+        await ask(assistant, "who discovered that number")
+        await ask(assistant, "yes")
+        await assistant.forget_turn(first.id)
+    async with home.assistant():
+        far.here = True
+        await asyncio.sleep(600.0)
+    assert (far.asked, far.contexts) == (["who discovered that number"], [()])
+
+
+async def test_forgetting_everything_leaves_no_question(
+    linked: Config, far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(linked, monkeypatch)
+    async with home.assistant() as assistant:
+        await ask(assistant, "what is five plus seven")
+        await ask(assistant, "why is the sky blue")
+        await ask(assistant, "yes")
+        await assistant.forget_between(None, None)
+        assert assistant.deferred.all() == []
+    async with home.assistant() as assistant:
+        assert assistant.deferred.all() == []
+    words = b"".join(path.read_bytes() for path in linked.paths.state_dir.rglob("edgewise.db*"))
+    assert b"sky blue" not in words
+
+
+async def test_a_question_forgotten_before_the_yes_is_not_kept(
+    linked: Config, far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(linked, monkeypatch)
+    async with home.assistant() as assistant:
+        asked = await ask(assistant, "why is the sky blue")
+        await assistant.forget_turn(asked.id)
+        assert (await ask(assistant, "yes")).reply == "Sorry, I don't know that question any more."
+        assert assistant.deferred.all() == []
 
 
 async def test_without_a_gateway_nothing_is_offered(config: Config) -> None:

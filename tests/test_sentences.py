@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.sentences import MAX_SENTENCE_CHARS, SentenceSplitter, sentence_stream, split_long, split_sentences
+from assistant.sentences import MAX_SENTENCE_CHARS, SentenceSplitter, split_long, split_sentences
 
 TABLE = {
     "Dr. Smith is in. Call him at 7:30 p.m. He is busy.": ["Dr. Smith is in.", "Call him at 7:30 p.m.", "He is busy."],
@@ -38,18 +36,47 @@ def test_whole_and_letter_by_letter(text: str, sentences: list[str]) -> None:
     assert found + splitter.flush() == sentences
 
 
-async def test_a_sentence_comes_out_as_soon_as_the_next_begins() -> None:
-    taken = 0
+def test_a_sentence_comes_out_as_soon_as_the_next_begins() -> None:
+    splitter = SentenceSplitter()
+    assert [splitter.feed(token) for token in ("It ", "is ", "ten. ", "Good ", "night.")] == [
+        [],
+        [],
+        [],
+        ["It is ten."],
+        [],
+    ]
+    assert splitter.flush() == ["Good night."]
 
-    async def tokens() -> AsyncIterator[str]:
-        nonlocal taken
-        for taken, token in enumerate(["It ", "is ", "ten. ", "Good ", "night."]):  # noqa: B007 - read outside
-            yield token
 
-    stream = sentence_stream(tokens())
-    assert await anext(stream) == "It is ten."
-    assert taken == 3
-    assert [sentence async for sentence in stream] == ["Good night."]
+@pytest.mark.parametrize(
+    ("held", "clause", "rest"),
+    [
+        ("The sky is blue because light scatters, which ", "The sky is blue because light scatters,", " which "),
+        ("It was hot, it was dry, and it w", "It was hot, it was dry,", " and it w"),
+        ("In short, the sky", "", "In short, the sky"),
+        ("The sky is blue because of", "", "The sky is blue because of"),
+        ("It has exactly 86,400", "", "It has exactly 86,400"),
+        ("Choose one of 1, 2, ", "", "Choose one of 1, 2, "),
+        ("It costs about 1, 000 euros", "", "It costs about 1, 000 euros"),
+        ("In the year 1990, ", "", "In the year 1990, "),
+        ("In the year 1990, nobody", "In the year 1990,", " nobody"),
+        ("About two hundred thousand, three hundred", "", "About two hundred thousand, three hundred"),
+        ("He said “I am here,” and w", "He said “I am here,”", " and w"),
+        ("There are three: ", "There are three:", " "),
+    ],
+)
+def test_of_what_is_held_a_clause_can_be_taken_but_no_half_number(held: str, clause: str, rest: str) -> None:
+    splitter = SentenceSplitter()
+    splitter.feed(held)
+    assert splitter.take_clause() == ([clause] if clause else [])
+    assert splitter.held == rest
+
+
+@given(st.text("ab1 ,:–.", max_size=60), st.integers(0, 60))
+def test_a_clause_taken_early_loses_nothing(text: str, at: int) -> None:
+    splitter = SentenceSplitter()
+    found = splitter.feed(text[:at]) + splitter.take_clause() + splitter.feed(text[at:]) + splitter.flush()
+    assert "".join("".join(found).split()) == "".join(text.split())
 
 
 PIECES = st.sampled_from([*"aB1 .!?\n\"'", "p.m. ", "Dr. ", "e.g. ", "x" * 90])

@@ -79,6 +79,17 @@ def test_the_assistant_is_watched_restarted_and_kept_apart() -> None:
     assert int(unit["TimeoutStopSec"][0]) > 2
 
 
+@needs_systemd
+def test_systemd_has_nothing_to_say_about_a_service_with_a_panel(tmp_path: Path) -> None:
+    text = (ROOT / "systemd" / "edgewise.service").read_text("utf-8")
+    (tmp_path / "edgewise.service").write_text(text.replace(COMMAND, "/bin/true"))
+    (tmp_path / "edgewise.service.d").mkdir()
+    shutil.copy(ROOT / "systemd" / "edgewise-panel.conf", tmp_path / "edgewise.service.d" / "panel.conf")
+    result = analyze("verify", "--man=no", tmp_path / "edgewise.service")
+    assert [line for line in result.stderr.splitlines() if "edgewise" in line] == []
+    assert result.returncode == 0
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_the_program_finds_the_directories_that_systemd_makes(unit: str) -> None:
     names = settings(unit)

@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from assistant.cli import checks
+from assistant.cli.check_panel import check_panel
 from assistant.cli.checks import Check
 from assistant.cli.options import AsJson, ConfigFile, Overrides, load, log_quietly
 from assistant.cli.output import show_json
@@ -57,6 +58,8 @@ async def examine(config_file: Path | None, overrides: list[str] | None) -> Asyn
     yield checks.check_portaudio(cards, config)
     yield await checks.check_microphone(cards, config, status, checks.capture_second)
     yield checks.check_speaker(cards, config, status)
+    for check in await asyncio.to_thread(check_panel, config.settings.panel):
+        yield check
     for check in await asyncio.to_thread(checks.check_models, config):
         yield check
     yield await asyncio.to_thread(checks.check_text_model)

@@ -147,16 +147,20 @@ def llm(
 def day(
     manifest: Manifest,
     *,
+    mix: Annotated[str, typer.Option(help="Whose day: `logs`, `adobe` or `ccs`.")] = "logs",
     json_out: JsonOut = None,
     seed: Seed = 0,
     config: ConfigFile = None,
     overrides: Overrides = None,
 ) -> None:
-    """How much of a household's day of 300 requests the edge answers, drawn from rows that say their kind."""
+    """How much of a household's day of 300 requests the edge answers, drawn from rows that say their kind.
+
+    The mix `logs` has the order of two studies of logs; `adobe` and `ccs` weigh by what owners told in surveys.
+    """
     from assistant.evaluate.day import run_day  # noqa: PLC0415 - heavy
 
     options = read_options(manifest, None, seed, config, overrides)
-    finish(run_day(options, now=datetime.now()), json_out)  # noqa: DTZ005 - local time, as a turn has it
+    finish(run_day(options, now=datetime.now(), mix=mix), json_out)  # noqa: DTZ005 - local time, as a turn has it
 
 
 @app.command()

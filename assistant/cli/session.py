@@ -12,7 +12,7 @@ from assistant.cli.options import log_quietly
 from assistant.cli.output import note
 from assistant.config import Config
 from assistant.control.client import ControlClient
-from assistant.control.ports import ControlTarget, StatusReport
+from assistant.control.ports import ControlTarget, KeptQuestion, StatusReport
 from assistant.control.unix_socket import Listener, find_listener
 from assistant.events import Event
 from assistant.records import Departure, Route
@@ -51,6 +51,10 @@ class Session(Protocol):
     async def lists(self) -> Sequence[NamedList]: ...
 
     async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList: ...
+
+    async def deferred(self) -> Sequence[KeptQuestion]: ...
+
+    async def cancel_deferred(self, question_id: str) -> KeptQuestion: ...
 
     async def devices(self) -> Sequence[KnownDevice]: ...
 
@@ -111,6 +115,12 @@ class OwnAssistant:
 
     async def change_list(self, name: str, change: str, items: Sequence[str]) -> NamedList:
         return await self._target.change_list(name, change, items)
+
+    async def deferred(self) -> Sequence[KeptQuestion]:
+        return self._target.deferred.all()
+
+    async def cancel_deferred(self, question_id: str) -> KeptQuestion:
+        return await self._target.deferred.cancel(question_id)
 
     async def devices(self) -> Sequence[KnownDevice]:
         return await self._target.devices()

@@ -15,7 +15,7 @@ import numpy as np
 from assistant._pb.edgewise.control.v1 import control_pb2 as pb
 from assistant.audio.format import Chunk
 from assistant.control.convert import event_from_pb, value_from
-from assistant.control.ports import StatusReport
+from assistant.control.ports import KeptQuestion, StatusReport
 from assistant.control.unix_socket import Listener, find_listener, target_of
 from assistant.control.wire import CHANGE_CODES, LIST_CHANGE_CODES, MAX_MESSAGE_BYTES, MAX_WAV_BYTES, error_from
 from assistant.errors import ControlError
@@ -151,6 +151,17 @@ class ControlClient:
     async def _forget(self, request: Any) -> int:
         with _errors_received():  # years of history take a while
             return int((await self._stub.Forget(request, timeout=self._turn_timeout_s)).forgotten)
+
+    async def deferred(self) -> list[KeptQuestion]:
+        """Questions that wait, in the order in which they were asked."""
+        with _errors_received():
+            reply = await self._stub.ListDeferred(pb.ListDeferredRequest(), timeout=self._timeout_s)
+        return [value_from(KeptQuestion, each) for each in reply.questions]
+
+    async def cancel_deferred(self, question_id: str) -> KeptQuestion:
+        request = pb.CancelDeferredRequest(question_id=_sendable(question_id))
+        with _errors_received():
+            return value_from(KeptQuestion, await self._stub.CancelDeferred(request, timeout=self._timeout_s))
 
     async def devices(self) -> list[KnownDevice]:
         """Every device of the home, by area and name."""

@@ -42,10 +42,37 @@ class StatusReport:
     """What doesn't work and what to do about it, one sentence each."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeptQuestion:
+    """A question that waits for the gateway, or for its answer to be told."""
+
+    id: str
+    text: str
+    asked_wall_s: float
+    state: str
+    """`waiting` `answered` `telling` `expired`."""
+    answer: str
+    """Empty while there is none."""
+
+
+class KeptQuestions(Protocol):
+    """Every one of them."""
+
+    def all(self) -> Sequence[KeptQuestion]:
+        """In the order in which they were asked."""
+
+    async def cancel(self, question_id: str) -> KeptQuestion:
+        """Drop one. Raises EdgewiseError `question-unknown`."""
+
+
 class ControlTarget(Protocol):
     """A running assistant as the control service sees it."""
 
     bus: EventBus
+
+    @property
+    def deferred(self) -> KeptQuestions:
+        """Questions that wait."""
 
     def status(self) -> StatusReport:
         """The state of things now."""

@@ -284,6 +284,19 @@ class _Service:
                 raise _bad_request("the time makes no sense")
             return pb.ForgetReply(forgotten=await self._target.forget_between(*limits))
 
+    async def ListDeferred(self, _request: Any, context: Any) -> Any:  # noqa: N802
+        async with _errors_sent(context):
+            reply = pb.ListDeferredReply()
+            for each in self._target.deferred.all():
+                message_from(each, reply.questions.add())
+            return reply
+
+    async def CancelDeferred(self, request: Any, context: Any) -> Any:  # noqa: N802
+        async with _errors_sent(context):
+            if not 0 < len(request.question_id) <= MAX_NAME_BYTES:
+                raise _bad_request("say which question: its id is missing or too long")
+            return message_from(await self._target.deferred.cancel(request.question_id), pb.KeptQuestion())
+
     async def GetHome(self, _request: Any, context: Any) -> Any:  # noqa: N802
         async with _errors_sent(context):
             reply = pb.GetHomeReply()

@@ -29,6 +29,7 @@ from assistant.daemon.ledger import Books
 from assistant.daemon.link import start_link
 from assistant.daemon.local_model import start_local_model
 from assistant.daemon.local_zone import LocalZone, zone_finder
+from assistant.daemon.panel import start_panel
 from assistant.daemon.ringer import ring_on_events
 from assistant.daemon.silencer import Silencer
 from assistant.daemon.sound import Sound, SoundMaker
@@ -42,13 +43,7 @@ from assistant.dialog.turn import TurnRunner
 from assistant.dialog.turn_state import TurnRequest
 from assistant.due.scheduler import Scheduler
 from assistant.errors import AudioError, BusyError, ControlError
-from assistant.events import (
-    Event,
-    EventBus,
-    Failed,
-    StateChanged,
-    TurnEvent,
-)
+from assistant.events import Event, EventBus, Failed, StateChanged, TurnEvent
 from assistant.executor import BoundedExecutor
 from assistant.models import Models
 from assistant.nlu.understand import Known
@@ -148,6 +143,9 @@ class Assistant:
         self.books.compare(self._cloud, self._context, self._background)
         self._runner = self._build_runner()
         self._silencer = Silencer(self._runner, self.due, self.household.music, self._later)
+        self._panel = start_panel(
+            self._settings, self, self._background, stack, stop=self._silencer.stop_everything, later=self._later
+        )
         if sound:
             await self._start_sound()
 
@@ -186,7 +184,7 @@ class Assistant:
             self._sound.mixer.volume = level
 
     async def _start_deferred(self, database: Database, stack: AsyncExitStack) -> None:
-        self._deferred = await start_deferred(
+        self.deferred = await start_deferred(
             self._settings,
             database=database,
             cloud=self._cloud,
@@ -199,6 +197,8 @@ class Assistant:
             zone=self._zone,
             bus=self.bus,
             skills=self.engines.skills,
+            history=self.history,
+            context=self._context,
             background=self._background,
             stack=stack,
         )
@@ -217,7 +217,7 @@ class Assistant:
             open_questions=make_open_questions(settings, self._cloud, self._local_model, self.books, self.bus),
             publish=self.bus.publish,
             skill_timeout_s=settings.skills.timeout_s,
-            defer=offer_for if settings.cloud.address else lambda *_: None,
+            defer=offer_for if settings.cloud.address else lambda _: None,
         )
         return TurnRunner(
             transcriber=LazyTranscriber(self.engines.stt),
@@ -253,6 +253,7 @@ class Assistant:
             self.engines,
             self._sound,
             self._runner,
+            hearing=self.household.hearing,
             hush=self.hush,
             publish=self.bus.publish,
             set_state=self._set_state,
@@ -286,6 +287,7 @@ class Assistant:
                 *self.household.problems,
                 *self.history.problems,
                 *self.engines.problems(),
+                *self._panel.problems,
                 *(self._local_model.problems() if self._local_model else ()),
                 *self._background.problems.values(),
             ),
@@ -397,7 +399,7 @@ class Assistant:
 
     def _news(self) -> str:
         """What the user must be told before anything else: what nobody heard. Empty for nothing."""
-        missed, late = self.due.missed(), self._deferred.news(self._later)
+        missed, late = self.due.missed(), self.deferred.news(self._later)
         if not missed:
             return late
         self._later(self.due.told([item.id for item in missed]))

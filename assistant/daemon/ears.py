@@ -11,6 +11,7 @@ from assistant.daemon.engines import Engines
 from assistant.daemon.sound import Sound
 from assistant.dialog.attend import Attention
 from assistant.dialog.end_of_turn import SilencePolicy
+from assistant.dialog.hearing import Hearing
 from assistant.dialog.speculate import Guesser, Speculation
 from assistant.dialog.turn import TurnRunner
 from assistant.events import Event
@@ -25,6 +26,7 @@ async def make_attention(  # noqa: PLR0913 - the parts that it joins
     sound: Sound,
     runner: TurnRunner,
     *,
+    hearing: Hearing,
     hush: Callable[[], bool],
     publish: Callable[[Event], None],
     set_state: Callable[[State], None],
@@ -45,6 +47,7 @@ async def make_attention(  # noqa: PLR0913 - the parts that it joins
         preroll=PrerollRing(settings.audio.preroll_s),
         runner=runner,
         echo_free=sound.echo_free,
+        hearing=hearing,
         hush=hush,
         player=sound.mixer,
         chime=tones.chime() if settings.wake.chime else None,

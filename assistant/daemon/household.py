@@ -14,8 +14,9 @@ from typing import Any
 from assistant.audio.mixer import Mixer
 from assistant.audio.music import MusicPlayer
 from assistant.config import read_secret
-from assistant.dialog import privacy
+from assistant.dialog import hearing, privacy
 from assistant.dialog.context import Context
+from assistant.dialog.hearing import Hearing
 from assistant.due.journal import Journal
 from assistant.due.scheduler import Scheduler
 from assistant.errors import CloudError, ConfigError, HomeError
@@ -63,6 +64,8 @@ class Household:
         self.home: HomePort
         self.weather: WeatherPort
         self.private: privacy.Privacy
+        self.volume: Volume
+        self.hearing: Hearing
         self._settings = settings
         self._clock = clock
         self._zone = zone
@@ -114,11 +117,18 @@ class Household:
             publish=self._publish,
         )
 
+        self.hearing = Hearing(
+            # without its button nobody could let the microphone hear again
+            kept="mute" in self._settings.panel.buttons.values() and kept.get(hearing.SETTING),
+            save=settings.put,
+            publish=self._publish,
+        )
+
         def loud(level: int) -> None:
             set_level(level)
             self._publish(VolumeChanged(volume=level))
 
-        self._volume = Volume(self._settings.audio.volume, loud, settings.put, kept.get(loudness.SETTING))
+        self.volume = Volume(self._settings.audio.volume, loud, settings.put, kept.get(loudness.SETTING))
 
     async def devices(self) -> Sequence[KnownDevice]:
         """Every device of the home, by area and name. Raises HomeError while it can't be reached."""
@@ -148,7 +158,7 @@ class Household:
             timers=Journal(due),
             home=HomeJournal(self.home),
             lists=ListJournal(self._lists),
-            volume=VolumeJournal(self._volume),
+            volume=VolumeJournal(self.volume),
             music=MusicJournal(self.music),
             work=work,
             random=_RANDOM,
@@ -168,7 +178,7 @@ class Household:
             timers=Journal(due.rehearsal()),
             home=HomeJournal(UnmovedHome(self.home)),
             lists=ListJournal(self._lists.rehearsal()),
-            volume=VolumeJournal(self._volume.rehearsal()),
+            volume=VolumeJournal(self.volume.rehearsal()),
             music=MusicJournal(UnheardMusic(self.music)),
             memory={},
             hush=hush,

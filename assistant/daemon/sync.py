@@ -37,9 +37,9 @@ class History:
         """`forgot` is told the ids of turns that are forgotten, here or elsewhere."""
         self._settings = settings
         self._clock = clock
-        self._forgot = forgot
+        self._forgot = [forgot]
         self._history = SqliteHistory(database)
-        self._outbox = SqliteOutbox(database, forgot)
+        self._outbox = SqliteOutbox(database, self._tell_forgotten)
         self._sync: Synchroniser | None = None
         self.turns = SqliteTurnStore(database, share=self.shares, stored=self._wake)
 
@@ -91,9 +91,17 @@ class History:
         return self._forgotten(await self._history.forget_between(since_s, before_s, now_s=self._clock.wall_s()))
 
     def _forgotten(self, ids: Sequence[str]) -> int:
-        self._forgot(ids)
+        self._tell_forgotten(ids)
         self._wake()
         return len(ids)
+
+    def on_forget(self, forgot: Callable[[Collection[str]], None]) -> None:
+        """Tell this one as well."""
+        self._forgot.append(forgot)
+
+    def _tell_forgotten(self, ids: Collection[str]) -> None:
+        for forgot in self._forgot:
+            forgot(ids)
 
     def _wake(self) -> None:
         if self._sync:

@@ -47,7 +47,7 @@ class Answerer:
         open_questions: OpenQuestions,
         publish: Callable[[Event], None],
         skill_timeout_s: float,
-        defer: Callable[[str, Understanding], IntentMatch | None] = lambda *_: None,
+        defer: Callable[[Question], IntentMatch | None] = lambda _: None,
     ) -> None:
         """`defer`: the request to answer a question once the link is back, to be confirmed; None for no such offer."""
         self._skills = skills
@@ -104,7 +104,7 @@ class Answerer:
                 async with closing(self._open_questions.answer(question, answer)) as pieces:
                     async for piece in pieces:
                         yield piece
-        if answer.outcome is Outcome.OFFLINE and (offer := self._defer(question.text, question.understanding)):
+        if answer.outcome is Outcome.OFFLINE and (offer := self._defer(question)):
             answer.pending, answer.expects_answer = offer, True
             yield f" {phrases.OFFER_LATER}"
 

@@ -14,7 +14,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import structlog
 
 from assistant.audio.format import Chunk
-from assistant.dialog.listen import SUPERSEDED, Listening
+from assistant.dialog.hearing import Hearing
+from assistant.dialog.listen import MUTED, SUPERSEDED, Listening
 from assistant.dialog.ports import AudioSource, EndOfTurn, Player, Preroll, VoiceActivity, WakeDetector
 from assistant.dialog.speculate import Guesser, Speculation
 from assistant.dialog.turn import TurnRunner
@@ -50,6 +51,7 @@ class Attention:
         preroll: Preroll,
         runner: TurnRunner,
         echo_free: bool,
+        hearing: Hearing,
         hush: Callable[[], bool],
         player: Player | None,
         chime: Chunk | None,
@@ -64,6 +66,8 @@ class Attention:
         self._speculation = speculation
         self._runner = runner
         self._echo_free = echo_free
+        self._hearing = hearing
+        self._deaf = False
         self._hush = hush
         self._player = player
         self._chime = chime
@@ -88,13 +92,18 @@ class Attention:
             await self._close()
 
     async def _take(self, chunk: Chunk) -> None:
+        called = self._hearing.take_call()
+        if self._hearing.muted:
+            self._go_deaf()
+            return
+        self._deaf = False
         detection = self._wake.process(chunk) if self._wake else None
-        if self._listening and not (detection and self._listening.ended_once):
+        if self._listening and not ((detection or called) and self._listening.ended_once):
             self._listening.feed(chunk)
             if self._listening.over:
                 self._listening = None
-        elif detection:
-            await self._interrupt("wake-word")
+        elif detection or called:
+            await self._interrupt("wake-word" if detection else "button")
             self._begin(detection)
             self._play_chime()
         elif self._wake is None and self._turn is None and self._vad.process(chunk) >= self._voice_threshold:
@@ -102,6 +111,18 @@ class Attention:
             self._begin(None)
             return
         self._preroll.push(chunk)
+
+    def _go_deaf(self) -> None:
+        """Drop what was heard and not yet understood; a reply goes on."""
+        listening, self._listening = self._listening, None
+        if listening:
+            listening.finish(MUTED)
+        if self._deaf:
+            return
+        self._deaf = True
+        if self._wake:
+            self._wake.reset()
+        self._preroll.drain()
 
     def _begin(self, detection: WakeDetection | None) -> None:
         self._turn = asyncio.create_task(self._spoken_turns(detection, self._listen(new_id(), self._preroll.drain())))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable
 
-from assistant.values import Message, Outcome, TurnRecord, new_id
+from assistant.values import Exchange, Message, Outcome, TurnRecord, new_id
 
 IDLE_S = 300.0
 """After this long without a turn, the next one begins a new conversation."""
@@ -52,20 +52,36 @@ class Context:
         What was said in private mode is among them only while it is on (`private`): whoever answers otherwise may be
         the cloud.
         """
-        turns = [
+        turns = self._fitting(self._turns, conversation_id, max_turns, private=private)
+        return tuple(
+            message for turn in turns for message in (Message("user", turn.text), Message("assistant", turn.reply))
+        )
+
+    def asked_in(self, turn_id: str, max_turns: int) -> tuple[TurnRecord, tuple[Exchange, ...]] | None:
+        """A turn, and the exchanges that came before it as whoever may be the cloud was given them; None for one that
+        is no longer known."""
+        known = [turn.id for turn in self._turns]
+        if turn_id not in known:
+            return None
+        at = known.index(turn_id)
+        turns = list(self._turns)
+        before = self._fitting(turns[:at], turns[at].conversation_id, max_turns, private=False)
+        return turns[at], tuple(Exchange(turn.id, turn.text, turn.reply) for turn in before)
+
+    @staticmethod
+    def _fitting(
+        turns: Iterable[TurnRecord], conversation_id: str, max_turns: int, *, private: bool
+    ) -> list[TurnRecord]:
+        fitting = [
             turn
-            for turn in self._turns
+            for turn in turns
             if turn.conversation_id == conversation_id
             and turn.text
             and turn.reply
             and turn.outcome not in APOLOGIES
             and (private or not turn.private)
         ]
-        return tuple(
-            message
-            for turn in turns[max(0, len(turns) - max_turns) :]
-            for message in (Message("user", turn.text), Message("assistant", turn.reply))
-        )
+        return fitting[max(0, len(fitting) - max_turns) :]
 
     @property
     def last_reply(self) -> str:

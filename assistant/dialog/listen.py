@@ -24,7 +24,13 @@ AMEND_S = 1.0
 SUPERSEDED = "wake-word"
 """What the user went on with behind the end of the turn turned out to be a wake word: another turn begins."""
 
-_FINAL = frozenset({"timeout", "stream-end", "no-speech", SUPERSEDED})
+MUTED = "muted"
+"""The microphone was turned off."""
+
+DROPPED = frozenset({SUPERSEDED, MUTED})
+"""Ends of a turn whose words nobody is to understand."""
+
+_FINAL = frozenset({"timeout", "stream-end", "no-speech"}) | DROPPED
 """Ends of a turn behind which nothing is awaited."""
 
 _STEP_SAMPLES = RATE_HZ // 50

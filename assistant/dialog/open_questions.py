@@ -2,14 +2,14 @@
 
 Whoever begins, the reply ends with a true sentence in the same voice. What the cloud doesn't begin in time the device's
 own model answers, if it is sure enough, and else a sentence says why there is no answer. What breaks off half-way is
-ended by that model, or by a sentence that says so; a sentence or a number that was cut is never spoken.
+ended by that model, or by a sentence that says so; a number or a clause that was cut is never spoken.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 import structlog
@@ -17,12 +17,13 @@ import structlog
 from assistant.dialog import deadline, phrases
 from assistant.dialog.cloud_call import CloudCall
 from assistant.dialog.egress import Egress
+from assistant.dialog.paced import paced
 from assistant.dialog.ports import CloudAgent, LocalModel
 from assistant.dialog.reply import Answer, Question
 from assistant.dialog.router import Action, Decision, local_matters
 from assistant.errors import BusyError, CloudError, EdgewiseError, LlmError
 from assistant.events import Event, failure
-from assistant.sentences import SentenceSplitter, sentence_stream
+from assistant.sentences import SentenceSplitter
 from assistant.streams import closing, in_time, whole_words, with_filler
 from assistant.values import CloudQuestion, Layer, LocalQuestion, Outcome, new_id
 
@@ -214,7 +215,7 @@ class OpenQuestions:
             deadline.LOCAL_FIRST_S,
             deadline.LOCAL_NEXT_S,
         )
-        async with closing(_paced(_others(sentence_stream(stream), said.sentences), said.pace)) as sentences:
+        async with closing(paced(stream, said.pace, said.sentences)) as sentences:
             async for sentence in sentences:
                 yield sentence
 
@@ -258,7 +259,7 @@ class OpenQuestions:
         with a word in front to `wait`; where it is read, in whole words. May raise TimeoutError."""
         if not question.aloud:
             return whole_words(pieces)
-        sentences = _paced(sentence_stream(pieces), pace)
+        sentences = paced(pieces, pace)
         patience_s = max(0.0, self._patience_s - question.waited_s)
         return with_filler(sentences, patience_s, _WAIT) if wait else sentences
 
@@ -355,30 +356,6 @@ class _Said:
     def rest(self) -> list[str]:
         """What is left when nothing more comes."""
         return self._splitter.flush()
-
-
-async def _others(sentences: AsyncIterator[str], said: Sequence[str]) -> AsyncIterator[str]:
-    """The sentences that weren't said already, each once."""
-    known = set(said)
-    async with closing(sentences):
-        async for sentence in sentences:
-            if sentence not in known:
-                known.add(sentence)
-                yield sentence
-
-
-async def _paced(sentences: AsyncIterator[str], pace: deadline.Pace) -> AsyncIterator[str]:
-    """The sentences, as long as they keep coming faster than they are spoken. Raises TimeoutError."""
-    loop = asyncio.get_running_loop()
-    async with closing(sentences):
-        while True:
-            try:
-                async with asyncio.timeout_at(pace.by_s):
-                    sentence = await anext(sentences)
-            except StopAsyncIteration:
-                return
-            pace.comes(len(sentence), loop.time())
-            yield f"{sentence}\n"  # said at once, whatever follows
 
 
 def _is_truncated(error: Exception) -> bool:

@@ -26,6 +26,9 @@ CLOUD_QUOTA = "I've asked the cloud as much as I may for today."
 CLOUD_INVALID = "That was too much for the cloud to take. Please ask in fewer words."
 UNLOGGED = "I can't write down what I would send to the cloud, so I didn't ask it. Please check the disk."
 NO_ANSWER = "I found no answer to that."
+MUTED = "The microphone is off."
+NO_MICROPHONE = "There is no microphone."
+UNMUTED = "The microphone is on."
 CONFIRM = "Did I get that right?"
 UNREAD = "I didn't understand the rest."
 NEVER_MIND = "All right."
@@ -43,6 +46,9 @@ FREQUENT = (
     FAILED,
 )
 """Rendered ahead of need, so that an outage costs no synthesis."""
+
+
+_SHORT_WORDS = 10
 
 
 def missed(things: Sequence[tuple[str, str]]) -> str:
@@ -68,6 +74,13 @@ def reminder(message: str) -> str:
 def late_answer(question: str, answer: str) -> str:
     """What is said of a question that had to wait."""
     return f"About your question, {question.rstrip('.?! ')}: {answer}"
+
+
+def too_late(question: str) -> str:
+    """What is said of a question that waited in vain; a long one is told by its beginning."""
+    words = question.rstrip(".?! ").split()
+    short = " ".join(words[:_SHORT_WORDS]) + (" and so on" if len(words) > _SHORT_WORDS else "")
+    return f"I couldn't answer your question in time: {short}."
 
 
 def private(exchanges: int, address: str) -> str:

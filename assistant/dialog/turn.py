@@ -27,7 +27,7 @@ from assistant.dialog.context import Context
 from assistant.dialog.followup import Before
 from assistant.dialog.guess import GuessMaker
 from assistant.dialog.ledger import Ledger
-from assistant.dialog.listen import AMEND_S, SUPERSEDED
+from assistant.dialog.listen import AMEND_S, DROPPED
 from assistant.dialog.ports import Transcriber, TurnStore
 from assistant.dialog.reply import Answer, Question
 from assistant.dialog.router import Decision, RouterPolicy, route
@@ -287,7 +287,7 @@ class TurnRunner:
         if request.listening:
             self._show(turn, State.LISTENING)
             heard = await asyncio.shield(request.listening.heard)
-            if heard.reason == SUPERSEDED:
+            if heard.reason in DROPPED:
                 raise _Superseded
             if not heard.voiced:
                 return ""

@@ -1,37 +1,37 @@
 """`assistant eval day`: how much of a household's day the edge answers.
 
 300 requests are drawn by the seed from rows `{"text", "kind"}`, such as route/dev.jsonl of the development data: of
-each part of the day as many as `DAY` says. Two studies of logs say what is used most:
+each part of the day as many as the mix says (see `mixes`, also for what its shares are worth). Where there are fewer
+rows, some are drawn twice.
 
-- T. Ammari, J. Kaye, J. Y. Tsai, F. Bentley: Music, Search, and IoT: How People (Really) Use Voice Assistants. TOCHI
-  26(3), 2019, doi:10.1145/3311956. 193,665 commands to 82 Alexa devices and 65,499 to 88 Google Home devices: music,
-  search and things of the home are used most; music is first on Alexa, search on Google Home.
-- F. Bentley, C. LuVogt, M. Silverman, R. Wirasinghe, B. White, D. Lottridge: Understanding the Long-Term Use of Smart
-  Speaker Assistants. IMWUT 2(3), 2018, doi:10.1145/3264901. The same 65,499 commands, by kind and hour of the day.
+A request counts as answered on the edge where a skill does it or asks back, and where the model on the device
+(`llm.model`, if one is configured) is as sure as the router wants it; where the edge only says that it understood
+nothing, it doesn't. Whether it is right is for `eval nlu` and `eval llm` to say. The link is up. `answered_on_edge` is
+little else than what isn't a question, so it stands and falls with their share (`share_question`): `edge_PART` is there
+to weigh another household's mix. `answered_on_edge_of_all` counts what the mix leaves out as not answered.
 
-The order is theirs as on Alexa, the numbers are ours. `answered_on_edge` is little else than what isn't a question, so
-it stands and falls with their share (`share_question`): `edge_PART` is there to weigh another household's mix. Left out
-is what neither device understood, and what was asked for and no skill does (mail, news, calls): the rows hold none.
-
-A request counts as answered on the edge where a skill does it or asks back; where the edge only says that it understood
-nothing, it doesn't. The link is up, and there is no local model.
+The model is asked how sure it is wherever the router would ask it: not what is work for a large model (rule 6), as
+nearly every question of those rows is. Here it may take its time (`confidence_ms`), while a turn takes it for unsure
+after a second.
 """
 
 from __future__ import annotations
 
-import random
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
-from assistant.dialog.router import Action, route
-from assistant.errors import EvaluateError
+from assistant.dialog.router import Action, Decision, local_matters, route
+from assistant.errors import EdgewiseError, EvaluateError
 from assistant.evaluate.common import (
     EvalOptions,
+    Problem,
     Report,
     Row,
     RowResult,
@@ -41,41 +41,13 @@ from assistant.evaluate.common import (
     read_manifest,
     text_field,
 )
+from assistant.evaluate.llm import open_model
+from assistant.evaluate.mixes import MIXES, QUESTIONS, Mix
 from assistant.evaluate.route import make_decider
+from assistant.nlu.understanding import Understanding
+from assistant.values import LocalQuestion
 
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of the day."""
-
-    name: str
-    requests: int
-    kinds: frozenset[str]
-    """Of the manifest's rows."""
-
-
-def _part(name: str, requests: int, kinds: str) -> Part:
-    return Part(name, requests, frozenset(kinds.split()))
-
-
-_QUESTIONS = frozenset({"factoid", "instruction"})
-DAY = (
-    _part("music", 84, "play_music play_radio play_podcasts play_audiobook next_song"),
-    Part("question", 54, _QUESTIONS),
-    _part(
-        "home",
-        51,
-        "iot_cleaning iot_coffee iot_hue_lightchange iot_hue_lightdim iot_hue_lightoff iot_hue_lighton iot_hue_lightup "
-        "iot_wemo_off iot_wemo_on",
-    ),
-    _part("timer", 33, "timer alarm alarm_query alarm_remove alarm_set"),
-    _part("weather", 24, "weather weather_query"),
-    _part("volume", 18, "audio_volume_down audio_volume_mute audio_volume_up change_volume general_commandstop"),
-    _part("list", 15, "shopping_list shopping_list_update todo_list todo_list_update lists_createoradd reminder"),
-    _part("time", 12, "time date datetime_query"),
-    _part("talk", 9, "greeting goodbye thank_you general_joke tell_joke"),
-)
-ANSWERED = frozenset({Action.SKILL, Action.ASK_BACK})
+ANSWERED = frozenset({Action.SKILL, Action.ASK_BACK, Action.LOCAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,52 +56,130 @@ class DayRow:
     kind: str
 
 
-def run_day(options: EvalOptions, *, now: datetime) -> Report:
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    row: Row[DayRow]
+    understanding: Understanding
+    decision: Decision
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Sure:
+    """What the model on the device said of one question."""
+
+    confidence: float
+    ms: float
+
+
+def run_day(options: EvalOptions, *, now: datetime, mix: str = "logs") -> Report:
     """Measure one day at the user's local time `now`.
 
     Raises:
-        EvaluateError: the manifest can't be used; `manifest-short`, it has too few rows of a part.
+        EvaluateError: the manifest can't be used; `manifest-short`, it has too few rows of a part; `mix-unknown`.
+        ConfigError, ModelError, LlmError: the model on the device can't be used.
     """
+    if mix not in MIXES:
+        raise EvaluateError("mix-unknown", f"there is no mix {mix!r}", hint=f"There are {', '.join(MIXES)}.")
+    parts = MIXES[mix]
     manifest = read_manifest(options, _parse)
-    drawn = draw(manifest.rows, options.seed)
+    drawn = draw(manifest.rows, options.seed, parts)
     understander, policy = make_decider(options.config.settings)
-    part_of = {kind: part.name for part in DAY for kind in part.kinds}
-    answered, actions = Counter[str](), Counter[Action]()
-    times_ms, results = [], []
+    decided = []
     for row in progress(drawn, options, "living"):
         began_s = time.perf_counter()
-        decision = route(understander.understand(row.value.text, now=now), policy, link_up=True)
-        times_ms.append((time.perf_counter() - began_s) * 1000)
-        actions[decision.action] += 1
-        answered[part_of[row.value.kind]] += decision.action in ANSWERED
-        more = {"part": part_of[row.value.kind], "reason": decision.reason}
-        results.append(RowResult(row.input, str(decision.action), times_ms[-1], more))
-    figures: dict[str, float | None] = {
-        "answered_on_edge": ratio(answered.total(), len(drawn)),
-        "share_question": ratio(sum(row.value.kind in _QUESTIONS for row in drawn), len(drawn)),
-        "to_the_cloud": ratio(actions[Action.CLOUD], len(drawn)),
-        "not_understood": ratio(actions[Action.CLARIFY], len(drawn)),
-        **{f"edge_{part.name}": ratio(answered[part.name], part.requests) for part in DAY},
+        understanding = understander.understand(row.value.text, now=now)
+        decision = route(understanding, policy, link_up=True)
+        decided.append(_Decided(row, understanding, decision, (time.perf_counter() - began_s) * 1000))
+    problems = list(manifest.problems)
+    sure: dict[int, _Sure] = {}
+    if options.config.settings.llm.model:
+        asked = {each.row.line: each.row for each in decided if local_matters(each.decision)}
+        sure = asyncio.run(_ask_model(options, list(asked.values()), problems))
+    results = []
+    for each in decided:
+        decision, local = each.decision, sure.get(each.row.line)
+        if local:
+            decision = route(each.understanding, policy, link_up=True, local=local.confidence)
+        more: dict[str, Any] = {"part": _part_of(each.row, parts), "reason": decision.reason}
+        if local:
+            more["confidence"] = round(local.confidence, 4)
+        results.append(RowResult(each.row.input, decision.action, each.ms, more))
+    figures = _figures(parts, results) | _of_model(options.config.settings.llm.model, results, list(sure.values()))
+    return Report("day", len(results), {"mix": mix, **figures}, tuple(problems), tuple(results))
+
+
+def _figures(mix: Mix, results: Sequence[RowResult]) -> dict[str, float | str | None]:
+    actions = Counter(Action(result.output) for result in results)
+    answered = Counter(result.more["part"] for result in results if result.output in ANSWERED)
+    times_ms = [result.ms for result in results if result.ms is not None]
+    edge, left_out = ratio(answered.total(), len(results)), {}
+    if mix.left_out:
+        of_all = answered.total() * mix.weight / (mix.weight + sum(mix.left_out.values()))
+        left_out = {
+            "left_out": ", ".join(f"{name} {figure}" for name, figure in mix.left_out.items()),
+            "answered_on_edge_of_all": ratio(of_all, len(results)),
+        }
+    return {
+        "answered_on_edge": edge,
+        "share_question": ratio(sum(result.input["kind"] in QUESTIONS for result in results), len(results)),
+        "to_the_cloud": ratio(actions[Action.CLOUD], len(results)),
+        "not_understood": ratio(actions[Action.CLARIFY], len(results)),
+        **{f"edge_{part.name}": ratio(answered[part.name], part.requests) for part in mix.parts},
+        **{f"requests_{part.name}": part.requests for part in mix.parts},
+        **left_out,
         "ms_p50": percentile(times_ms, 50),
         "ms_p95": percentile(times_ms, 95),
     }
-    return Report("day", len(results), figures, manifest.problems, tuple(results))
 
 
-def draw(rows: Sequence[Row[DayRow]], seed: int) -> list[Row[DayRow]]:
+def _of_model(name: str, results: Sequence[RowResult], sure: Sequence[_Sure]) -> dict[str, float | str | None]:
+    """What the model on the device adds; nothing without one."""
+    if not name:
+        return {}
+    return {
+        "local_model": name,
+        "answered_by_local_model": ratio(sum(result.output is Action.LOCAL for result in results), len(results)),
+        "confidence_ms_p50": percentile([each.ms for each in sure], 50),
+        "confidence_ms_p95": percentile([each.ms for each in sure], 95),
+    }
+
+
+async def _ask_model(options: EvalOptions, rows: Sequence[Row[DayRow]], problems: list[Problem]) -> dict[int, _Sure]:
+    """How sure the model is of each, by line; a row that it fails on is a problem, and left to the cloud."""
+    settings = options.config.settings
+    sure = {}
+    async with open_model(options, settings.llm.model) as model:
+        for row in progress(rows, options, "asking"):
+            began_s = time.perf_counter()
+            try:
+                confidence = await model.confidence(LocalQuestion(row.value.text, (), settings.locale.language))
+            except EdgewiseError as exc:
+                problems.append(row.problem(exc))
+                continue
+            sure[row.line] = _Sure(confidence, (time.perf_counter() - began_s) * 1000)
+    return sure
+
+
+def draw(rows: Sequence[Row[DayRow]], seed: int, mix: Mix) -> list[Row[DayRow]]:
     """The day's requests in the manifest's order; the same for the same seed. Raises EvaluateError."""
-    chance = random.Random(seed)  # noqa: S311 - a sample
+    chance = Random(seed)  # noqa: S311 - a sample
     drawn: list[Row[DayRow]] = []
-    for part in DAY:
+    for part in mix.parts:
         fitting = [row for row in rows if row.value.kind in part.kinds]
-        if len(fitting) < part.requests:
+        if 2 * len(fitting) < part.requests:
             raise EvaluateError(
                 "manifest-short",
                 f"a day has {part.requests} requests of the part {part.name!r}, and only {len(fitting)} rows are that",
                 hint="Name route/dev.jsonl of the development data.",
             )
-        drawn += chance.sample(fitting, part.requests)
+        again = max(0, part.requests - len(fitting))
+        drawn += chance.sample(fitting, part.requests - again) + chance.sample(fitting, again)
     return sorted(drawn, key=lambda row: row.line)
+
+
+def _part_of(row: Row[DayRow], mix: Mix) -> str:
+    return next(part.name for part in mix.parts if row.value.kind in part.kinds)
 
 
 def _parse(row: Mapping[str, Any], _: Path) -> DayRow:

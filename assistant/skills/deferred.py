@@ -10,10 +10,10 @@ from assistant.skills.replies import Replies
 from assistant.values import IntentMatch
 
 INTENT = "DeferQuestion"
-SLOT = "question"
+TURN = "turn"
+"""The slot that names the turn in which it was asked."""
 
-
-Became = Literal["kept", "already", "full"]
+Became = Literal["kept", "already", "full", "gone"]
 
 
 class Keeper(Protocol):
@@ -22,8 +22,11 @@ class Keeper(Protocol):
     @property
     def capacity(self) -> int: ...
 
-    async def keep(self, text: str) -> Became:
-        """Keep a question, unless it is there already or there is no room. Raises StoreError."""
+    async def keep(self, turn_id: str) -> Became:
+        """Keep what was asked in a turn, unless it is there already, there is no room, or the turn was forgotten.
+
+        Raises StoreError.
+        """
 
 
 class DeferQuestion(Skill):
@@ -34,11 +37,11 @@ class DeferQuestion(Skill):
         self._keeper = keeper
 
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:  # noqa: ARG002 - Skill's signature
-        became = await self._keeper.keep(str(match.slots[SLOT]))
+        became = await self._keeper.keep(str(match.slots[TURN]))
         text = self._replies.say(INTENT, became, count=str(self._keeper.capacity))
-        return SkillReply(text, ok=became != "full")
+        return SkillReply(text, ok=became in {"kept", "already"})
 
 
-def offer(question: str) -> IntentMatch:
-    """The request that a "yes" makes."""
-    return IntentMatch(INTENT, {SLOT: question}, 1.0, "offer")
+def offer(turn_id: str) -> IntentMatch:
+    """The request that a "yes" makes. It names the turn and not its words: those stay in one place."""
+    return IntentMatch(INTENT, {TURN: turn_id}, 1.0, "offer")

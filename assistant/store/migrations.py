@@ -162,5 +162,25 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
     ),
+    (
+        "ALTER TABLE deferred ADD COLUMN turn_id TEXT NOT NULL DEFAULT ''",
+        """
+        CREATE TABLE deferred_context (
+            question_id TEXT NOT NULL REFERENCES deferred (id) ON DELETE CASCADE,
+            place INTEGER NOT NULL,
+            turn_id TEXT NOT NULL,
+            text TEXT NOT NULL,
+            reply TEXT NOT NULL,
+            PRIMARY KEY (question_id, place)
+        ) STRICT
+        """,
+        # What a turn said is nowhere once it is forgotten.
+        """
+        CREATE TRIGGER deferred_forgets AFTER DELETE ON turns BEGIN
+            DELETE FROM deferred WHERE turn_id = old.id;
+            DELETE FROM deferred_context WHERE turn_id = old.id;
+        END
+        """,
+    ),
 )
 """Each step's statements, run in one transaction."""

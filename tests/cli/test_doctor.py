@@ -16,6 +16,7 @@ import pytest
 from assistant.audio.devices import Device
 from assistant.audio.format import Chunk
 from assistant.cli import checks
+from assistant.cli.check_panel import check_panel
 from assistant.cli.checks import Check, SoundCards
 from assistant.config import Config, Paths, find_paths, load_config
 from assistant.control.ports import DeviceStatus
@@ -23,6 +24,7 @@ from assistant.errors import AudioError
 from tests.cli.calling import call, call_json
 from tests.control.serving import serving
 from tests.fakes import FakeHomeAssistant, FakeTarget
+from tests.panel.board import Board
 
 MISSING = SoundCards((), AudioError("portaudio-missing", "PortAudio is missing.", hint="sudo apt-get install it"))
 NONE = SoundCards((), None)
@@ -148,6 +150,21 @@ def test_levels(sound: Chunk, level: str, word: str) -> None:
 )
 def test_speaker(cards: SoundCards, wanted: str, level: str) -> None:
     assert verdict(checks.check_speaker(cards, config_of(f'audio.output="{wanted}"'), None)) == level
+
+
+def test_buttons_and_lights(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_panel(config_of().settings.panel, board.places) == []
+    panel = config_of('panel.buttons={KEY_MICMUTE="mute"}', 'panel.leds={private="red"}').settings.panel
+    monkeypatch.setattr("assistant.panel.lights.LEDS", board.leds)
+    missing = check_panel(panel, board.places)
+    assert [verdict(check) for check in missing] == ["fail", "fail"]
+    board.plug("event0", [248])
+    led = board.led("red")
+    assert [verdict(check) for check in check_panel(panel, board.places)] == ["ok", "ok"]
+    assert led.read_text() == "1\n", "looked at, not set"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    [_, refused] = check_panel(panel, board.places)
+    assert "panel-no-access" in refused.found
 
 
 def test_models_that_are_not_there(tmp_path: Path) -> None:

@@ -182,3 +182,12 @@ async def test_a_turn_is_in_the_ledger_and_nothing_left(config: Config, opened: 
         assert line.confidence == record.confidence
         assert list(await target.routes(before=line.number, limit=5)) == []
         assert list(await target.departures(before=0, since_wall_s=0.0, limit=5)) == []
+
+
+@BOTH
+async def test_a_question_that_nobody_keeps_cannot_be_cancelled(config: Config, opened: Opener) -> None:
+    async with opened(config) as target:
+        assert list(target.deferred.all()) == []
+        with pytest.raises(EdgewiseError) as raised:
+            await target.deferred.cancel("nobody")
+        assert raised.value.code == "question-unknown"

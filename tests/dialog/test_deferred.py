@@ -14,10 +14,18 @@ from assistant.dialog import deferred as module
 from assistant.dialog.deferred import EXPIRES_S, MAX_KEPT, DeferredQuestions
 from assistant.dialog.egress import Egress
 from assistant.dialog.redact import Redactor
-from assistant.errors import AudioError, CloudError
-from assistant.events import DataLeft, Event, EventBus, LinkChanged, PrivateModeChanged, QuestionAnswered
+from assistant.errors import AudioError, CloudError, SkillError
+from assistant.events import (
+    DataLeft,
+    Event,
+    EventBus,
+    LinkChanged,
+    PrivateModeChanged,
+    QuestionAnswered,
+    QuestionDropped,
+)
 from assistant.store.deferred import SqliteDeferred
-from assistant.values import DeferredState
+from assistant.values import DeferredState, Exchange
 from tests.fakes import FakeCloud, FakeEgressLog
 from tests.store.kinds import open_database
 from tests.virtual_time import VirtualClock
@@ -155,13 +163,141 @@ async def test_quiet_hours_and_a_busy_room_are_waited_for(room: Room) -> None:
         assert room.spoken == [told("why is the sky blue")]
 
 
-async def test_after_a_day_it_is_forgotten_also_in_the_store(room: Room) -> None:
+async def test_after_a_day_it_is_told_once_that_it_was_too_late(room: Room) -> None:
+    room.quiet = True
+    async with room.questions() as questions:
+        await questions.keep("why is the sky blue?")
+        await asyncio.sleep(EXPIRES_S + 61)
+        assert [question.state for question in questions.kept] == [DeferredState.EXPIRED]
+        room.link(up=True)
+        await asyncio.sleep(61)
+        assert room.spoken == []
+    room.quiet = False
+    async with room.questions() as questions:
+        await asyncio.sleep(61)
+        assert questions.kept == ()
+    async with room.questions() as questions:
+        assert questions.kept == ()
+    assert (room.asked, room.spoken) == ([], ["I couldn't answer your question in time: why is the sky blue."])
+    assert [event.why for event in room.events if isinstance(event, QuestionDropped)] == ["expired"]
+    assert not any(isinstance(event, QuestionAnswered) for event in room.events)
+
+
+async def test_without_a_speaker_what_was_too_late_is_news(room: Room) -> None:
+    room.speaker = False
+    async with room.questions() as questions, asyncio.TaskGroup() as group:
+        await questions.keep(" ".join(["why"] * 30))
+        await asyncio.sleep(EXPIRES_S + 61)
+        told = questions.news(group.create_task)
+        assert told == f"I couldn't answer your question in time: {' '.join(['why'] * 10)} and so on."
+        assert questions.news(group.create_task) == ""
+    async with room.questions() as questions:
+        assert questions.kept == ()
+
+
+async def test_what_was_too_late_takes_no_room_and_no_more_than_ten_are_kept(room: Room) -> None:
+    room.speaker = False
+    async with room.questions() as questions:
+        for day in range(2):
+            for number in range(MAX_KEPT):
+                assert await questions.keep(f"question {number} of day {day}") == "kept"
+            await asyncio.sleep(EXPIRES_S + 61)
+        assert [question.text for question in questions.kept] == [f"question {n} of day 1" for n in range(MAX_KEPT)]
+    async with room.questions() as questions:
+        assert len(questions.kept) == MAX_KEPT
+
+
+SAID = (Exchange("t1", "who is the tallest man", "Sultan Kösen."), Exchange("t2", "where is he from", "From Mardin."))
+
+
+async def test_it_is_asked_with_what_was_said_before_also_after_a_restart(room: Room) -> None:
+    async with room.questions() as questions:
+        assert await questions.keep("and how tall is he", "t3", SAID) == "kept"
+        assert await questions.keep("and how tall is he", "t4", SAID) == "already"
+        assert await questions.keep("and how tall is he", "t5", SAID[:1]) == "kept", "another he"
+    async with room.questions():
+        room.link(up=True)
+        await asyncio.sleep(1)
+    assert [len(question.context) for question in room.cloud.questions] == [4, 2]
+    assert [(message.role, message.text) for message in room.cloud.questions[0].context] == [
+        ("user", "who is the tallest man"),
+        ("assistant", "Sultan Kösen."),
+        ("user", "where is he from"),
+        ("assistant", "From Mardin."),
+    ]
+    assert [event.turn_id for event in room.events if isinstance(event, DataLeft)] == ["t3", "t5"]
+
+
+async def test_of_a_long_conversation_the_end_is_kept(room: Room) -> None:
+    said = tuple(Exchange(f"t{number}", "x" * 1000, "y" * 2000) for number in range(6))
+    async with room.questions() as questions:
+        await questions.keep("and then", "t6", said)
+        assert questions.kept[0].context == said[-2:]
+
+
+async def test_what_is_forgotten_is_neither_asked_nor_sent_along(room: Room) -> None:
+    async with room.questions() as questions:
+        await questions.keep("and how tall is he", "t3", SAID)
+        await questions.keep("why is the sky blue", "t4")
+        questions.forget({"t4", "t1"})
+        room.link(up=True)
+        await asyncio.sleep(1)
+    assert room.asked == ["and how tall is he"]
+    assert [message.text for message in room.cloud.questions[0].context] == ["where is he from", "From Mardin."]
+    assert [event.why for event in room.events if isinstance(event, QuestionDropped)] == ["forgotten"]
+
+
+@pytest.mark.parametrize("how", ["forgotten", "cancelled"])
+async def test_what_goes_while_it_is_asked_is_not_told(room: Room, how: str) -> None:
+    room.cloud.delay_s = 2.0
+    async with room.questions() as questions:
+        await questions.keep("why is the sky blue", "t1")
+        room.link(up=True)
+        await asyncio.sleep(1)
+        assert room.asked == ["why is the sky blue"]
+        if how == "forgotten":
+            questions.forget({"t1"})
+        else:
+            assert (await questions.cancel(questions.kept[0].id)).text == "why is the sky blue"
+        await asyncio.sleep(10)
+        assert questions.kept == ()
+    assert room.spoken == []
+    assert [event.why for event in room.events if isinstance(event, QuestionDropped)] == [how]
+
+
+async def test_a_cancelled_question_is_gone_for_good_and_an_unknown_one_an_error(room: Room) -> None:
     async with room.questions() as questions:
         await questions.keep("why is the sky blue")
-        await asyncio.sleep(EXPIRES_S + 61)
-        assert questions.kept == ()
+        await questions.cancel(questions.kept[0].id)
+        with pytest.raises(SkillError) as raised:
+            await questions.cancel("nobody")
+        assert (raised.value.code, bool(raised.value.hint)) == ("question-unknown", True)
     async with room.questions() as questions:
         assert questions.kept == ()
+
+
+async def test_a_link_that_flaps_in_mid_answer_asks_whole_and_tells_once(room: Room) -> None:
+    """Ten times down and up again, each time with half an answer."""
+    broken = CloudError("cloud-cut-off", "broke", retryable=True)
+    room.cloud.error, room.cloud.error_after = broken, 1
+    async with room.questions() as questions:
+        await questions.keep("why is the sky blue")
+        for _ in range(10):
+            room.link(up=True)
+            await asyncio.sleep(0.5)
+            room.link(up=False)
+            await asyncio.sleep(0.5)
+        assert room.spoken == []
+        assert [question.state for question in questions.kept] == [DeferredState.WAITING]
+        assert 10 <= len(room.asked) <= 20, "once for each time that it came up"
+        room.cloud.error = None
+        room.link(up=True)
+        await asyncio.sleep(1)
+        room.link(up=False)
+        room.link(up=True)
+        await asyncio.sleep(120)
+        assert questions.kept == ()
+    assert room.spoken == [told("why is the sky blue")]
 
 
 async def test_restarts_lose_and_repeat_nothing(room: Room) -> None:

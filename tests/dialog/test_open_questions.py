@@ -11,6 +11,7 @@ from typing import TypeVar
 import pytest
 
 from assistant.dialog import deadline, phrases
+from assistant.dialog.paced import paced
 from assistant.dialog.reply import Answer, Question
 from assistant.dialog.router import Action, Decision, RouterPolicy, route
 from assistant.dialog.speak import Speaker, Spoken
@@ -164,6 +165,58 @@ async def test_no_first_word_and_the_edge_takes_over(delay_s: float, sure: float
     assert heard.sentences == waited + says
     assert heard.first_s <= 1.5
     assert heard.answer.layer is (Layer.EDGE if sure > 0.5 else None)
+
+
+async def drips(text: str, first_s: float, next_s: float) -> AsyncIterator[str]:
+    """A word at a time."""
+    for number, word in enumerate(text.split()):
+        await asyncio.sleep(next_s if number else first_s)
+        yield f"{word} "
+
+
+async def said_of(text: str, first_s: float, next_s: float) -> tuple[list[tuple[float, str]], bool]:
+    """What is passed on of an answer that drips, with when; and whether it was in time."""
+    loop = asyncio.get_running_loop()
+    began_s, said = loop.time(), []
+    try:
+        pace = deadline.Pace(began_s + deadline.FIRST_SENTENCE_S)
+        async for sentence in paced(drips(text, first_s, next_s), pace):
+            said += [(round(loop.time() - began_s, 2), sentence)]
+    except TimeoutError:
+        return said, False
+    return said, True
+
+
+async def test_an_answer_that_comes_slower_than_it_is_spoken_is_told_in_clauses() -> None:
+    text = (
+        "It is because short waves scatter more than long ones, "
+        "as a man called Rayleigh found when he looked at the sky, where it is seldom blue. So it is."
+    )
+    said, in_time = await said_of(text, 2.0, 0.3)
+    assert said == [
+        (4.7, "It is because short waves scatter more than long ones,\n"),
+        (8.3, "as a man called Rayleigh found when he looked at the sky,\n"),
+        (10.1, "where it is seldom blue.\n"),
+        (10.7, "So it is.\n"),
+    ]
+    assert in_time
+
+
+async def test_whole_sentences_are_waited_for_as_long_as_there_is_time() -> None:
+    said, _ = await said_of("First of all, and above all, the light scatters. Then it is seen.", 0.1, 0.3)
+    assert said == [(2.8, "First of all, and above all, the light scatters.\n"), (3.7, "Then it is seen.\n")]
+
+
+async def test_what_has_no_pause_is_taken_over_in_time() -> None:
+    said, in_time = await said_of("The sky is blue because of the way that the light of the sun scatters.", 4.9, 0.9)
+    assert (said, in_time) == ([], False)
+
+
+async def test_of_what_stalls_no_half_sentence_is_told() -> None:
+    cloud = FakeCloud("Light scatters. ", "The blue light scatters most, ", "as was shown.")
+    cloud.stalls_after, cloud.next_token_timeout_s = 2, 3.0
+    heard = await ask(cloud, None)
+    assert heard.sentences == ["Light scatters.", phrases.CUT_OFF]
 
 
 async def test_work_for_a_large_model_is_taken_over_as_well() -> None:

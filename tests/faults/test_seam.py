@@ -41,8 +41,11 @@ SENTENCES = (
 LOCAL = ("The moon is 384,400 km away.", "It rises in the east.")
 FIRST_S, GAP_S = 5.5, 1.5
 _POLICY = RouterPolicy(threshold=0.85, reject_threshold=0.3)
+CLAUSES = ("Pi is 3.14159,", "and e is 2.71828.")
+"""Of the one sentence that has two: where its pieces come slowly they may be spoken one by one."""
 _MAY_BE_SAID = {
     *SENTENCES,
+    *CLAUSES,
     *LOCAL,
     *(
         sentence

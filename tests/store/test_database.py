@@ -26,7 +26,7 @@ from tests.contract.test_turn_store import TURN
 from tests.store.kinds import open_database
 
 TABLES = {"migrations", "turns", "due", "home_devices", "lists", "list_items", "settings", "ledger", "egress"}
-TABLES |= {"outbox", "home_turns", "forgotten", "sync_cursor", "deferred"}
+TABLES |= {"outbox", "home_turns", "forgotten", "sync_cursor", "deferred", "deferred_context"}
 SECOND = ("CREATE TABLE notes (id INTEGER PRIMARY KEY, words TEXT NOT NULL) STRICT",)
 THIRD = ("INSERT INTO notes (words) VALUES ('made by the third')",)
 

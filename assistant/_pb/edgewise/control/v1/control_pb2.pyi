@@ -442,6 +442,36 @@ class ForgetReply(_message.Message):
     forgotten: int
     def __init__(self, forgotten: _Optional[int] = ...) -> None: ...
 
+class ListDeferredRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListDeferredReply(_message.Message):
+    __slots__ = ("questions",)
+    QUESTIONS_FIELD_NUMBER: _ClassVar[int]
+    questions: _containers.RepeatedCompositeFieldContainer[KeptQuestion]
+    def __init__(self, questions: _Optional[_Iterable[_Union[KeptQuestion, _Mapping]]] = ...) -> None: ...
+
+class CancelDeferredRequest(_message.Message):
+    __slots__ = ("question_id",)
+    QUESTION_ID_FIELD_NUMBER: _ClassVar[int]
+    question_id: str
+    def __init__(self, question_id: _Optional[str] = ...) -> None: ...
+
+class KeptQuestion(_message.Message):
+    __slots__ = ("id", "text", "asked_wall_s", "state", "answer")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    ASKED_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    text: str
+    asked_wall_s: float
+    state: str
+    answer: str
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., asked_wall_s: _Optional[float] = ..., state: _Optional[str] = ..., answer: _Optional[str] = ...) -> None: ...
+
 class NamedList(_message.Message):
     __slots__ = ("name", "items")
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -487,7 +517,7 @@ class DueItem(_message.Message):
     def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[str] = ..., duration_s: _Optional[float] = ..., due_wall_s: _Optional[float] = ..., due_steady_s: _Optional[float] = ..., boot_id: _Optional[str] = ..., remaining_s: _Optional[float] = ..., created_wall_s: _Optional[float] = ..., local: _Optional[str] = ..., recurrence: _Optional[str] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("turn_started", "wake_word_detected", "speech_started", "speech_ended", "transcript", "intent_recognized", "not_recognized", "routed", "reply_chunk", "reply", "playback_started", "playback_finished", "interrupted", "turn_ended", "failed", "state_changed", "link_changed", "audio_device_lost", "audio_device_restored", "data_left", "due_changed", "ring_started", "ring_stopped", "partial_transcript", "turn_amended", "home_changed", "private_mode_changed", "volume_changed", "music_changed", "question_deferred", "question_answered", "lost")
+    __slots__ = ("turn_started", "wake_word_detected", "speech_started", "speech_ended", "transcript", "intent_recognized", "not_recognized", "routed", "reply_chunk", "reply", "playback_started", "playback_finished", "interrupted", "turn_ended", "failed", "state_changed", "link_changed", "audio_device_lost", "audio_device_restored", "data_left", "due_changed", "ring_started", "ring_stopped", "partial_transcript", "turn_amended", "home_changed", "private_mode_changed", "volume_changed", "music_changed", "mute_changed", "question_deferred", "question_answered", "question_dropped", "lost")
     TURN_STARTED_FIELD_NUMBER: _ClassVar[int]
     WAKE_WORD_DETECTED_FIELD_NUMBER: _ClassVar[int]
     SPEECH_STARTED_FIELD_NUMBER: _ClassVar[int]
@@ -517,8 +547,10 @@ class Event(_message.Message):
     PRIVATE_MODE_CHANGED_FIELD_NUMBER: _ClassVar[int]
     VOLUME_CHANGED_FIELD_NUMBER: _ClassVar[int]
     MUSIC_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    MUTE_CHANGED_FIELD_NUMBER: _ClassVar[int]
     QUESTION_DEFERRED_FIELD_NUMBER: _ClassVar[int]
     QUESTION_ANSWERED_FIELD_NUMBER: _ClassVar[int]
+    QUESTION_DROPPED_FIELD_NUMBER: _ClassVar[int]
     LOST_FIELD_NUMBER: _ClassVar[int]
     turn_started: TurnStarted
     wake_word_detected: WakeWordDetected
@@ -549,10 +581,12 @@ class Event(_message.Message):
     private_mode_changed: PrivateModeChanged
     volume_changed: VolumeChanged
     music_changed: MusicChanged
+    mute_changed: MuteChanged
     question_deferred: QuestionDeferred
     question_answered: QuestionAnswered
+    question_dropped: QuestionDropped
     lost: int
-    def __init__(self, turn_started: _Optional[_Union[TurnStarted, _Mapping]] = ..., wake_word_detected: _Optional[_Union[WakeWordDetected, _Mapping]] = ..., speech_started: _Optional[_Union[SpeechStarted, _Mapping]] = ..., speech_ended: _Optional[_Union[SpeechEnded, _Mapping]] = ..., transcript: _Optional[_Union[Transcript, _Mapping]] = ..., intent_recognized: _Optional[_Union[IntentRecognized, _Mapping]] = ..., not_recognized: _Optional[_Union[NotRecognized, _Mapping]] = ..., routed: _Optional[_Union[Routed, _Mapping]] = ..., reply_chunk: _Optional[_Union[ReplyChunk, _Mapping]] = ..., reply: _Optional[_Union[Reply, _Mapping]] = ..., playback_started: _Optional[_Union[PlaybackStarted, _Mapping]] = ..., playback_finished: _Optional[_Union[PlaybackFinished, _Mapping]] = ..., interrupted: _Optional[_Union[Interrupted, _Mapping]] = ..., turn_ended: _Optional[_Union[TurnEnded, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., link_changed: _Optional[_Union[LinkChanged, _Mapping]] = ..., audio_device_lost: _Optional[_Union[AudioDeviceLost, _Mapping]] = ..., audio_device_restored: _Optional[_Union[AudioDeviceRestored, _Mapping]] = ..., data_left: _Optional[_Union[DataLeft, _Mapping]] = ..., due_changed: _Optional[_Union[DueChanged, _Mapping]] = ..., ring_started: _Optional[_Union[RingStarted, _Mapping]] = ..., ring_stopped: _Optional[_Union[RingStopped, _Mapping]] = ..., partial_transcript: _Optional[_Union[PartialTranscript, _Mapping]] = ..., turn_amended: _Optional[_Union[TurnAmended, _Mapping]] = ..., home_changed: _Optional[_Union[HomeChanged, _Mapping]] = ..., private_mode_changed: _Optional[_Union[PrivateModeChanged, _Mapping]] = ..., volume_changed: _Optional[_Union[VolumeChanged, _Mapping]] = ..., music_changed: _Optional[_Union[MusicChanged, _Mapping]] = ..., question_deferred: _Optional[_Union[QuestionDeferred, _Mapping]] = ..., question_answered: _Optional[_Union[QuestionAnswered, _Mapping]] = ..., lost: _Optional[int] = ...) -> None: ...
+    def __init__(self, turn_started: _Optional[_Union[TurnStarted, _Mapping]] = ..., wake_word_detected: _Optional[_Union[WakeWordDetected, _Mapping]] = ..., speech_started: _Optional[_Union[SpeechStarted, _Mapping]] = ..., speech_ended: _Optional[_Union[SpeechEnded, _Mapping]] = ..., transcript: _Optional[_Union[Transcript, _Mapping]] = ..., intent_recognized: _Optional[_Union[IntentRecognized, _Mapping]] = ..., not_recognized: _Optional[_Union[NotRecognized, _Mapping]] = ..., routed: _Optional[_Union[Routed, _Mapping]] = ..., reply_chunk: _Optional[_Union[ReplyChunk, _Mapping]] = ..., reply: _Optional[_Union[Reply, _Mapping]] = ..., playback_started: _Optional[_Union[PlaybackStarted, _Mapping]] = ..., playback_finished: _Optional[_Union[PlaybackFinished, _Mapping]] = ..., interrupted: _Optional[_Union[Interrupted, _Mapping]] = ..., turn_ended: _Optional[_Union[TurnEnded, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., link_changed: _Optional[_Union[LinkChanged, _Mapping]] = ..., audio_device_lost: _Optional[_Union[AudioDeviceLost, _Mapping]] = ..., audio_device_restored: _Optional[_Union[AudioDeviceRestored, _Mapping]] = ..., data_left: _Optional[_Union[DataLeft, _Mapping]] = ..., due_changed: _Optional[_Union[DueChanged, _Mapping]] = ..., ring_started: _Optional[_Union[RingStarted, _Mapping]] = ..., ring_stopped: _Optional[_Union[RingStopped, _Mapping]] = ..., partial_transcript: _Optional[_Union[PartialTranscript, _Mapping]] = ..., turn_amended: _Optional[_Union[TurnAmended, _Mapping]] = ..., home_changed: _Optional[_Union[HomeChanged, _Mapping]] = ..., private_mode_changed: _Optional[_Union[PrivateModeChanged, _Mapping]] = ..., volume_changed: _Optional[_Union[VolumeChanged, _Mapping]] = ..., music_changed: _Optional[_Union[MusicChanged, _Mapping]] = ..., mute_changed: _Optional[_Union[MuteChanged, _Mapping]] = ..., question_deferred: _Optional[_Union[QuestionDeferred, _Mapping]] = ..., question_answered: _Optional[_Union[QuestionAnswered, _Mapping]] = ..., question_dropped: _Optional[_Union[QuestionDropped, _Mapping]] = ..., lost: _Optional[int] = ...) -> None: ...
 
 class TurnStarted(_message.Message):
     __slots__ = ("turn_id", "conversation_id", "source")
@@ -817,7 +851,21 @@ class QuestionAnswered(_message.Message):
     waited_s: float
     def __init__(self, question_id: _Optional[str] = ..., waited_s: _Optional[float] = ...) -> None: ...
 
+class QuestionDropped(_message.Message):
+    __slots__ = ("question_id", "why")
+    QUESTION_ID_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    question_id: str
+    why: str
+    def __init__(self, question_id: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...
+
 class PrivateModeChanged(_message.Message):
+    __slots__ = ("on",)
+    ON_FIELD_NUMBER: _ClassVar[int]
+    on: bool
+    def __init__(self, on: _Optional[bool] = ...) -> None: ...
+
+class MuteChanged(_message.Message):
     __slots__ = ("on",)
     ON_FIELD_NUMBER: _ClassVar[int]
     on: bool

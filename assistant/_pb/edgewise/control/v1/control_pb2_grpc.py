@@ -114,6 +114,16 @@ class ControlStub:
                 request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ForgetRequest.SerializeToString,
                 response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ForgetReply.FromString,
                 _registered_method=True)
+        self.ListDeferred = channel.unary_unary(
+                '/edgewise.control.v1.Control/ListDeferred',
+                request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListDeferredRequest.SerializeToString,
+                response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListDeferredReply.FromString,
+                _registered_method=True)
+        self.CancelDeferred = channel.unary_unary(
+                '/edgewise.control.v1.Control/CancelDeferred',
+                request_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.CancelDeferredRequest.SerializeToString,
+                response_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.KeptQuestion.FromString,
+                _registered_method=True)
 
 
 class ControlServicer:
@@ -231,6 +241,20 @@ class ControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDeferred(self, request, context):
+        """Questions that wait for the gateway, and answers that wait to be told, in the order in which they were asked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelDeferred(self, request, context):
+        """Drops one, and returns it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -313,6 +337,16 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.Forget,
                     request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ForgetRequest.FromString,
                     response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ForgetReply.SerializeToString,
+            ),
+            'ListDeferred': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeferred,
+                    request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListDeferredRequest.FromString,
+                    response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.ListDeferredReply.SerializeToString,
+            ),
+            'CancelDeferred': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelDeferred,
+                    request_deserializer=edgewise_dot_control_dot_v1_dot_control__pb2.CancelDeferredRequest.FromString,
+                    response_serializer=edgewise_dot_control_dot_v1_dot_control__pb2.KeptQuestion.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -747,6 +781,60 @@ class Control:
             '/edgewise.control.v1.Control/Forget',
             edgewise_dot_control_dot_v1_dot_control__pb2.ForgetRequest.SerializeToString,
             edgewise_dot_control_dot_v1_dot_control__pb2.ForgetReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeferred(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/edgewise.control.v1.Control/ListDeferred',
+            edgewise_dot_control_dot_v1_dot_control__pb2.ListDeferredRequest.SerializeToString,
+            edgewise_dot_control_dot_v1_dot_control__pb2.ListDeferredReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelDeferred(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/edgewise.control.v1.Control/CancelDeferred',
+            edgewise_dot_control_dot_v1_dot_control__pb2.CancelDeferredRequest.SerializeToString,
+            edgewise_dot_control_dot_v1_dot_control__pb2.KeptQuestion.FromString,
             options,
             channel_credentials,
             insecure,
