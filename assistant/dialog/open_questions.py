@@ -90,7 +90,7 @@ class OpenQuestions:
 
         `decide` decides again with the local model's confidence. While that is awaited, the cloud is asked as well.
         """
-        if not local_matters(question.decision) or not (self._local and self._local.ready):
+        if not local_matters(question.understanding, question.decision) or not (self._local and self._local.ready):
             return question
         loop = asyncio.get_running_loop()
         began_s = loop.time()

@@ -13,6 +13,9 @@
 
 Pure: everything it looks at comes in, nothing is read from outside. The local model's confidence costs a moment, so it
 comes in only where it matters (`local_matters`): what is decided without it holds as long as nothing better is known.
+
+Rule 7 goes before rule 6 for one type of task: rag_retrieval, a fact that has to be looked up. Nearly every question
+about the world is one, and what the model on the device knows needs no looking up.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from assistant.nlu.tasks import OPEN_TASKS
+from assistant.nlu.tasks import LOOKED_UP, OPEN_TASKS
 from assistant.nlu.understanding import Understanding
 from assistant.values import Layer
 
@@ -53,6 +56,8 @@ _HERE = {
 }
 _WITHOUT_LOCAL = frozenset({Action.PRIVATE_MESSAGE, Action.OFFLINE_MESSAGE, Action.UNABLE})
 """What is done for want of an answer."""
+_ANSWERABLE = frozenset({"edge-doubtful", "task-type"})
+"""Reasons to ask the cloud that a sure model on the device outdoes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +98,15 @@ def route(
     return _route_other(understanding, policy, link_up=link_up, private=private, local=local)
 
 
-def local_matters(decision: Decision) -> bool:
+def local_matters(understanding: Understanding, decision: Decision) -> bool:
     """Whether the local model's confidence could change a decision that was made without it."""
-    return decision.action in _WITHOUT_LOCAL or decision.reason == "edge-doubtful"
+    may_know = decision.reason in _ANSWERABLE and _may_know(understanding)
+    return decision.action in _WITHOUT_LOCAL or may_know
+
+
+def _may_know(understanding: Understanding) -> bool:
+    """Whether it's a question that the model on the device may know the answer to."""
+    return understanding.open_question and understanding.task in {"", LOOKED_UP}
 
 
 def _route_intent(understanding: Understanding, confidence: float, policy: RouterPolicy) -> Decision:
@@ -115,7 +126,7 @@ def _route_other(
     wish, cloud = _wish(understanding)
     if private or understanding.layer is Layer.EDGE or not link_up:
         return _route_here(understanding, policy, private=private, local=local, wanted=bool(cloud))
-    if wish == "edge-doubtful" and local is not None and local >= policy.threshold:
+    if wish in _ANSWERABLE and _may_know(understanding) and local is not None and local >= policy.threshold:
         sentence = f"An open question, and the device's model is {local:.0%} sure of its answer."
         return Decision(Layer.EDGE, "edge-confident", sentence, Action.LOCAL, local)
     if cloud:

@@ -10,9 +10,8 @@ nothing, it doesn't. Whether it is right is for `eval nlu` and `eval llm` to say
 little else than what isn't a question, so it stands and falls with their share (`share_question`): `edge_PART` is there
 to weigh another household's mix. `answered_on_edge_of_all` counts what the mix leaves out as not answered.
 
-The model is asked how sure it is wherever the router would ask it: not what is work for a large model (rule 6), as
-nearly every question of those rows is. Here it may take its time (`confidence_ms`), while a turn takes it for unsure
-after a second.
+The model is asked how sure it is wherever the router would ask it: facts and open questions, not work for a large
+model. Here it may take its time (`confidence_ms`), while a turn takes it for unsure after a second.
 """
 
 from __future__ import annotations
@@ -94,7 +93,7 @@ def run_day(options: EvalOptions, *, now: datetime, mix: str = "logs") -> Report
     problems = list(manifest.problems)
     sure: dict[int, _Sure] = {}
     if options.config.settings.llm.model:
-        asked = {each.row.line: each.row for each in decided if local_matters(each.decision)}
+        asked = {each.row.line: each.row for each in decided if local_matters(each.understanding, each.decision)}
         sure = asyncio.run(_ask_model(options, list(asked.values()), problems))
     results = []
     for each in decided:

@@ -17,6 +17,7 @@ OPEN_TASKS = (
     "complex_analysis",
     "rag_retrieval",
 )
+LOOKED_UP = "rag_retrieval"
 TASKS = (
     "greeting",
     "farewell",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +64,7 @@ def test_table(understanding: Understanding, link_up: bool, layer: Layer, reason
 
 OPEN = read_as(None, open_question=True)
 REASONING = read_as(None, open_question=True, task="multi_step_reasoning")
+LOOKED_UP = read_as(None, open_question=True, task="rag_retrieval")
 FOR_CLOUD = read_as(None, open_question=True, layer=Layer.CLOUD)
 FOR_EDGE = read_as(None, open_question=True, layer=Layer.EDGE)
 
@@ -98,6 +101,9 @@ def test_who_was_asked_for_and_what_may_leave(  # noqa: PLR0917 - a row
         (OPEN, False, True, 0.85, "edge-confident", Action.LOCAL),
         (OPEN, False, True, 0.8499, "edge-doubtful", Action.CLOUD),
         (REASONING, False, True, 1.0, "task-type", Action.CLOUD),
+        (LOOKED_UP, False, True, 0.85, "edge-confident", Action.LOCAL),
+        (LOOKED_UP, False, True, 0.8499, "task-type", Action.CLOUD),
+        (dataclasses.replace(LOOKED_UP, layer=Layer.CLOUD), False, True, 1.0, "user", Action.CLOUD),
         (FOR_CLOUD, False, True, 1.0, "user", Action.CLOUD),
         (FOR_EDGE, False, True, 0.01, "user", Action.LOCAL),
         (FOR_EDGE, False, False, 0.01, "user", Action.LOCAL),
@@ -117,7 +123,7 @@ def test_what_the_model_on_the_device_is_good_for(  # noqa: PLR0917 - a row
     assert (decision.reason, decision.action) == (reason, action)
     assert (decision.layer is Layer.CLOUD) is (action is Action.CLOUD)
     before = route(understanding, POLICY, link_up=link_up, private=private)
-    assert decision.action is not Action.LOCAL or local_matters(before), "it would never have been asked"
+    assert decision.action is not Action.LOCAL or local_matters(understanding, before), "it would never have been asked"
 
 
 @given(

@@ -142,7 +142,7 @@ def test_an_unknown_mix_is_an_error_with_a_way_out(tmp_path: Path, config: Confi
     assert (caught.value.code, caught.value.hint) == ("mix-unknown", "There are logs, adobe, ccs.")
 
 
-@pytest.mark.parametrize(("confidence", "by_model"), [(0.85, 54), (None, 0)])
+@pytest.mark.parametrize(("confidence", "by_model"), [(0.85, 54 + 12), (None, 0)])
 def test_what_the_model_on_the_device_is_sure_of_is_answered_on_the_edge(
     tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch, confidence: float | None, by_model: int
 ) -> None:
@@ -161,9 +161,10 @@ def test_what_the_model_on_the_device_is_sure_of_is_answered_on_the_edge(
 
     monkeypatch.setattr(day, "open_model", opened)
     monkeypatch.setitem(TEXTS, "question", DOUBTFUL)
+    monkeypatch.setitem(TEXTS, "list", "write a long poem about the rain")
     local = load_config(config.paths, ['llm.model="qwen2.5-0.5b"'])
     report = run_day(EvalOptions(manifest(tmp_path), local, progress=False), now=NOW)
     assert report.figures["answered_by_local_model"] == pytest.approx(by_model / 300)
-    assert report.figures["answered_on_edge"] == pytest.approx((300 - 54 - 12 + by_model) / 300)
-    assert asked == [DOUBTFUL] * 54, "only what the router would ask it"
-    assert len(report.problems) == (54 if confidence is None else 0)
+    assert report.figures["answered_on_edge"] == pytest.approx((300 - 54 - 12 - 15 + by_model) / 300)
+    assert sorted(asked) == [DOUBTFUL] * 54 + ["who wrote faust"] * 12, "only what the router would ask it"
+    assert len(report.problems) == (54 + 12 if confidence is None else 0)
