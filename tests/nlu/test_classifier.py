@@ -123,6 +123,8 @@ def test_a_task_for_somebody_else_is_an_open_question() -> None:
             "raise volume to level seven",
             {"volume_level": 7},
         ),
+        ("HassStartTimer", [("time", "at 7 pm")], "", {"time": "19:00", "hours": 9}),
+        ("HassStartTimer", [("time", "quarter past nine am")], "", {"time": "09:15", "hours": 23, "minutes": 15}),
         ("HassLightSet", [("color", "a red tone")], "", {"color": "red"}),
         ("HassLightSet", [("color", "the colour of the sea")], "", {"color": "colour of the sea"}),
         ("HassGetWeather", [("date", "tomorrow afternoon")], "", {"date": "2026-11-27", "time": "15:00"}),
