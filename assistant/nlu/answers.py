@@ -54,7 +54,7 @@ class Answers:
             "duration": self._duration,
             "expression": self._expression,
             "time": lambda text, now: self._when.read(text, now.date()),
-            "message": lambda text, _: {"message": text},
+            "message": lambda text, _: {"message": self._when.message(text)},
             **{slot: functools.partial(self._amount, slot) for slot in _AMOUNTS.values()},
         }
         """For each of `language.ASKED`."""

@@ -254,14 +254,14 @@ def outvoted(match: IntentMatch, reading: TextReading) -> bool:
     """Whether a template only fits since it takes any words, and the model is sure of another request: "play it louder"
     is nothing to be played."""
     claim = claimed(reading)
-    if claim is None or _OPEN_SLOTS.isdisjoint(match.slots) or _any_list(claim[0]) == _any_list(match.intent):
+    if claim is None or _OPEN_SLOTS.isdisjoint(match.slots) or _alike(claim[0]) == _alike(match.intent):
         return False
     return claim[1] >= _SURE and reading.intents.get(match.intent, 0.0) <= 1 - _SURE
 
 
-def _any_list(intent: str) -> str:
-    """The intent, whether it is for the shopping list or for any."""
-    return intent.replace("ShoppingList", "List")
+def _alike(intent: str) -> str:
+    """One name for what comes to the same: the shopping list or any, done with or off the list."""
+    return intent.replace("ShoppingList", "List").replace("Complete", "Remove")
 
 
 def claimed(reading: TextReading) -> tuple[str, float] | None:

@@ -63,6 +63,7 @@ class Dates:
             return Day(today + timedelta(days=relative[0]), relative=True), relative[1]
         return (
             self._counted(tokens, index, today)
+            or self._weekday_of_month(tokens, index, today)
             or self._weekday(tokens, index, today)
             or self._holiday(tokens, index, today)
             or self._named(tokens, index, today)
@@ -91,6 +92,28 @@ class Dates:
             return None
         days = (weekday - today.weekday() - 1) % 7 + 1
         return Day(today + timedelta(days=days - 7 - 7 * (days == 7) if back else days), relative=False), start + 1
+
+    def _weekday_of_month(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
+        """The second monday of march, the last friday in may: the next one, today included."""
+        start = index + (self._word(tokens, index) == "the")
+        last = self._last.at(tokens, start)
+        number = (-1, last[1]) if last else self._ordinal(tokens, start)
+        weekday = self._weekdays.get(self._word(tokens, number[1])) if number else None
+        if number is None or weekday is None or self._word(tokens, number[1] + 1) not in {self._of, self._before}:
+            return None
+        month = self._months.get(self._word(tokens, number[1] + 2))
+        if not month:
+            return None
+        for year in (today.year, today.year + 1):
+            first = date(year, month, 1)
+            days = [first + timedelta(days=day) for day in range(_LONGEST_MONTH)]
+            fitting = [day for day in days if day.month == month and day.weekday() == weekday]
+            if not -1 <= number[0] <= len(fitting):
+                return None
+            found = fitting[number[0] - (number[0] > 0)]
+            if found >= today:
+                return Day(found, relative=False), number[1] + 3
+        return None
 
     def _holiday(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
         found = self._holidays.at(tokens, index)

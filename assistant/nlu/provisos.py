@@ -63,7 +63,8 @@ class Provisos:
         if intent in _AT_ONCE:
             return self._of_deed(tokens, today, bare=intent not in _AMOUNTS)
         if intent == _PLAYED:
-            return "later" if self._is_later(tokens, bare=False) else ""
+            around = tokenise(text.replace(str(match.slots.get("query", "")), "", 1))  # a title may hold "at nine"
+            return "later" if self._is_later(tokens, bare=False) or self._is_later(around, bare=True) else ""
         several = {_TIMER: self._lengths, _ALARM: self._clocks}.get(intent)
         found = {
             "exception": intent in _OF_ALL and self._inside(tokens, self._exception),

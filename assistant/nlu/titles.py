@@ -27,7 +27,7 @@ class Titles:
         if not marked:
             return ""
         first, last = min(marked), max(marked)
-        while last + 1 < len(words) and words[last + 1] not in self._edges:
+        while last + 1 < len(words) and (words[last + 1] not in self._edges or words[last] in self._by):
             last += 1
         first = self._begin(words, first)
         if first > 1 and words[first - 1] in self._by and words[first - 2] not in self._edges:

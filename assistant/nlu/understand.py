@@ -149,7 +149,7 @@ class Understander:
         if match and "item" in match.slots:
             item = with_commas(str(match.slots["item"]), text, self._language)
             match = replace(match, slots={**match.slots, "item": item})
-        match = self._bound(match, core, now)
+        match = match if also else self._bound(match, core, now)
         missing = self.missing(match) if match and not also else ()
         is_open = match is None and (
             self._questions.is_open(core, asked=text.rstrip().endswith("?"))

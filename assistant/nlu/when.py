@@ -74,6 +74,10 @@ class WhenReader:
                     return inner, slots
         return None
 
+    def message(self, text: str) -> str:
+        """What is answered to "what should I remind you of?": "to pay the rent" is to pay the rent, without "to"."""
+        return self._bare(text.split())
+
     def _bare(self, words: list[str]) -> str:
         while len(words) > 1 and words[0] in self._openings:
             words = words[1:]

@@ -122,6 +122,9 @@ def test_no_durations(text: str) -> None:
         ("feb four", "2026-02-04"),
         ("may fifth nineteen thirty", "2026-05-05"),
         ("new year's day", "2026-01-01"),
+        ("the second monday of march", "2026-03-09"),
+        ("the last friday in june", "2025-06-27"),
+        ("the third sunday of june", "2025-06-15"),
         ("twenty first of may", "2026-05-21"),
     ],
 )

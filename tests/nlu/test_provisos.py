@@ -53,6 +53,12 @@ def test_what_binds_a_request(intent: str, text: str, proviso: str) -> None:
     assert found(intent, text) == proviso
 
 
+@pytest.mark.parametrize(("query", "proviso"), [("dancing at eleven", ""), ("dancing", "later")])
+def test_what_is_part_of_a_title_binds_nothing(query: str, proviso: str) -> None:
+    match = IntentMatch("HassMediaSearchAndPlay", {"query": query}, 0.98, "grammar")
+    assert PROVISOS.find(match, "play dancing at eleven", TODAY) == proviso
+
+
 @given(
     st.sampled_from(["HassTurnOn", "HassLightSet", "SetAlarm", "HassStartTimer", "HassMediaSearchAndPlay"]),
     st.lists(st.sampled_from(WORDS), max_size=6),

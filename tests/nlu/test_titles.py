@@ -25,6 +25,7 @@ TITLES = Titles(load_language("en"))
         ),
         ("put poker face by lady gaga next in the queue", ["lady gaga"], "poker face by lady gaga"),
         ("american gods where i last stopped", ["american gods"], "american gods"),
+        ("stand by me", ["stand by"], "stand by me"),
         ("something", [], ""),
         ("jazz", ["rock"], ""),
     ],
