@@ -80,7 +80,7 @@ class Answerer:
         if match is None or decision.action not in {Action.SKILL, Action.ASK_BACK}:
             return ""  # fixed phrases are rendered ahead
         if decision.action is Action.ASK_BACK:
-            return self._question_back(match, understanding.missing)
+            return self._skills.ask_back(match, understanding.missing).text
         try:
             async with asyncio.timeout(REHEARSAL_S):
                 replies = [await self._skills.rehearse(each, self._rehearsal()) for each in understanding.requests]
@@ -155,10 +155,7 @@ class Answerer:
         answer.expects_answer = True
         answer.intent = match
         answer.pending = match if understanding.missing else dataclasses.replace(match, confidence=1.0)
-        return self._question_back(match, understanding.missing)
-
-    def _question_back(self, match: IntentMatch, missing: tuple[str, ...]) -> str:
-        return self._skills.ask_back(match, missing).text if missing else phrases.CONFIRM
+        return self._skills.ask_back(match, understanding.missing).text
 
     def _fail(self, question: Question, error: EdgewiseError) -> None:
         log.warning("answer failed", turn_id=question.turn_id, code=error.code, stage=error.stage)

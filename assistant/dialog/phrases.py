@@ -29,7 +29,6 @@ NO_ANSWER = "I found no answer to that."
 MUTED = "The microphone is off."
 NO_MICROPHONE = "There is no microphone."
 UNMUTED = "The microphone is on."
-CONFIRM = "Did I get that right?"
 UNREAD = "I didn't understand the rest."
 NEVER_MIND = "All right."
 

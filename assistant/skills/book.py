@@ -113,10 +113,11 @@ class SkillBook:
     def ask_back(self, match: IntentMatch, missing: tuple[str, ...]) -> SkillReply:
         """The question for what is missing, or whether the request was understood right when nothing is."""
         texts = self._texts.get(match.intent, {})
-        for slot in missing:
-            if f"ask_{slot}" in texts:
-                return SkillReply(filled(texts[f"ask_{slot}"], {}), expects_answer=True)
-        return SkillReply(self._replies.general["confirm"], expects_answer=True)
+        asked = (texts[f"ask_{slot}"] for slot in missing if f"ask_{slot}" in texts)
+        named = (texts[f"doubt_{slot}"] for slot in match.slots if f"doubt_{slot}" in texts)
+        doubt = texts.get("doubt", self._replies.general["confirm"])
+        question = next(asked, None) or next(named, doubt)
+        return SkillReply(filled(question, dict(match.slots)), expects_answer=True)
 
     async def rehearse(self, match: IntentMatch, context: SkillContext) -> SkillReply | None:
         """What `handle` would reply; None when only the doing can tell. `context` is one that changes nothing."""

@@ -133,5 +133,5 @@ def test_every_reply_is_said_somewhere() -> None:
     for intent, texts in REPLIES.intents.items():
         for reply in texts:
             assert reply in words | states | built or reply.startswith(
-                ("ask_", "kind_", "state_", "unit_", "sky_", "why_", "alias_", "every_", "on_")
+                ("ask_", "kind_", "state_", "unit_", "sky_", "why_", "alias_", "every_", "on_", "doubt_")
             ), f"{intent}.{reply}"

@@ -342,5 +342,23 @@ def test_asking_back() -> None:
     start = IntentMatch("HassStartTimer", {"name": "pasta"}, 0.98, "grammar")
     assert book.missing_slots(start) == ("duration",)
     assert book.ask_back(start, ("duration",)) == SkillReply("For how long?", expects_answer=True)
-    assert book.ask_back(start, ()).text == "Did I get that right?"
+    assert book.ask_back(start, ()).text == "Should I start a timer?"
+    pears = IntentMatch("HassListRemoveItem", {"name": "shopping", "item": "pears"}, 0.7, "grammar")
+    assert book.ask_back(pears, ()).text == "Should I take pears off the list?"
+    assert book.ask_back(IntentMatch("Unknown", {}, 1.0, "grammar"), ()).text == "Did I get that right?"
+
+
+def test_every_doubt_says_what_is_meant() -> None:
+    book = SkillBook.built_in()
+    smalltalk = {"Greeting", "Thanks", "Affirm", "Deny", "Farewell", "DeferQuestion"}
+    vague = {
+        intent
+        for intent in book.intents()
+        if "get that right" in book.ask_back(IntentMatch(intent, {}, 0.5, "x"), ()).text
+    }
+    assert vague <= smalltalk
+
+
+def test_what_is_missing_is_asked_for_first() -> None:
+    book = SkillBook.built_in()
     assert book.missing_slots(IntentMatch("Unknown", {}, 1.0, "grammar")) == ()
