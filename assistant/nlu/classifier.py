@@ -45,6 +45,7 @@ _AMOUNTS: Mapping[str, str] = {
 _DIRECTED = frozenset({"HassLightSet", "HassClimateSetTemperature", "HassSetVolumeRelative"})
 ADDING = frozenset({"HassListAddItem", "HassShoppingListAddItem"})
 """Intents that put things on lists."""
+_OF_ITEMS = ADDING | {"HassListRemoveItem", "HassListCompleteItem", "HassShoppingListCompleteItem"}
 _IN_PIECES = frozenset({"query", "message"})
 """Tags of which an utterance has one, as a rule."""
 _WHEN = frozenset(
@@ -113,7 +114,7 @@ class SpanReader:
             found |= self._conversions.read(text)
         if intent == "Calculate" and (expression := self._entities.expression_in(text)):
             found["expression"] = expression
-        if intent in ADDING and "item" not in found and (item := self.item(text)):
+        if intent in _OF_ITEMS and "item" not in found and (item := self.item(text)):
             found["item"] = item
         return found
 

@@ -141,6 +141,8 @@ def test_a_task_for_somebody_else_is_an_open_question() -> None:
             "",
             {"item": "milk", "name": "shopping list"},
         ),
+        ("HassListRemoveItem", [], "remove pears", {"item": "pears"}),
+        ("HassListRemoveItem", [], "take the pears off", {"item": "the pears"}),
         ("HassTurnOn", [("name", "the fan"), ("name", "the lamp")], "", {"name": "fan"}),
         ("HassIncreaseTimer", [("timer", "pasta")], "5 more minutes for pasta", {"name": "pasta", "minutes": 5}),
         ("Calculate", [], "what do you get for 3 plus 4", {"expression": "3 + 4"}),
