@@ -74,8 +74,16 @@ class FastDecoder:
             suppressed=get_suppressed_tokens(tokenizer, [-1]),
         )
 
-    def decode(self, samples: Samples, padding_s: float, going_on: Callable[[], bool] = lambda: True) -> Pass:
+    def decode(
+        self,
+        samples: Samples,
+        padding_s: float,
+        going_on: Callable[[], bool] = lambda: True,
+        draft: Sequence[int] = (),
+    ) -> Pass:
         """One pass with `padding_s` of silence behind the samples, 30 s at most in all.
+
+        `draft`: tokens of a pass over this sound or its beginning; what comes out is the same, only sooner.
 
         Raises:
             Superseded: `going_on`, asked before each costly step, said no.
@@ -87,14 +95,15 @@ class FastDecoder:
         states = self.halves.encode(features)
         _proceed(going_on)
         budget = _FEWEST_TOKENS + math.ceil(self.limits.max_tokens_per_s * len(samples) / RATE_HZ)
-        return self._generate(self._with_end(self.halves.decoder.view(states)), budget)
+        return self._generate(self._with_end(self.halves.decoder.view(states)), budget, draft)
 
-    def decode_whole(self, samples: Samples) -> Decoded:
+    def decode_whole(self, samples: Samples, draft: Sequence[int] = ()) -> Pass:
         """On the whole window, 30 s at most, as faster-whisper does: what is short gets no sound, not silence."""
         heard = self._model.feature_extractor(to_float(samples))[:, :-1][:, :WHOLE_FRAMES]
         features = np.zeros((heard.shape[0], WHOLE_FRAMES), np.float32)
         features[:, : heard.shape[1]] = heard
-        return self._generate(self.halves.decoder.view(self.halves.encode(features)), whole_budget(samples)).decoded
+        view = self.halves.decoder.view(self.halves.encode(features))
+        return self._generate(view, whole_budget(samples), draft)
 
     def _with_end(self, view: View) -> View:
         """What the decoder sees, and behind it the end of a window from the same position on."""
@@ -106,8 +115,8 @@ class FastDecoder:
             end = self.halves.decoder.view(self.halves.end[:, at:to])
         return {name: np.concatenate((values, end[name]), axis=2) for name, values in view.items()}
 
-    def _generate(self, view: View, budget: int) -> Pass:
-        found = self.halves.decoder.greedy(view, self._task, min(budget, self._model.max_length // 2))
+    def _generate(self, view: View, budget: int, draft: Sequence[int]) -> Pass:
+        found = self.halves.decoder.greedy(view, self._task, min(budget, self._model.max_length // 2), draft)
         text = re.sub(r"\s+", " ", self._tokenizer.decode(list(found.tokens))).strip()
         decoded = Decoded(
             text,
