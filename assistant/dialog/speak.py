@@ -115,7 +115,7 @@ class Speaker:
     def prepare(self, text: str) -> None:
         """Begin to synthesise the first sentence of what will probably be said; what else was prepared is dropped."""
         sentences = split_sentences(text)
-        if sentences and self._prepared and self._prepared.sentence == sentences[0]:
+        if sentences and self._prepared and self._prepared.sentence == sentences[0] and not self._prepared.failed:
             return
         self.drop_prepared()
         if sentences:
@@ -220,6 +220,10 @@ class _Prepared:
         self._wanted = asyncio.Event()
         self._making = asyncio.create_task(self._make(chunks))
         self._making.add_done_callback(lambda done: done.cancelled() or done.exception())  # perhaps nobody asks
+
+    @property
+    def failed(self) -> bool:
+        return self._making.done() and (self._making.cancelled() or self._making.exception() is not None)
 
     def drop(self) -> None:
         self._making.cancel()

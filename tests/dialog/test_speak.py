@@ -10,6 +10,7 @@ import numpy as np
 from assistant.audio.format import Chunk
 from assistant.dialog.reply import Answer
 from assistant.dialog.speak import Speaker, Spoken
+from assistant.errors import SpeechError
 from assistant.events import Event
 
 RATE_HZ = 16_000
@@ -23,9 +24,12 @@ class CountingSynthesizer:
         self.asked: list[str] = []
         self.made = 0
         self.closed = 0
+        self.error: SpeechError | None = None
 
     async def synthesize(self, text: str) -> AsyncIterator[Chunk]:
         self.asked.append(text)
+        if self.error:
+            raise self.error
         try:
             for part in range(PARTS):
                 self.made += 1
@@ -93,3 +97,14 @@ async def test_another_sentence_than_the_prepared_one_is_made_anew() -> None:
     voice.drop_prepared()
     await rest()
     assert synthesizer.closed == 2
+
+
+async def test_what_could_not_be_prepared_is_tried_again() -> None:
+    voice, synthesizer = speaker()
+    synthesizer.error = SpeechError("tts-failed", "no")
+    voice.prepare("It is four.")
+    await rest()
+    synthesizer.error = None
+    voice.prepare("It is four.")
+    await rest()
+    assert await said(voice, "It is four.") == [1, 2, 3, 4]
