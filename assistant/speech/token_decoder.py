@@ -9,7 +9,7 @@ recordings differ, in commas and capitals but for one word; 90 instead of 91 err
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,9 +81,17 @@ class TokenDecoder:
         """Of the encoder's output (1, positions, width)."""
         return self._cross.run({"states": states})
 
-    def greedy(self, view: View, task: Task, budget: int, draft: Sequence[int] = ()) -> Greedy:
+    def greedy(
+        self,
+        view: View,
+        task: Task,
+        budget: int,
+        draft: Sequence[int] = (),
+        before_look: Callable[[], None] = lambda: None,
+    ) -> Greedy:
         """The likeliest token each time, `budget` at most. `draft` is what they will probably be; it changes nothing
-        but the time that it takes."""
+        but the time that it takes. What `before_look`, called every few milliseconds, raises ends it.
+        """
         banned = np.zeros(len(self._kept), np.float32)
         banned[[self._places[token] for token in task.suppressed if token in self._places]] = -np.inf
         end_place, no_speech_place = self._places[task.end], self._places[task.no_speech]
@@ -94,6 +102,7 @@ class TokenDecoder:
         total, at, silent, ended = 0.0, 0, 0.0, False
         while len(found) < budget and not ended:
             ahead = expected[len(found) :][:_AHEAD] if found == expected[: len(found)] else []
+            before_look()
             logits = self._look(known, [*fresh, *ahead], at)
             if not found:
                 silent = float(np.exp(logits[0, no_speech_place] - _log_sum(logits[0])))

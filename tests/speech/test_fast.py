@@ -18,7 +18,7 @@ from assistant.audio.format import RATE_HZ, Chunk, Samples
 from assistant.config import find_paths
 from assistant.errors import SpeechError
 from assistant.models import Models
-from assistant.speech.fast import Pass, Superseded, doubt, loops
+from assistant.speech.fast import FastDecoder, Pass, Superseded, doubt, loops
 from assistant.speech.presence import BLOCK_SAMPLES, Decoded
 from assistant.speech.stt import WhisperTranscriber
 from assistant.speech.whisper import Whisper
@@ -133,17 +133,12 @@ async def test_the_smallest_model_is_fetched_converted_and_hears(data: Path) -> 
     assert simple(answer.text) == "friday turn on the lights"
 
 
-@pytest.mark.models
-async def test_tokens_known_beforehand_are_looked_at_at_once_and_change_nothing(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sound = read_audio(data / "speech" / "dawn" / "test_012.flac").samples
+async def watched(monkeypatch: pytest.MonkeyPatch) -> tuple[FastDecoder, list[int]]:
+    """The decoder as shipped, and how many tokens it looks at each time."""
     async with whisper() as engine:
         await engine.start()
         decoder = engine._engine[1] if engine._engine else None
     assert decoder
-    tokens = decoder.decode(sound, FAST.padding_s).tokens
-    assert len(tokens) == 6
     looks: list[int] = []
     look = decoder.halves.decoder._look
 
@@ -152,6 +147,17 @@ async def test_tokens_known_beforehand_are_looked_at_at_once_and_change_nothing(
         return look(known, places, at)
 
     monkeypatch.setattr(decoder.halves.decoder, "_look", counted)
+    return decoder, looks
+
+
+@pytest.mark.models
+async def test_tokens_known_beforehand_are_looked_at_at_once_and_change_nothing(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = read_audio(data / "speech" / "dawn" / "test_012.flac").samples
+    decoder, looks = await watched(monkeypatch)
+    tokens = decoder.decode(sound, FAST.padding_s).tokens
+    assert len(tokens) == 6
     for draft, many in (
         ((), 7),
         (tokens, 1),
@@ -163,6 +169,15 @@ async def test_tokens_known_beforehand_are_looked_at_at_once_and_change_nothing(
         looks.clear()
         assert decoder.decode(sound, FAST.padding_s, draft=draft).tokens == tokens
         assert len(looks) == many, draft
+
+
+@pytest.mark.models
+async def test_a_pass_is_given_up_between_two_tokens(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = read_audio(data / "speech" / "dawn" / "test_012.flac").samples
+    decoder, looks = await watched(monkeypatch)
+    with pytest.raises(Superseded):
+        decoder.decode(sound, FAST.padding_s, lambda: len(looks) < 3)
+    assert len(looks) == 3
 
 
 # Drafts.
