@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 
-_BLOCK = 32
+_BLOCK = 128
+"""Weights that share a scale. Measured on a Whisper decoder (base, one x86 thread): a token takes 4.8 ms, and 7.0 ms in
+blocks of 32, at 86 instead of 85 errors in 1832 words of 252 recordings."""
 _OPSETS = (("", 17), ("com.microsoft", 1))
 _IR_VERSION = 8
 

@@ -126,6 +126,16 @@ async def test_the_reply_is_ready_when_the_silence_has_lasted(config: Config) ->
     assert played.at_s(PlaybackStarted) - played.at_s(SpeechEnded) < 0.1
 
 
+async def test_a_reply_made_ahead_for_a_turn_that_fails_is_given_up(config: Config) -> None:
+    """No task is left behind: see conftest."""
+    script = Script()
+    script.says(1.0, "what time is it", length_s=1.0)
+    script.says(2.5, SpeechError("stt-failed", "no"), length_s=1.0, wake=False)
+    played = await script.play(config, until_s=10)
+    assert played.outcomes == [Outcome.FAILED]
+    assert len(played.spoken) >= 2, "the time was prepared, and an apology made"
+
+
 async def test_a_reply_made_ahead_that_does_not_fit_is_not_said(config: Config) -> None:
     async def add(assistant: Assistant) -> None:
         await assistant.add_timer(60, "tea")

@@ -12,8 +12,8 @@ fits says how long the silence must last:
     finished    no sentence we know, but the sound says that it is over            usual    (0.7 s)
     unclear     anything else                                                      unclear  (1.2 s)
 
-Silence counts from where the voice detector lost the voice: 60 to 110 ms behind the last sound (median over spoken
-requests, dry and in rooms), so that a whole request ends about 0.25 s behind it.
+Silence counts from where the voice detector lost the voice: 30 ms behind the last sound (median over spoken requests,
+most of them in noisy rooms), so that a whole request ends 0.2 to 0.25 s behind it.
 
 The sound's verdict (Smart Turn's probability that the user has finished) is a hint, not a judge: it calls half of all
 sentences that were cut in the middle complete.

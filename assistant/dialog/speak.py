@@ -113,9 +113,12 @@ class Speaker:
             await asyncio.wait([pump])
 
     def prepare(self, text: str) -> None:
-        """Have the first sentence of what will probably be said synthesised; what was prepared before is dropped."""
+        """Begin to synthesise the first sentence of what will probably be said; what else was prepared is dropped."""
+        sentences = split_sentences(text)
+        if sentences and self._prepared and self._prepared.sentence == sentences[0] and not self._prepared.failed:
+            return
         self.drop_prepared()
-        if sentences := split_sentences(text):
+        if sentences:
             self._prepared = _Prepared(sentences[0], self._synthesizer.synthesize(sentences[0]))
 
     def drop_prepared(self) -> None:
@@ -209,19 +212,25 @@ class Speaker:
 
 
 class _Prepared:
-    """A sentence that is being synthesised before anybody asks for it."""
+    """A sentence whose synthesis begins before anybody asks for it; beyond its first sound it goes on once they do."""
 
     def __init__(self, sentence: str, chunks: AsyncIterator[Chunk]) -> None:
         self.sentence = sentence
         self._made: asyncio.Queue[Chunk | None] = asyncio.Queue()  # a sentence is short
+        self._wanted = asyncio.Event()
         self._making = asyncio.create_task(self._make(chunks))
         self._making.add_done_callback(lambda done: done.cancelled() or done.exception())  # perhaps nobody asks
+
+    @property
+    def failed(self) -> bool:
+        return self._making.done() and (self._making.cancelled() or self._making.exception() is not None)
 
     def drop(self) -> None:
         self._making.cancel()
 
     async def chunks(self) -> AsyncIterator[Chunk]:
         """Its sound, as it is made. Raises what its synthesis raised."""
+        self._wanted.set()
         try:
             while (chunk := await self._made.get()) is not None:
                 yield chunk
@@ -234,6 +243,7 @@ class _Prepared:
             async with closing(chunks):
                 async for chunk in chunks:
                     self._made.put_nowait(chunk)
+                    await self._wanted.wait()
         finally:
             self._made.put_nowait(None)
 

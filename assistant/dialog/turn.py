@@ -137,6 +137,8 @@ class TurnRunner:
             turn.answer.outcome = Outcome.FAILED
             raise
         finally:
+            if request.listening:
+                self._speaker.drop_prepared()
             record = self._record(turn)
             self._context.add(record)
             self._publish(TurnEnded(turn_id=request.id, outcome=turn.answer.outcome))

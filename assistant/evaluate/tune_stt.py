@@ -205,7 +205,7 @@ def measure(full: Whisper, halves: Halves, sounds: Sequence[Sound], tried: Seque
             heard = blocks_of(probabilities, windows[0])
             by_full, by_whole = (
                 _timed(partial(_whole, decode, samples), sound.text, heard, normalise)
-                for decode in (full.decode, any_closing.decode_whole)
+                for decode in (full.decode, lambda whole: any_closing.decode_whole(whole).decoded)
             )
             short = {
                 (padding_s, closing_s): _timed(

@@ -16,6 +16,7 @@ import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -74,11 +75,19 @@ class FastDecoder:
             suppressed=get_suppressed_tokens(tokenizer, [-1]),
         )
 
-    def decode(self, samples: Samples, padding_s: float, going_on: Callable[[], bool] = lambda: True) -> Pass:
+    def decode(
+        self,
+        samples: Samples,
+        padding_s: float,
+        going_on: Callable[[], bool] = lambda: True,
+        draft: Sequence[int] = (),
+    ) -> Pass:
         """One pass with `padding_s` of silence behind the samples, 30 s at most in all.
 
+        `draft`: tokens of a pass over this sound or its beginning; what comes out is the same, only sooner.
+
         Raises:
-            Superseded: `going_on`, asked before each costly step, said no.
+            Superseded: `going_on`, asked before each costly step and each token, said no.
         """
         frames = len(samples) // HOP_SAMPLES + round(padding_s * _FRAMES_PER_S)
         frames = min(max(frames + frames % 2, _FEWEST_FRAMES), WHOLE_FRAMES)
@@ -87,14 +96,16 @@ class FastDecoder:
         states = self.halves.encode(features)
         _proceed(going_on)
         budget = _FEWEST_TOKENS + math.ceil(self.limits.max_tokens_per_s * len(samples) / RATE_HZ)
-        return self._generate(self._with_end(self.halves.decoder.view(states)), budget)
+        view = self._with_end(self.halves.decoder.view(states))
+        return self._generate(view, budget, draft, partial(_proceed, going_on))
 
-    def decode_whole(self, samples: Samples) -> Decoded:
+    def decode_whole(self, samples: Samples, draft: Sequence[int] = ()) -> Pass:
         """On the whole window, 30 s at most, as faster-whisper does: what is short gets no sound, not silence."""
         heard = self._model.feature_extractor(to_float(samples))[:, :-1][:, :WHOLE_FRAMES]
         features = np.zeros((heard.shape[0], WHOLE_FRAMES), np.float32)
         features[:, : heard.shape[1]] = heard
-        return self._generate(self.halves.decoder.view(self.halves.encode(features)), whole_budget(samples)).decoded
+        view = self.halves.decoder.view(self.halves.encode(features))
+        return self._generate(view, whole_budget(samples), draft, lambda: None)
 
     def _with_end(self, view: View) -> View:
         """What the decoder sees, and behind it the end of a window from the same position on."""
@@ -106,8 +117,9 @@ class FastDecoder:
             end = self.halves.decoder.view(self.halves.end[:, at:to])
         return {name: np.concatenate((values, end[name]), axis=2) for name, values in view.items()}
 
-    def _generate(self, view: View, budget: int) -> Pass:
-        found = self.halves.decoder.greedy(view, self._task, min(budget, self._model.max_length // 2))
+    def _generate(self, view: View, budget: int, draft: Sequence[int], before_look: Callable[[], None]) -> Pass:
+        budget = min(budget, self._model.max_length // 2)
+        found = self.halves.decoder.greedy(view, self._task, budget, draft, before_look)
         text = re.sub(r"\s+", " ", self._tokenizer.decode(list(found.tokens))).strip()
         decoded = Decoded(
             text,

@@ -6,8 +6,8 @@ instead of 10 ms at the same word errors. The encoder, which does many positions
 since CTranslate2 scales each position by itself; so it stays, with a decoder of one layer that is never run.
 
 The decoder keeps only the tokens that the language needs (`english`): for English that saves a seventh of what a token
-reads, and 20 MB. Its weights are 8-bit in blocks of 32 with a scale each (`MatMulNBits`), or, on boards where ONNX
-Runtime has no quick product for those (Arm without the dot-product instructions), 7-bit with a scale a column. Its
+reads, and 20 MB. Its weights are 8-bit in blocks with a scale each (`MatMulNBits`, see `graphs`), or, on boards where
+ONNX Runtime has no quick product for those (Arm without the dot-product instructions), 7-bit with a scale a column. Its
 layout is that of OpenAI's Whisper; names of weights are CTranslate2's.
 """
 

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 MAX_WAITING = 4
 """Utterances that may wait for the one being decoded; more are refused with BusyError."""
-_HALVES = 4
+_HALVES = 5
 """Goes up when the halves are made in another way."""
 _TRIAL = np.zeros(RATE_HZ, np.int16)
 
@@ -53,6 +53,34 @@ class _Draft:
     """A draft being made. The decoder looks at `wanted` between its steps."""
 
     wanted: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Passed:
+    """The newest pass over an utterance, whose tokens are probably those of the next one as well."""
+
+    samples: Samples
+    tokens: tuple[int, ...]
+    doubtful: bool = False
+    """Whether it failed the checks: over the same sound it need not be made again."""
+
+    def for_sound(self, samples: Samples) -> _Passed:
+        """What of it is of use for this sound: its tokens if the sound is its own, or goes on from there."""
+        if samples is self.samples:
+            return self
+        goes_on = np.array_equal(self.samples, samples[: len(self.samples)])
+        return _Passed(samples, self.tokens if goes_on else ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoding:
+    """What was said in a window."""
+
+    decoded: Decoded
+    tokens: tuple[int, ...]
+    """None from the engine `full`."""
+    redone: bool
+    """Whether a first pass was rejected."""
 
 
 class WhisperTranscriber:
@@ -89,8 +117,7 @@ class WhisperTranscriber:
         self._waiting = 0
         self._engine: _Engine | None = None
         self._draft: _Draft | None = None
-        self._doubted: Samples | None = None
-        """The sound of the newest draft that was doubtful: its first pass need not be made again."""
+        self._passed = _Passed(_TRIAL, ())
 
     async def start(self) -> None:
         """Load the model and try it, so that the first utterance is as fast as the next. Idempotent.
@@ -140,8 +167,8 @@ class WhisperTranscriber:
                 return None
             async with self._turn:
                 return await self._transcribe(audio.samples, mine)
-        except _DoubtfulError:
-            self._doubted = audio.samples
+        except _DoubtfulError as exc:
+            self._passed = _Passed(audio.samples, exc.tokens, doubtful=True)
             return None
         except Superseded:
             return None
@@ -157,16 +184,18 @@ class WhisperTranscriber:
         kept: list[Decoded] = []
         audio_s = 0.0
         redone = False
+        single = len(windows) == 1
+        passed = self._passed.for_sound(samples) if single else _Passed(samples, ())
         for window in windows:
             heard = blocks_of(probabilities, window)
             sound = samples[window.start : window.end]
-            doubted = samples is self._doubted and len(windows) == 1
             certainty, voice_s = speech_certainty(heard), speech_s(heard)
-            decoded, again = await self._run(self._decode, sound, certainty, voice_s, draft, doubted)
+            made = await self._run(self._decode, sound, certainty, voice_s, draft, passed)
             audio_s += window.duration_s
-            redone = redone or again
-            if believable(decoded, certainty, voice_s):
-                kept.append(decoded)
+            redone = redone or made.redone
+            if believable(made.decoded, certainty, voice_s):
+                kept.append(made.decoded)
+            self._passed = _Passed(samples, made.tokens if single else ())
         if not kept:
             return Transcription("", audio_s, 0.0, redone=redone)
         confidence = min(1.0, math.exp(float(np.mean([decoded.mean_log_probability for decoded in kept]))))
@@ -190,33 +219,34 @@ class WhisperTranscriber:
         return whisper.listen(samples)
 
     def _decode(
-        self, samples: Samples, certainty: float, voice_s: float, draft: _Draft | None, doubted: bool
-    ) -> tuple[Decoded, bool]:
-        """What was said in a window, and whether a first pass was rejected; a draft has only that.
-
-        `doubted`: the first pass was made already, and was doubtful.
+        self, samples: Samples, certainty: float, voice_s: float, draft: _Draft | None, passed: _Passed
+    ) -> _Decoding:
+        """What was said in a window; a draft has only the first pass.
 
         Raises _DoubtfulError, Superseded: of a draft.
         """
         whisper, fast = self._load()
         if fast is None:
-            return whisper.decode(samples), False
+            return _Decoding(whisper.decode(samples), (), redone=False)
         limits = fast.limits
-        for padding_s in paddings_s(limits, certainty)[doubted:]:
+        known = passed.tokens
+        for padding_s in paddings_s(limits, certainty)[passed.doubtful :]:
             try:
-                found = fast.decode(samples, padding_s, (lambda: draft.wanted) if draft else (lambda: True))
+                found = fast.decode(samples, padding_s, (lambda: draft.wanted) if draft else (lambda: True), known)
             except Superseded:
                 raise
             except Exception as exc:
                 raise failed() from exc
+            known = found.tokens
             if not doubt(found, limits, voice_s):
-                return found.decoded, padding_s != limits.padding_s
+                return _Decoding(found.decoded, known, redone=padding_s != limits.padding_s)
             if draft:
-                raise _DoubtfulError
+                raise _DoubtfulError(known)
         try:
-            return fast.decode_whole(samples), True
+            found = fast.decode_whole(samples, known)
         except Exception as exc:
             raise failed() from exc
+        return _Decoding(found.decoded, found.tokens, redone=True)
 
     def _load(self) -> _Engine:
         if self._engine is None:
@@ -264,6 +294,10 @@ class WhisperTranscriber:
 
 class _DoubtfulError(Exception):
     """A draft that failed the checks."""
+
+    def __init__(self, tokens: tuple[int, ...]) -> None:
+        super().__init__()
+        self.tokens = tokens
 
 
 def _check(audio: Chunk) -> None:

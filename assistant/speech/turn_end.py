@@ -21,6 +21,8 @@ WINDOW_S = 8.0
 """The model judges the newest sound of this length; shorter sound gets silence in front."""
 MAX_WAITING = 2
 _WINDOW_SAMPLES = round(WINDOW_S * RATE_HZ)
+_SILENT_FRAMES = 4
+"""Worked out for the silence in front; all others there are as the first of them, which sees no sound."""
 _INPUT = "input_features"
 _HINT = "Run `assistant models verify`."
 
@@ -93,7 +95,11 @@ def turn_features(samples: Samples) -> Floats:
     newest = to_float(samples[-_WINDOW_SAMPLES:])
     window = np.zeros(_WINDOW_SAMPLES, np.float32)
     window[_WINDOW_SAMPLES - len(newest) :] = newest
-    return log_mel((window - window.mean()) / np.sqrt(window.var() + np.float32(1e-7)))
+    window = (window - window.mean()) / np.sqrt(window.var() + np.float32(1e-7))
+    frames = min(-(-len(newest) // HOP_SAMPLES) + _SILENT_FRAMES, _WINDOW_SAMPLES // HOP_SAMPLES)
+    features = log_mel(window[_WINDOW_SAMPLES - frames * HOP_SAMPLES :])
+    silence = np.repeat(features[:, :1], _WINDOW_SAMPLES // HOP_SAMPLES - frames, axis=1)
+    return np.concatenate((silence, features), axis=1)
 
 
 def _run(session: InferenceSession, features: Floats) -> float:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from assistant.audio.format import RATE_HZ, Chunk, Samples
 from assistant.config import find_paths
 from assistant.errors import SpeechError
 from assistant.models import Models
-from assistant.speech.fast import Pass, Superseded, doubt, loops
+from assistant.speech.fast import FastDecoder, Pass, Superseded, doubt, loops
 from assistant.speech.presence import BLOCK_SAMPLES, Decoded
 from assistant.speech.stt import WhisperTranscriber
 from assistant.speech.whisper import Whisper
@@ -89,7 +90,8 @@ async def test_the_end_of_a_window_behind_it_keeps_it_from_looping(data: Path) -
         draft = await engine.draft(sound)
     assert simple(answer.text) == "friday set a timer"
     assert not answer.redone
-    assert draft == answer
+    assert draft
+    assert (draft.text, draft.audio_s) == (answer.text, answer.audio_s)
 
 
 @pytest.mark.models
@@ -104,9 +106,9 @@ async def test_what_no_pass_can_believe_is_decoded_whole(monkeypatch: pytest.Mon
         passes: list[float] = []
         decode = decoder.decode
 
-        def counted(samples: Samples, padding_s: float, going_on: Callable[[], bool]) -> Pass:
+        def counted(samples: Samples, padding_s: float, going_on: Callable[[], bool], draft: Sequence[int]) -> Pass:
             passes.append(padding_s)
-            return decode(samples, padding_s, going_on)
+            return decode(samples, padding_s, going_on, draft)
 
         monkeypatch.setattr(decoder, "decode", counted)
         assert await engine.transcribe(sound) == answer
@@ -131,6 +133,53 @@ async def test_the_smallest_model_is_fetched_converted_and_hears(data: Path) -> 
     assert simple(answer.text) == "friday turn on the lights"
 
 
+async def watched(monkeypatch: pytest.MonkeyPatch) -> tuple[FastDecoder, list[int]]:
+    """The decoder as shipped, and how many tokens it looks at each time."""
+    async with whisper() as engine:
+        await engine.start()
+        decoder = engine._engine[1] if engine._engine else None
+    assert decoder
+    looks: list[int] = []
+    look = decoder.halves.decoder._look
+
+    def counted(known: Any, places: Sequence[int], at: int) -> Any:
+        looks.append(len(places))
+        return look(known, places, at)
+
+    monkeypatch.setattr(decoder.halves.decoder, "_look", counted)
+    return decoder, looks
+
+
+@pytest.mark.models
+async def test_tokens_known_beforehand_are_looked_at_at_once_and_change_nothing(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = read_audio(data / "speech" / "dawn" / "test_012.flac").samples
+    decoder, looks = await watched(monkeypatch)
+    tokens = decoder.decode(sound, FAST.padding_s).tokens
+    assert len(tokens) == 6
+    for draft, many in (
+        ((), 7),
+        (tokens, 1),
+        ((*tokens, tokens[0]), 1),
+        (tokens[:4], 3),
+        ((*tokens[:4], tokens[0], *tokens[4:]), 3),
+        (tokens[::-1], 7),
+    ):
+        looks.clear()
+        assert decoder.decode(sound, FAST.padding_s, draft=draft).tokens == tokens
+        assert len(looks) == many, draft
+
+
+@pytest.mark.models
+async def test_a_pass_is_given_up_between_two_tokens(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = read_audio(data / "speech" / "dawn" / "test_012.flac").samples
+    decoder, looks = await watched(monkeypatch)
+    with pytest.raises(Superseded):
+        decoder.decode(sound, FAST.padding_s, lambda: len(looks) < 3)
+    assert len(looks) == 3
+
+
 # Drafts.
 
 
@@ -143,8 +192,10 @@ class SteppingDecoder:
         self.go = threading.Event()
         self.started = threading.Event()
         self.given_up = 0
+        self.drafts: list[Sequence[int]] = []
 
-    def decode(self, samples: Samples, padding_s: float, going_on: Callable[[], bool] = lambda: True) -> Pass:
+    def decode(self, samples: Samples, padding_s: float, going_on: Callable[[], bool], draft: Sequence[int]) -> Pass:
+        self.drafts.append(draft)
         self.started.set()
         self.go.wait(10)
         if not going_on():
@@ -204,4 +255,15 @@ async def test_a_fast_pass_that_breaks_is_our_error() -> None:
             await ask(SOUND)
         assert caught.value.code == "stt-failed"
         assert isinstance(caught.value.__cause__, RuntimeError)
+    await transcriber.close()
+
+
+async def test_the_newest_pass_is_a_draft_for_the_same_sound_and_for_more_of_it() -> None:
+    transcriber, decoder = stepping()
+    decoder.go.set()
+    more = Chunk(np.concatenate((SOUND.samples, SOUND.samples)), RATE_HZ)
+    other = Chunk(more.samples + np.int16(1), RATE_HZ)
+    for sound in (SOUND, more, more, SOUND, other):
+        await transcriber.transcribe(sound)
+    assert decoder.drafts == [(), GOOD.tokens, GOOD.tokens, (), ()]
     await transcriber.close()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from assistant.audio.files import read_audio
-from assistant.audio.format import RATE_HZ, Chunk
+from assistant.audio.format import RATE_HZ, Chunk, to_float
 from assistant.errors import SpeechError
 from assistant.models import Models
 from assistant.speech.log_mel import log_mel
@@ -34,6 +34,15 @@ def test_short_sound_is_put_at_the_end_and_loudness_does_not_matter() -> None:
     assert features[:, :695].std(axis=1).max() < 1e-3
     assert features[:, 705:].std(axis=1).min() > 0.01
     np.testing.assert_allclose(turn_features((speech // 2) * 2), turn_features(speech // 2), atol=1e-3)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 159, 16_000, 40_123, 127_000, 128_000, 200_000])
+def test_the_silence_in_front_is_as_if_it_were_worked_out(samples: int) -> None:
+    speech = np.random.default_rng(0).normal(300, 3000, samples).astype(np.int16)
+    window = np.zeros(8 * RATE_HZ, np.float32)
+    window[len(window) - min(samples, len(window)) :] = to_float(speech[-len(window) :])
+    whole = log_mel((window - window.mean()) / np.sqrt(window.var() + np.float32(1e-7)))
+    np.testing.assert_allclose(turn_features(speech), whole, atol=1e-3)
 
 
 @pytest.mark.models

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assistant.audio.files import read_audio
-from assistant.audio.format import RATE_HZ, Chunk
+from assistant.audio.format import RATE_HZ, Chunk, to_float
 from assistant.config import Config, find_paths, load_config
 from assistant.speech.vad import SileroVad, WebrtcVad, make_vad
 
@@ -23,6 +23,17 @@ def test_the_configured_engine_is_made(config: Config) -> None:
     assert isinstance(make_vad(config.settings.vad), SileroVad)
     other = load_config(find_paths(), ['vad.engine="webrtcvad"'])
     assert isinstance(make_vad(other.settings.vad), WebrtcVad)
+
+
+def test_silero_block_by_block_gives_what_it_gives_for_the_whole(data: Path) -> None:
+    from faster_whisper.vad import get_vad_model
+
+    sound = read_audio(data / "speech" / "ljspeech" / "LJ002-0173.flac").samples
+    blocks = sound[: len(sound) // 512 * 512].reshape(-1, 512)
+    vad = SileroVad()
+    found = [vad.process(Chunk(block, RATE_HZ)) for block in blocks]
+    whole = np.asarray(get_vad_model()(to_float(blocks.ravel()))).ravel()
+    np.testing.assert_allclose(found, whole, atol=1e-3)
 
 
 @pytest.mark.parametrize("make", [SileroVad, lambda: WebrtcVad(2)], ids=["silero", "webrtcvad"])
