@@ -38,6 +38,8 @@ class Mixer:
         self._gain = _volume_gain(volume)
         self._lock = threading.Lock()
         self._voices: tuple[Voice, ...] = ()
+        self._feeders: set[asyncio.Task[None]] = set()
+        """Also of voices that are no longer heard, until their audio iterators are closed."""
         self._silence: Samples = np.zeros(0, np.int16)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
@@ -71,7 +73,8 @@ class Mixer:
         with self._lock:
             self._voices = (*self._voices, voice)
         voice.feeder = asyncio.create_task(self._feed(voice, audio))
-        voice.feeder.add_done_callback(self._drop_done)
+        self._feeders.add(voice.feeder)
+        voice.feeder.add_done_callback(self._feeder_ended)
         self._changed.set()
         return voice
 
@@ -80,12 +83,11 @@ class Mixer:
         self._closed = True
         with self._lock:
             voices, self._voices = self._voices, ()
-        feeders = [voice.feeder for voice in voices if voice.feeder is not None]
         for voice in voices:
             voice.stop()
             voice.done = True
             voice.tell()
-        await asyncio.gather(*feeders, return_exceptions=True)
+        await asyncio.gather(*self._feeders, return_exceptions=True)
         self._changed.set()
 
     async def wait_playing(self) -> None:
@@ -200,7 +202,11 @@ class Mixer:
         if error is not None:
             raise error
 
-    def _drop_done(self, _: object = None) -> None:
+    def _feeder_ended(self, feeder: asyncio.Task[None]) -> None:
+        self._feeders.discard(feeder)
+        self._drop_done()
+
+    def _drop_done(self) -> None:
         """Forget voices that ended without the renderer's help: nothing was left to render."""
         with self._lock:
             self._voices = tuple(voice for voice in self._voices if not voice.done)

@@ -194,6 +194,32 @@ async def test_close_ends_every_voice_and_closes_its_source() -> None:
     assert not mixer.playing
 
 
+async def test_close_waits_for_the_source_of_a_voice_that_faded_out_already() -> None:
+    mixer = Mixer()
+    let_go, closed = asyncio.Event(), []
+
+    async def slow_to_close() -> AsyncGenerator[Chunk, None]:
+        try:
+            while True:
+                yield Chunk(np.ones(4800, np.int16), RATE_HZ)
+        finally:
+            await let_go.wait()
+            closed.append(True)
+
+    voice = mixer.play(slow_to_close(), priority=1)
+    await settle()
+    mixer.render(960)
+    voice.stop()
+    mixer.render(RATE_HZ)
+    assert not mixer.playing
+    closing = asyncio.create_task(mixer.close())
+    await settle()
+    assert not closing.done()
+    let_go.set()
+    await closing
+    assert closed
+
+
 async def test_a_source_that_fails_to_close_is_no_trouble() -> None:
     mixer = Mixer()
 
