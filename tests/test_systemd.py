@@ -115,7 +115,7 @@ def test_a_wheel_carries_manifest_units_and_defaults(tmp_path: Path) -> None:
     assert {"assistant/_share/models/manifest.toml", "assistant/defaults.toml", "assistant/py.typed"} <= names
     assert {f"assistant/_share/systemd/{path.name}" for path in (ROOT / "systemd").iterdir()} <= names
     assert not any(name.startswith("tests/") for name in names)
-    code = "from assistant.models import packaged_manifest; print(packaged_manifest())"
+    code = "from assistant.packaged import packaged_manifest; print(packaged_manifest())"
     result = subprocess.run(
         [sys.executable, "-P", "-c", code],
         cwd=tmp_path,

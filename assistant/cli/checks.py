@@ -23,7 +23,8 @@ from assistant.control.client import ControlClient
 from assistant.control.ports import StatusReport
 from assistant.control.unix_socket import Listener, find_listener
 from assistant.errors import AudioError, ConfigError, EdgewiseError
-from assistant.models import Models, packaged_text_model
+from assistant.models import Models
+from assistant.packaged import packaged_text_model
 from assistant.settings import CloudConfig, HomeConfig
 
 OLDEST_PYTHON = (3, 11)

@@ -137,7 +137,7 @@ def llm(
 ) -> None:
     """What the language model on this device knows, and whether it knows that."""
     from assistant.evaluate.llm import run_llm  # noqa: PLC0415 - heavy
-    from assistant.models import packaged_questions  # noqa: PLC0415
+    from assistant.packaged import packaged_questions  # noqa: PLC0415
 
     options = _quiet_options(manifest or packaged_questions("test"), limit, seed, config, overrides)
     finish(run_llm(options, model=model), json_out)

@@ -17,9 +17,10 @@ from assistant.dialog.ports import Synthesizer, Transcriber, TurnEnd, VoiceActiv
 from assistant.encoder.text_model import OnnxTextModel
 from assistant.errors import EdgewiseError, UnderstandError
 from assistant.executor import BoundedExecutor
-from assistant.models import Models, packaged_text_model
+from assistant.models import Models
 from assistant.nlu.classifier import TextModel
 from assistant.nlu.understand import Known, Understander, prepare
+from assistant.packaged import packaged_text_model
 from assistant.skills.book import SkillBook
 from assistant.speech.stt import WhisperTranscriber
 from assistant.speech.tts import PiperSynthesizer

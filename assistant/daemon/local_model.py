@@ -11,7 +11,8 @@ from assistant.errors import ConfigError, LlmError
 from assistant.executor import BoundedExecutor
 from assistant.llm.confidence import Calibration
 from assistant.llm.model import GgufModel, Limits
-from assistant.models import Models, packaged_calibrations
+from assistant.models import Models
+from assistant.packaged import packaged_calibrations
 from assistant.streams import closing
 from assistant.values import LocalQuestion
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from assistant.models import packaged_questions
+from assistant.packaged import packaged_questions
 
 EACH = 80
 """Template-made questions of a kind."""

@@ -33,12 +33,12 @@ from assistant.evaluate.common import (
     read_manifest,
     text_field,
 )
-from assistant.models import packaged_text_model
 from assistant.nlu.classifier import SpanReader
 from assistant.nlu.entities import Entities
 from assistant.nlu.language import Language, load_language
 from assistant.nlu.normalise import plain
 from assistant.nlu.understand import Understander
+from assistant.packaged import packaged_text_model
 from assistant.values import OUT_OF_SCOPE, IntentMatch
 
 SKIP, QUESTION = "skip", "Question"

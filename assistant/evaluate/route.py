@@ -27,8 +27,8 @@ from assistant.evaluate.common import (
     read_manifest,
     text_field,
 )
-from assistant.models import packaged_text_model
 from assistant.nlu.understand import Understander
+from assistant.packaged import packaged_text_model
 from assistant.settings import Settings
 from assistant.skills.book import SkillBook
 from assistant.values import Layer

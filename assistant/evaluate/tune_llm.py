@@ -43,7 +43,7 @@ from assistant.llm.draft import Draft
 from assistant.llm.exchange import Asking, Piece
 from assistant.llm.model import GgufModel
 from assistant.logs import setup_logging
-from assistant.models import packaged_calibrations, packaged_questions
+from assistant.packaged import packaged_calibrations, packaged_questions
 from assistant.streams import closing
 from assistant.values import LocalQuestion
 

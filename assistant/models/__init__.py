@@ -2,14 +2,7 @@
 
 from assistant.models.check import Callback, FileState, Progress
 from assistant.models.spec import FileSpec, ModelSpec, read_manifest
-from assistant.models.store import (
-    Models,
-    Removed,
-    packaged_calibrations,
-    packaged_manifest,
-    packaged_questions,
-    packaged_text_model,
-)
+from assistant.models.store import Models, Removed
 
 __all__ = [
     "Callback",
@@ -19,9 +12,5 @@ __all__ = [
     "Models",
     "Progress",
     "Removed",
-    "packaged_calibrations",
-    "packaged_manifest",
-    "packaged_questions",
-    "packaged_text_model",
     "read_manifest",
 ]

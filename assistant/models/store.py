@@ -17,36 +17,11 @@ from assistant.models import check, container, made
 from assistant.models.check import Callback, FileState, Progress, Stamps, Step
 from assistant.models.spec import DirectorySource, FileSpec, ModelSpec, Source, UrlSource, WheelSource, read_manifest
 from assistant.models.web import Web
+from assistant.packaged import packaged_manifest
 
 _SPARE_BYTES = 16_000_000
 _OURS = frozenset({"disk-full", "cache-read-only", "cache-unusable", "pip-missing"})
 """Failures that another source wouldn't mend."""
-
-
-def packaged_manifest() -> Path:
-    """The manifest that came with the program: in the wheel, else at the root of the checkout."""
-    return _packaged("manifest.toml")
-
-
-def packaged_text_model() -> Path:
-    """The folder of the model for understanding, which comes with the program."""
-    return _packaged("nlu")
-
-
-def packaged_calibrations() -> Path:
-    """The folder with what is known of language models' confidence, `ID.json` each, and the questions it is from."""
-    return _packaged("llm")
-
-
-def packaged_questions(part: str) -> Path:
-    """Questions with their answers, for language models: those to `tune` with, or those to `test` with."""
-    return packaged_calibrations() / f"{part}.jsonl"
-
-
-def _packaged(name: str) -> Path:
-    package = Path(__file__).resolve().parents[1]
-    packed = package / "_share" / "models" / name
-    return packed if packed.exists() else package.parent / "models" / name
 
 
 @dataclass(frozen=True, slots=True)

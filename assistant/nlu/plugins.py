@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import structlog
 from hassil import Intents, parse_sentence
 from hassil.errors import HassilError
 from hassil.expression import Expression, Group, ListReference
@@ -33,8 +32,6 @@ from assistant.nlu.language import Language
 from assistant.nlu.normalise import MAX_WORDS, plain
 from assistant.nlu.targets import Target
 from assistant.values import Slots, SlotValue
-
-_log = structlog.get_logger(__name__)
 
 _SLOW_S = 0.05
 """Longest time that reading one sentence may take, of the thread's own CPU time."""
@@ -102,7 +99,9 @@ class PluginGrammar:
         except Exception as exc:
             message = f"its sentences can't be read: {type(exc).__name__}"
             self.problem = UnderstandError("sentences-failing", message, hint=_HINT)
-            _log.error("plugin off", plugin=self.plugin, code=self.problem.code, exc_info=exc)
+            import structlog  # noqa: PLC0415 - heavy
+
+            structlog.get_logger(__name__).error("plugin off", plugin=self.plugin, code=self.problem.code, exc_info=exc)
             return None
 
     def _read(self, view: View) -> PluginReading | None:

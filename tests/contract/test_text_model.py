@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from assistant.encoder.text_model import OnnxTextModel
-from assistant.models import packaged_text_model
 from assistant.nlu.classifier import TextModel
+from assistant.packaged import packaged_text_model
 from assistant.values import TextReading
 from tests.fakes import FakeTextModel
 

@@ -17,8 +17,8 @@ from assistant.encoder.text_model import FACTS, MODEL, TOKENIZER, OnnxTextModel
 from assistant.errors import UnderstandError
 from assistant.evaluate.common import EvalOptions
 from assistant.evaluate.nlu import run_nlu
-from assistant.models import packaged_text_model
 from assistant.nlu.understand import Understander
+from assistant.packaged import packaged_text_model
 
 NOW = datetime(2026, 11, 26, 10, 0)  # noqa: DTZ001 - local time
 LONGEST_S = 0.05

@@ -18,7 +18,7 @@ from assistant.evaluate.make_questions import parts, read_by_hand
 from assistant.evaluate.tune_llm import Tried, fit
 from assistant.evaluate.words import load_normaliser
 from assistant.llm.confidence import FEATURES
-from assistant.models import packaged_questions
+from assistant.packaged import packaged_questions
 from tests.local_models import MODEL_ID
 
 ROWS = {

@@ -11,7 +11,8 @@ import pytest
 from assistant.errors import LlmError
 from assistant.llm.confidence import FEATURES, UNTUNED_MOST, Calibration, estimate, features
 from assistant.llm.draft import Draft, Token
-from assistant.models import Models, packaged_calibrations
+from assistant.models import Models
+from assistant.packaged import packaged_calibrations
 
 QUESTION = "What is the capital of France?"
 

@@ -14,11 +14,11 @@ import yaml
 from assistant.encoder.text_model import OnnxTextModel
 from assistant.home.virtual import built_in
 from assistant.homes import Home
-from assistant.models import packaged_text_model
 from assistant.nlu.classifier import SpanReader, agreed
 from assistant.nlu.entities import Entities
 from assistant.nlu.language import Loader, load_language
 from assistant.nlu.understand import Known, Understander
+from assistant.packaged import packaged_text_model
 from assistant.values import OUT_OF_SCOPE, IntentMatch, TextReading
 from tests.fakes import FakeTextModel
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from assistant.audio.format import RATE_HZ, Chunk, Samples
-from assistant.models import packaged_manifest, read_manifest
+from assistant.models import read_manifest
+from assistant.packaged import packaged_manifest
 from assistant.speech.fast import FastDecoder
 from assistant.speech.stt import WhisperTranscriber
 from assistant.speech.tts import PiperSynthesizer
