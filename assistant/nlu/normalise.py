@@ -70,22 +70,22 @@ class Wrappers:
     def __init__(self, language: Language, names: Iterable[str]) -> None:
         called = [re.escape(name) for name in (plain(name, language) for name in names) if name]
         called += [re.escape(name) for name in language.list("names")]
-        calls, name = _either(language.list("calls"), escape=True), _either(called)
+        calls, name = either(language.list("calls"), escape=True), either(called)
         self._leading_name = re.compile(rf"(?:{calls} )?{name} (?=.)")
         self._trailing_name = re.compile(rf"(?<=.) (?:{calls} )?{name}$")
-        self._leading = re.compile(rf"{_either(language.list('leading'), escape=True)} (?=.)")
-        self._trailing = re.compile(rf"(?<=.) {_either(language.list('trailing'), escape=True)}$")
-        self._corrections = re.compile(rf"{_either(language.list('corrections'), escape=True)} (?=.)")
+        self._leading = re.compile(rf"{either(language.list('leading'), escape=True)} (?=.)")
+        self._trailing = re.compile(rf"(?<=.) {either(language.list('trailing'), escape=True)}$")
+        self._corrections = re.compile(rf"{either(language.list('corrections'), escape=True)} (?=.)")
         table = language.table("answer_by")
         self._layers = {
             layer: (
-                re.compile(rf"{_either(table[layer]['before'], escape=True)} (?=.)"),
-                re.compile(rf"(?<=.) {_either(table[layer]['behind'], escape=True)}$"),
+                re.compile(rf"{either(table[layer]['before'], escape=True)} (?=.)"),
+                re.compile(rf"(?<=.) {either(table[layer]['behind'], escape=True)}$"),
             )
             for layer in Layer
         }
-        self._continuing = re.compile(rf"{_either(language.list('continuing'), escape=True)} (?=.)")
-        self._fillers = re.compile(rf"\b{_either(language.list('fillers'), escape=True)}\b ?")
+        self._continuing = re.compile(rf"{either(language.list('continuing'), escape=True)} (?=.)")
+        self._fillers = re.compile(rf"\b{either(language.list('fillers'), escape=True)}\b ?")
 
     def without_name(self, text: str) -> str:
         """Without the name in front."""
@@ -130,7 +130,7 @@ class Wrappers:
         return self._fillers.sub("", text).strip()
 
 
-def _either(phrases: Sequence[str], *, escape: bool = False) -> str:
+def either(phrases: Sequence[str], *, escape: bool = False) -> str:
     """A pattern for any of the phrases, longest first."""
     ordered = sorted(phrases, key=len, reverse=True)
     return "(?:" + "|".join(re.escape(phrase) if escape else phrase for phrase in ordered) + ")"

@@ -10,6 +10,9 @@ The others (OPEN_TASKS) are for what no local intent claims; there a model says 
 
 from __future__ import annotations
 
+from assistant.nlu.targets import REFERENCE
+from assistant.values import IntentMatch, TextReading
+
 OPEN_TASKS = (
     "multi_step_reasoning",
     "code_generation",
@@ -58,6 +61,15 @@ _QUERIES = frozenset(
         "RepeatLast",
     ]
 )
+_NO_VALUES = frozenset({"direction", "domain", "device_class", "every", "state", "whole", "condition", REFERENCE})
+"""Slots that say what is to be done, or with what kind of things."""
+
+
+def task_for(match: IntentMatch | None, reading: TextReading | None) -> str:
+    """The task type: by rule of what is claimed, of the rest by the model; empty where nobody knows."""
+    if match:
+        return task_of(match.intent, has_values=not _NO_VALUES.issuperset(match.slots))
+    return reading.task if reading and reading.task in OPEN_TASKS else ""
 
 
 def task_of(intent: str, *, has_values: bool) -> str:

@@ -32,9 +32,10 @@ from assistant.nlu.plugins import PluginGrammar, best_of
 from assistant.nlu.provisos import Provisos, bound
 from assistant.nlu.questions import Questions
 from assistant.nlu.several import parted, requests
+from assistant.nlu.shared import Shared
 from assistant.nlu.slots import SlotReader
 from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames, retargeted
-from assistant.nlu.tasks import OPEN_TASKS, task_of
+from assistant.nlu.tasks import OPEN_TASKS, task_for
 from assistant.nlu.titles import Titles
 from assistant.nlu.understanding import Understanding
 from assistant.values import PROVISO, IntentMatch, Layer, Slots, TextReading
@@ -52,8 +53,6 @@ _ANY_OF = {
     "time": {"time", "hours", "minutes", "seconds"},
 }
 """What gives a required slot that isn't one slot."""
-_NO_VALUES = frozenset({"direction", "domain", "device_class", "every", "state", "whole", "condition", REFERENCE})
-"""Slots that say what is to be done, or with what kind of things."""
 _ANY_MOMENT = datetime(2025, 1, 1)  # noqa: DTZ001 - for what doesn't depend on it
 _OPEN = 0.5
 """How sure the model must be of a task type that needs an answer from somewhere else."""
@@ -101,6 +100,7 @@ class Understander:
         self._spans = SpanReader(self._language, self._entities)
         self._titles = Titles(self._language)
         self._provisos = Provisos(self._language)
+        self._shared = Shared(self._language)
         self._model = model
         self._reject_threshold = reject_threshold
         self._served = served
@@ -157,7 +157,7 @@ class Understander:
         )
         exact = match is not None and match.source == GRAMMAR and not any(map(self.missing, (match, *also)))
         unfinished = self._questions.is_unfinished(whole, claimed=exact)
-        task = _task(match, reading)
+        task = task_for(match, reading)
         return Understanding(
             core, match, missing, is_open, unfinished, task, tuple(also), candidates=candidates, unread=unread
         )
@@ -291,7 +291,13 @@ class Understander:
             match = read(part) or self._for_more(part, before, now) or misheard(part)
             return match if match and match.confidence >= PATCHED and match.intent not in _ALONE else None
 
-        found = requests(parted(text, self._language), request)
+        parts = parted(text, self._language)
+        said = [self._wrappers.core(part) for _, part in parts] or [self._wrappers.core(plain(text, self._language))]
+        if shared := self._shared.requests(
+            said, lambda part: match if (match := read(part)) and not self.missing(match) else None
+        ):
+            return shared
+        found = requests(parts, request)
         wanted = {(match.intent, *sorted(match.slots.items())): match for match in found}
         asked = tuple(match for match in wanted.values() if match.intent not in _SMALLTALK)
         return asked if len(asked) != 1 else (replace(asked[0], confidence=min(asked[0].confidence, PATCHED)),)
@@ -426,13 +432,6 @@ def _grammars(language: str) -> tuple[Grammar, Grammar]:
     units = [{"in": said, "out": unit} for said, unit in facts.table("unit_names").items()]
     own = load_grammar(facts.sentence_files, facts.required, {"color": facts.list("colors"), "unit": units})
     return own, home_assistant_grammar(language, facts.required)
-
-
-def _task(match: IntentMatch | None, reading: TextReading | None) -> str:
-    """The task type: by rule of what is claimed, of the rest by the model; empty where nobody knows."""
-    if match:
-        return task_of(match.intent, has_values=not _NO_VALUES.issuperset(match.slots))
-    return reading.task if reading and reading.task in OPEN_TASKS else ""
 
 
 def _rank(reading: Reading) -> tuple[int, int]:
