@@ -64,3 +64,18 @@ async def test_the_weather_of_another_day(config: Config) -> None:
         tomorrow = await ask(assistant, "what about tomorrow?")
     assert (tomorrow.intent, "date" in tomorrow.slots) == ("HassGetWeather", True)
     assert not upstream.requests
+
+
+async def test_another_joke_and_another_throw(config: Config) -> None:
+    async with FakeOpenAiServer("never") as upstream, household(config, upstream) as assistant:
+        joke = await ask(assistant, "tell me a joke")
+        another = await ask(assistant, "another one")
+        repeated = await ask(assistant, "again")
+        await ask(assistant, "roll a dice")
+        thrown = await ask(assistant, "roll it again")
+        await ask(assistant, "what time is it")
+        no_joke = await ask(assistant, "another one")
+    assert (another.intent, repeated.reply) == ("TellJoke", another.reply)
+    assert another.reply != joke.reply
+    assert thrown.intent == "RollDice"
+    assert no_joke.intent != "TellJoke"

@@ -65,13 +65,16 @@ def _went_on(
     understander: Understander, before: Before, understanding: Understanding, text: str, now: datetime
 ) -> Understanding | None:
     """The talk before, gone on with: on this side of the seam between device and cloud or over it."""
-    if before.reply and (carried := understander.follow_ups.carried(text, before.reply, understanding)):
+    follow_ups = understander.follow_ups
+    if before.reply and (carried := follow_ups.carried(text, before.reply, understanding)):
         return carried
-    if before.mentioned and (day := understander.follow_ups.of_another_day(before.mentioned, text, now)):
-        return day
+    if before.mentioned and (
+        again := follow_ups.anew(before.mentioned, text) or follow_ups.of_another_day(before.mentioned, text, now)
+    ):
+        return again
     if _is_exact(understanding):
         return None
-    if before.mentioned and (more := understander.follow_ups.continued(before.mentioned, text, understanding)):
+    if before.mentioned and (more := follow_ups.continued(before.mentioned, text, understanding)):
         return more
     match = understanding.match
     if before.open and (match is None or match.confidence < _SURE_OF_A_CHANGE):

@@ -7,20 +7,18 @@ model's say being limited, since a template that fits exactly is seldom wrong.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from assistant.nlu.conversions import Conversions
-from assistant.nlu.durations import Duration
 from assistant.nlu.entities import Entities
 from assistant.nlu.language import Language
 from assistant.nlu.numbers import Numbers
 from assistant.nlu.times import Times
 from assistant.nlu.titles import Titles
 from assistant.nlu.tokens import Phrases, tokenise
-from assistant.nlu.when import AMBIGUOUS, WhenReader
+from assistant.nlu.when import AMBIGUOUS, WhenReader, until
 from assistant.records import Candidate
 from assistant.values import OUT_OF_SCOPE, IntentMatch, Slots, SlotValue, TextReading
 
@@ -101,7 +99,7 @@ class SpanReader:
         if "Timer" in intent or intent == "SnoozeAlarm":
             length = self._entities.duration_in(text)
             found |= length.slots("") if length else {}
-            found |= self._until(found, now) if intent == "HassStartTimer" and not length else {}
+            found |= until(found, now) if intent == "HassStartTimer" and not length else {}
         if intent in _DIRECTED and not {"brightness", "color", "temperature", "volume_level"} & set(found):
             found |= self._direction(text)
         if intent in _WHEN:
@@ -220,17 +218,6 @@ class SpanReader:
         if tag == "color":
             return tag, self._color(words)
         return (tag if tag in _AS_SAID else _NAMES.get(tag, "")), self.without_article(words)
-
-    def _until(self, slots: Slots, now: datetime) -> Slots:
-        """How long it is to the time among the slots ("a timer for 7 pm"); without one, nothing."""
-        if "time" not in slots:
-            return {}
-        clock = datetime.combine(now.date(), time.fromisoformat(str(slots["time"])), now.tzinfo)
-        half = timedelta(hours=12 if AMBIGUOUS in slots else 24)
-        while clock <= now:
-            clock += half
-        minutes = math.ceil((clock - now) / timedelta(minutes=1))
-        return Duration(minutes // 60, minutes % 60).slots()
 
     def _is_level(self, text: str, words: str) -> bool:
         """Whether an amount is what something is to come to, not by how much: "to seven", "up to level 7"."""

@@ -23,7 +23,8 @@ from assistant.values import PROVISO, IntentMatch, Slots
 EXACT, PATCHED = 0.98, 0.90
 """How sure a reading is that fits as it stands; and one of which something was left out or made up."""
 GRAMMAR = "grammar"
-_WEATHER = "HassGetWeather"
+_WEATHER, _JOKE = "HassGetWeather", "TellJoke"
+_BY_CHANCE = frozenset({"FlipCoin", "RollDice", "RandomNumber"})
 
 
 class FollowUps:
@@ -120,6 +121,20 @@ class FollowUps:
             return None
         match = replace(mentioned, slots=retargeted(mentioned.slots, target), confidence=PATCHED, confirmed=False)
         return Understanding(core, match, self._missing(match), open_question=False, unfinished=False)
+
+    def anew(self, mentioned: IntentMatch, text: str) -> Understanding | None:
+        """The request `mentioned` before once more, where it turns out otherwise each time ("another one", "roll
+        again"); None when the text isn't that."""
+        words = self._language.table("anew")
+        ways: list[str] = []
+        if mentioned.intent == _JOKE:  # "again" is the same one
+            ways = words["another"]
+        elif mentioned.intent in _BY_CHANCE:
+            ways = words["another"] + words["again"]
+        core = self._wrappers.core(plain(text, self._language))
+        if core not in ways:
+            return None
+        return Understanding(core, replace(mentioned, confidence=PATCHED), (), open_question=False, unfinished=False)
 
     def carried(self, text: str, reply: str, otherwise: Understanding) -> Understanding | None:
         """What an amount in the `reply` before, whoever gave it, is in another unit ("and in celsius?"); None when the

@@ -36,7 +36,7 @@ _LISTS = {
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",
     "arithmetic", "day_parts", "clock", "recurrences", "periods", "period_steps", "amounts", "amount_units",
-    "home", "directions", "answer_by", "unit_names", "provisos", "months_short", "shared",
+    "home", "directions", "answer_by", "unit_names", "provisos", "months_short", "shared", "anew",
 }  # fmt: skip
 ASKED = frozenset({"duration", "expression", "target", "temperature", "position", "percentage", "time", "message"})
 """The slots that can be asked for: `answers` reads what is answered."""

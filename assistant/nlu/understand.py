@@ -38,6 +38,7 @@ from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames, retargeted
 from assistant.nlu.tasks import OPEN_TASKS, task_for
 from assistant.nlu.titles import Titles
 from assistant.nlu.understanding import Understanding
+from assistant.nlu.when import until
 from assistant.values import PROVISO, IntentMatch, Layer, Slots, TextReading
 
 _HOME_ASSISTANT, _OPEN_WORDS, _DOUBTFUL = 0.95, 0.95, 0.60
@@ -414,6 +415,7 @@ class Understander:
             slots = self._slots.read(reading, view, now.date())
             if slots is None:
                 continue
+            slots = {**slots, **until(slots, now)} if reading.intent == "HassStartTimer" else slots
             if best and best[0].intent != reading.intent and REFERENCE not in slots:
                 confidence = _DOUBTFUL
             best = best or (reading, slots)

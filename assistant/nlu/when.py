@@ -5,8 +5,9 @@ Read piece by piece, in any order: a day, a time, a part of the day, how often, 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 from assistant.due.calendar import step_of
 from assistant.nlu.dates import Dates, Day
@@ -153,3 +154,16 @@ class _Moment:
             hours, minutes = divmod(step // timedelta(minutes=1), 60)
             found |= Duration(hours, minutes).slots() if hours < _DAY_H else {}  # every hour: the first in an hour
         return found | {name: value for name, value in (("date", self.date), ("recurrence", self.recurrence)) if value}
+
+
+def until(slots: Slots, now: datetime) -> Slots:
+    """How long it is to the moment among the slots ("a timer for 7 pm"), in whole minutes; without a time, nothing."""
+    if "time" not in slots:
+        return {}
+    day = date.fromisoformat(str(slots["date"])) if "date" in slots else now.date()
+    clock = datetime.combine(day, time.fromisoformat(str(slots["time"])), now.tzinfo)
+    half = timedelta(hours=12 if AMBIGUOUS in slots else 24)
+    while clock <= now:
+        clock += half
+    minutes = math.ceil((clock - now) / timedelta(minutes=1))
+    return Duration(minutes // 60, minutes % 60).slots()
