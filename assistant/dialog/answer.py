@@ -80,7 +80,7 @@ class Answerer:
         if match is None or decision.action not in {Action.SKILL, Action.ASK_BACK}:
             return ""  # fixed phrases are rendered ahead
         if decision.action is Action.ASK_BACK:
-            return self._skills.ask_back(match, understanding.missing).text
+            return self._skills.ask_back(match, understanding.to_ask).text
         try:
             async with asyncio.timeout(REHEARSAL_S):
                 replies = [await self._skills.rehearse(each, self._rehearsal()) for each in understanding.requests]
@@ -154,8 +154,8 @@ class Answerer:
         answer.outcome = Outcome.ASKED_BACK
         answer.expects_answer = True
         answer.intent = match
-        answer.pending = match if understanding.missing else dataclasses.replace(match, confidence=1.0)
-        return self._skills.ask_back(match, understanding.missing).text
+        answer.pending = match if understanding.to_ask else dataclasses.replace(match, confidence=1.0)
+        return self._skills.ask_back(match, understanding.to_ask).text
 
     def _fail(self, question: Question, error: EdgewiseError) -> None:
         log.warning("answer failed", turn_id=question.turn_id, code=error.code, stage=error.stage)

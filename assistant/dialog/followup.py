@@ -88,7 +88,7 @@ def _answered(
     """The request that waits, with what was answered."""
     match = understanding.match
     if match and match.intent == "Affirm" and waiting.confidence >= 1.0:
-        return dataclasses.replace(understanding, match=dataclasses.replace(waiting, confirmed=True), missing=())
+        return understander.follow_ups.with_slots(understanding, dataclasses.replace(waiting, confirmed=True))
     if _is_exact(understanding):
         return understanding
     if match and match.intent == waiting.intent and waiting.confidence < 1.0:

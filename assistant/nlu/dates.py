@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
+
+from dateutil.easter import easter
 
 from assistant.nlu.language import Language
 from assistant.nlu.numbers import Numbers
-from assistant.nlu.tokens import Phrases, Token
+from assistant.nlu.tokens import Phrases, Token, tokenise
 
 _LONGEST_MONTH = 31
 _FURTHEST_DAYS = 366 * 400
@@ -44,7 +47,7 @@ class Dates:
         """(day, index behind it) of the one that starts at `index`."""
         try:
             return self._at(tokens, index, today)
-        except OverflowError:
+        except (OverflowError, ValueError):
             return None  # beyond the calendar
 
     def day_of_month_at(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
@@ -117,7 +120,19 @@ class Dates:
 
     def _holiday(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
         found = self._holidays.at(tokens, index)
-        return (_on(today, *found[0]), found[1]) if found else None
+        day = self._next_of(found[0], today) if found else None
+        return (day, found[1]) if found and day else None
+
+    def _next_of(self, holiday: Any, today: date) -> Day | None:
+        """The next time of a holiday, as the language has it: a month and a day, "the last monday of may", or how many
+        days it is from Easter Sunday."""
+        if isinstance(holiday, str):
+            found = self._weekday_of_month(tokenise(holiday), 0, today)
+            return found[0] if found else None
+        if isinstance(holiday, int):
+            days = (easter(year) + timedelta(days=holiday) for year in (today.year, today.year + 1))
+            return Day(next(day for day in days if day >= today), relative=False)
+        return _on(today, *holiday)
 
     def _named(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
         """March third, march 3rd, the 3rd of march, third march; with a year behind it."""

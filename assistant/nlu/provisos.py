@@ -69,7 +69,7 @@ class Provisos:
         found = {
             "exception": intent in _OF_ALL and self._inside(tokens, self._exception),
             "condition": intent in _SCHEDULED and "time" not in match.slots and self.awaits(text),
-            "reckoning": intent in _RECKONED and self._inside(tokens, self._reckoning),
+            "reckoning": intent in _RECKONED and ("message" in match.slots or self._inside(tokens, self._reckoning)),
             "recurrence": intent == _TIMER and "recurrence" in match.slots,
             "several": several is not None and several(tokens) > 1,
         }

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from assistant.records import Candidate
 from assistant.values import IntentMatch, Layer
 
+_LIKELY = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
@@ -38,3 +40,8 @@ class Understanding:
     def requests(self) -> tuple[IntentMatch, ...]:
         """All that is wanted, in order; empty when no local intent claims the utterance."""
         return (self.match, *self.also) if self.match else ()
+
+    @property
+    def to_ask(self) -> tuple[str, ...]:
+        """The missing slots that may be asked for: none while the request is rather not meant, for that comes first."""
+        return self.missing if self.match and self.match.confidence >= _LIKELY else ()

@@ -47,10 +47,16 @@ def found(intent: str, text: str) -> str:
         ("SetReminder", "remind me when i get home", "condition"),
         ("HassGetCurrentDate", "how many days since new year", "reckoning"),
         ("HassGetCurrentDate", "what day is it", ""),
+        ("HassGetCurrentTime", "what time is sunrise", "reckoning"),
     ],
 )
 def test_what_binds_a_request(intent: str, text: str, proviso: str) -> None:
     assert found(intent, text) == proviso
+
+
+def test_the_day_of_something_unknown_is_no_date() -> None:
+    match = IntentMatch("HassGetCurrentDate", {"message": "birthday"}, 0.9, "classifier")
+    assert PROVISOS.find(match, "what day is my birthday", TODAY) == "reckoning"
 
 
 @pytest.mark.parametrize(("query", "proviso"), [("dancing at eleven", ""), ("dancing", "later")])
