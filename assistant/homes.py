@@ -18,6 +18,8 @@ from assistant.values import Slots
 UNAVAILABLE = "unavailable"
 ALL = "all"
 """The `name` of everything that can be switched."""
+EXCEPT, SPARED = "except", "spared"
+"""The slots of what a request isn't for: as it was said, and the ids of those devices."""
 
 
 DOORS = frozenset({"garage", "door", "gate"})
@@ -152,7 +154,8 @@ def called(name: str, things: Iterable[NamedT]) -> NamedT | None:
 
 
 def chosen(home: Home, slots: Slots) -> list[Device]:
-    """The devices that a request's `name`, `area`, `floor` and `domain` mean; of those that are near, where it matters.
+    """The devices that a request's `name`, `area`, `floor` and `domain` mean; of those that are near, where it matters;
+    without those it leaves out.
 
     A name is a device's whole one, else words of it ("lamp"), else sounds like it. What has only a kind ("the lights")
     means those of the assistant's own room, if that has any.
@@ -174,7 +177,13 @@ def chosen(home: Home, slots: Slots) -> list[Device]:
         devices = named(name, devices, home) or (devices if domain and name != ALL else [])
     if not {"area", "floor", "every"} & set(slots) and home.area:
         devices = [device for device in devices if device.area == home.area] or devices
-    return list(devices)
+    return unspared(devices, slots)
+
+
+def unspared(devices: Sequence[Device], slots: Slots) -> list[Device]:
+    """Without those that the request leaves out."""
+    spared = str(slots.get(SPARED, "")).split()
+    return [device for device in devices if device.id not in spared]
 
 
 def named(name: str, devices: Sequence[Device], home: Home) -> list[Device]:

@@ -41,7 +41,7 @@ _MAPPINGS = {
 ASKED = frozenset({"duration", "expression", "target", "temperature", "position", "percentage", "time", "message"})
 """The slots that can be asked for: `answers` reads what is answered."""
 _STRINGS = {"joiner", "date_before", "of"}
-_HOME = {"kinds", "every", "everything", "in", "pronouns", "here", "everywhere", "anywhere", "ones", "verbs"}
+_HOME = {"kinds", "every", "everything", "in", "pronouns", "here", "everywhere", "anywhere", "ones", "verbs", "but"}
 _PROVISOS = {
     "lasting", "at", "later", "condition", "exception", "negation", "polite", "awaited", "reckoning", "several",
 }  # fmt: skip

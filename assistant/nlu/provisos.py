@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from assistant.homes import SPARED
 from assistant.nlu.durations import Durations
 from assistant.nlu.language import Language
 from assistant.nlu.numbers import Numbers
@@ -61,7 +62,7 @@ class Provisos:
         tokens = tokenise(text)
         intent = match.intent
         if intent in _AT_ONCE:
-            return self._of_deed(tokens, today, bare=intent not in _AMOUNTS)
+            return self._of_deed(tokens, today, bare=intent not in _AMOUNTS, spared=SPARED in match.slots)
         if intent == _PLAYED:
             around = tokenise(text.replace(str(match.slots.get("query", "")), "", 1))  # a title may hold "at nine"
             return "later" if self._is_later(tokens, bare=False) or self._is_later(around, bare=True) else ""
@@ -79,10 +80,10 @@ class Provisos:
         """Whether something is to be told when something else happens, and not at a time."""
         return self._inside(tokenise(text), self._awaited)
 
-    def _of_deed(self, tokens: tuple[Token, ...], today: date, *, bare: bool) -> str:
+    def _of_deed(self, tokens: tuple[Token, ...], today: date, *, bare: bool, spared: bool) -> str:
         if self._inside(tokens, self._negation):
             return "negation"
-        if self._inside(tokens, self._exception):
+        if not spared and self._inside(tokens, self._exception):
             return "exception"
         if self._inside(tokens, self._condition):
             return "condition"

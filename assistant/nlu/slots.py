@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from assistant.homes import ALL
+from assistant.homes import ALL, SPARED
 from assistant.nlu.dates import Day
 from assistant.nlu.durations import Duration
 from assistant.nlu.entities import Amount, Entities, View, has_mark
@@ -164,8 +164,8 @@ def _fit(target: Any, kind: str, only: Sequence[str]) -> Slots | None:
 
 
 def _put(slots: Slots, place: Slots) -> dict[str, SlotValue]:
-    """A target, in a place that was named apart from it: "turn everything off upstairs"."""
-    kept = {slot: value for slot, value in slots.items() if not (slot == "name" and value == ALL)}
+    """A target, in a place that was named apart from it, or but for one: "turn everything off upstairs"."""
+    kept = {slot: value for slot, value in slots.items() if SPARED in place or not (slot == "name" and value == ALL)}
     return {**kept, **place}
 
 

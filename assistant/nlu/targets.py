@@ -2,8 +2,9 @@
 
 A target is read word by word from the left, the longest reading wins:
 
-    target  [every] [the] ( device | [area] kind | area | everything | pronoun ) [ [in the] place ]
+    target  [every] [the] ( device | [area] kind | area | everything | pronoun ) [ [in the] place ] [but]
     place   area | floor | here | the whole house
+    but     except [in] target [and [in] target ...]; also by itself ("turn everything off except the hall")
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from assistant.homes import ALL, Device, Home, called, chosen
+from assistant.homes import ALL, EXCEPT, SPARED, Device, Home, called, chosen
 from assistant.names import closest
 from assistant.nlu.language import Language
 from assistant.nlu.tokens import Phrases, Token, tokenise
@@ -19,7 +20,7 @@ from assistant.values import Slots, SlotValue
 
 REFERENCE = "reference"
 """The slot of a pronoun, until it is known what it stands for."""
-TARGET_SLOTS = frozenset({"name", "area", "floor", "domain", "device_class", "every", REFERENCE})
+TARGET_SLOTS = frozenset({"name", "area", "floor", "domain", "device_class", "every", EXCEPT, SPARED, REFERENCE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class HomeNames:
             Phrases(words[name])
             for name in ("every", "everything", "in", "pronouns", "here", "everywhere", "anywhere", "ones")
         )
-        self._verbs = Phrases(words["verbs"])
+        self._verbs, self._but = Phrases(words["verbs"]), Phrases(words["but"])
+        self._joiner = str(language.words["joiner"])
         self._one, self._many = Phrases(words["kinds"]["one"]), Phrases(words["kinds"]["many"])
         self._kinds = tuple(name for kinds in words["kinds"].values() for name in kinds if " " not in name)
         self._areas = Phrases({_plain(name): area.name for area in home.areas for name in area.names})
@@ -70,9 +72,11 @@ class HomeNames:
         index = self._past_articles(tokens, index)
         best = max(self._cores(tokens, index, determined=index > start), key=lambda found: found[1], default=None)
         if best is None or best[1] == start:
-            return None
+            alone = self._left_out(tokens, start)
+            return (Target(alone[0]), alone[1]) if alone else None
         found, end = best
-        return Target({**slots, **found}, self._domains(found)), end
+        but, end = self._left_out(tokens, end) or ({}, end)
+        return Target({**slots, **found, **but}, self._domains(found)), end
 
     def read(self, text: str) -> Target | None:
         """The target that a plain text is, as a whole."""
@@ -189,6 +193,27 @@ class HomeNames:
         if everything := self._all.at(tokens, index):
             place = self._behind(tokens, everything[1])
             yield ({"every": True, **place[0]}, place[1]) if place else ({"name": ALL, "every": True}, everything[1])
+
+    def _left_out(self, tokens: tuple[Token, ...], index: int) -> _Found | None:
+        """What a request isn't for, as it was said, and which devices that are: "except the hall and the tv"."""
+        but = self._but.at(tokens, index)
+        if but is None:
+            return None
+        spared: dict[str, None] = {}
+        begin, end = but[1], 0
+        while begin:
+            start = self._past_articles(tokens, begin)
+            one = self._ones.at(tokens, start) or self._one.at(tokens, start)
+            before = self._in.at(tokens, one[1] if one else start)
+            start = self._past_articles(tokens, before[1] if before else start)
+            best = max(self._cores(tokens, start, determined=True), key=lambda found: found[1], default=None)
+            if best is None:
+                break
+            spared |= {device.id: None for device in chosen(self._home, {**best[0], "every": True})}
+            ones = self._ones.at(tokens, best[1])
+            end = ones[1] if ones else best[1]
+            begin = end + 1 if end < len(tokens) and tokens[end].text == self._joiner else 0
+        return ({EXCEPT: _said(tokens, but[1], end), SPARED: " ".join(spared)}, end) if spared else None
 
     def _thing(self, tokens: tuple[Token, ...], index: int, place: Slots) -> _Found | None:
         """A device by its name, or a kind of devices."""

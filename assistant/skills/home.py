@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import yaml
 
 from assistant.errors import HomeError
-from assistant.homes import ALL, DOORS, UNAVAILABLE, Device, Home, ServiceCall, chosen
+from assistant.homes import ALL, DOORS, EXCEPT, UNAVAILABLE, Device, Home, ServiceCall, chosen, unspared
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.values import IntentMatch, Slots
 
@@ -95,9 +95,12 @@ class _HomeSkill(Skill):
         return ready
 
     def called(self, devices: Sequence[Device], slots: Slots, home: Home) -> str:
-        """What the devices are, for the ear: the kitchen lights, everything upstairs, 3 devices."""
+        """What the devices are, for the ear: the kitchen lights, everything upstairs, all lights except the hall."""
         if len(devices) == 1:
             return devices[0].name
+        if EXCEPT in slots:
+            rest = {slot: value for slot, value in slots.items() if slot != EXCEPT}
+            return self._say("but", what=self.called(devices, rest, home), but=slots[EXCEPT])
         place = str(slots.get("area", "") or slots.get("floor", ""))
         if not place and {device.area for device in devices} == {home.area} and home.area:
             place = home.area_by_id[home.area].name
@@ -127,7 +130,7 @@ class _HomeSkill(Skill):
     def _meant(self, slots: Slots, home: Home) -> list[Device]:
         found = chosen(home, slots)
         if slots.get("name") == ALL:
-            found = [device for device in home.devices if device.domain in _SWITCHED]
+            found = unspared([device for device in home.devices if device.domain in _SWITCHED], slots)
         return [device for device in found if not self.domains or device.domain in self.domains]
 
     def _none(self, slots: Slots) -> SkillReply:
