@@ -21,6 +21,9 @@ _WORDS = frozenset({"message", "item", "name"})
 """Slots that any words may fill."""
 _SURE = 0.85
 """So sure the model must be of a new request that might be an answer."""
+_SURE_OF_NO_CHOICE = 0.6
+"""The same, of one that might say which of some is meant: few words do."""
+_CHOOSING = frozenset({"CancelAlarm", "CancelReminder"})
 _DROPS = frozenset({"HassNevermind", "Stop"})
 
 
@@ -48,10 +51,12 @@ def understand_turn(understander: Understander, text: str, before: Before, *, no
     A whole new sentence wins over an answer, an answer over what only the model takes for a request ("ten minutes");
     "no" and "never mind" drop what waits. A correction wins over all.
     """
-    if before.done and (corrected := understander.follow_ups.corrected(before.done, text, now=now)):
+    follow_ups, waiting = understander.follow_ups, before.waiting
+    if waiting and (meant := follow_ups.corrected(waiting, text, now=now)):
+        return dataclasses.replace(meant, corrects=False)  # "should I turn on the fan?" "no, the lamp"
+    if before.done and (corrected := follow_ups.corrected(before.done, text, now=now)):
         return corrected
-    read, waiting = understander.understand(text, now=now), before.waiting
-    follow_ups = understander.follow_ups
+    read = understander.understand(text, now=now)
     drops = waiting and read.match and read.match.intent in _DROPS  # "cancel that": our question
     understanding = follow_ups.aimless(follow_ups.resolved(read, None if drops else before.mentioned))
     if waiting:
@@ -102,11 +107,14 @@ def _answered(
 def _is_another(waiting: IntentMatch, answered: Understanding, understanding: Understanding) -> bool:
     """Whether an answer of mere words, to a question that words don't answer by themselves, is rather a request of its
     own: any words name an item, and none a yes."""
-    added = answered.match.slots.keys() - waiting.slots.keys() if answered.match else set()
+    said = answered.match.slots if answered.match else {}
+    added = {slot for slot, value in said.items() if waiting.slots.get(slot) != value}
     if not added or added - _WORDS or waiting.intent == "SetReminder":
         return False
     match = understanding.match
-    return waiting.confidence >= 1.0 or bool(match and match.intent != waiting.intent and match.confidence >= _SURE)
+    sure = _SURE_OF_NO_CHOICE if waiting.intent in _CHOOSING else _SURE
+    other = bool(match and match.intent != waiting.intent and match.confidence >= sure)
+    return other or understanding.open_question or waiting.confidence >= 1.0
 
 
 def _takes_back(read: Understanding, resolved: Understanding) -> bool:

@@ -30,6 +30,7 @@ _AMOUNTS = {
     "HassSetVolume": "volume_level",
 }
 _SCHEDULED = frozenset({"CancelAlarm", "CancelReminder"})
+_MOVED = frozenset({"SetAlarm", "SetReminder"})
 _CLOCK = frozenset({"time", "ambiguous", "hours", "minutes", "seconds"})
 _ITEMS = frozenset({"HassListAddItem", "HassShoppingListAddItem", "HassListCompleteItem"})
 IN_HOME = frozenset(
@@ -126,16 +127,13 @@ class Answers:
             return None
         parts = {name: value for name, value in done.slots.items() if name in _DURATION}
         others = {name: value for name, value in done.slots.items() if name not in _DURATION}
+        moved = done.intent in _MOVED
         changed: Slots | None = None
-        if (
-            parts
-            and done.intent not in {"SetAlarm", "SetReminder"}
-            and (duration := self._entities.duration(text) or self._in_unit(text, parts))
-        ):
+        if parts and (duration := self._entities.duration(text) or (None if moved else self._in_unit(text, parts))):
             changed = {**others, **duration.slots()}
         elif "expression" in done.slots and (expression := self._entities.expression(text)):
             changed = {**done.slots, "expression": expression}
-        elif done.intent in {"SetAlarm", "SetReminder"} and (moment := self._when.read(text, now.date())):
+        elif moved and (moment := self._when.read(text, now.date())):
             changed = self._moved(done.slots, moment)
         elif done.intent in _AMOUNTS and (amount := self._entities.amount(text)):
             changed = {**done.slots, **amount_slots(_AMOUNTS[done.intent], amount)}

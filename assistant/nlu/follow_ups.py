@@ -25,6 +25,8 @@ EXACT, PATCHED = 0.98, 0.90
 GRAMMAR = "grammar"
 _WEATHER, _JOKE = "HassGetWeather", "TellJoke"
 _BY_CHANCE = frozenset({"FlipCoin", "RollDice", "RandomNumber"})
+_OPPOSITE = {"up": "down", "down": "up"}
+_RESULT, _LONGEST_SUM = "0 ", 200
 
 
 class FollowUps:
@@ -123,18 +125,35 @@ class FollowUps:
         return Understanding(core, match, self._missing(match), open_question=False, unfinished=False)
 
     def anew(self, mentioned: IntentMatch, text: str) -> Understanding | None:
-        """The request `mentioned` before once more, where it turns out otherwise each time ("another one", "roll
-        again"); None when the text isn't that."""
-        words = self._language.table("anew")
-        ways: list[str] = []
-        if mentioned.intent == _JOKE:  # "again" is the same one
-            ways = words["another"]
-        elif mentioned.intent in _BY_CHANCE:
-            ways = words["another"] + words["again"]
+        """The request `mentioned` before once more: what turns out otherwise each time ("another one", "roll again"),
+        a step further or back ("a bit more"), a sum gone on with ("times two"); None when the text isn't that."""
         core = self._wrappers.core(plain(text, self._language))
-        if core not in ways:
+        slots = self._sum(mentioned, core) if "expression" in mentioned.slots else self._anew(mentioned, core)
+        if slots is None:
             return None
-        return Understanding(core, replace(mentioned, confidence=PATCHED), (), open_question=False, unfinished=False)
+        match = replace(mentioned, slots=slots, confidence=PATCHED)
+        return Understanding(core, match, (), open_question=False, unfinished=False)
+
+    def _anew(self, mentioned: IntentMatch, core: str) -> Slots | None:
+        words, slots = self._language.table("anew"), mentioned.slots
+        if "direction" in slots:
+            if core in words["less"]:
+                return {**slots, "direction": _OPPOSITE.get(str(slots["direction"]), "")}
+            ways = words["more"] + words["again"]
+        elif mentioned.intent == _JOKE:  # "again" is the same one
+            ways = words["another"]
+        else:
+            ways = words["another"] + words["again"] if mentioned.intent in _BY_CHANCE else []
+        return slots if core in ways else None
+
+    def _sum(self, mentioned: IntentMatch, core: str) -> Slots | None:
+        """A calculation whose first number is the result before."""
+        for more in (core, self._wrappers.continuation(core)):
+            line = self._entities.expression(f"{_RESULT}{more}") or ""
+            if more and line.startswith(_RESULT) and len(line) < _LONGEST_SUM:
+                before = f"({mentioned.slots['expression']}) "
+                return {"expression": before + line.removeprefix(_RESULT)}
+        return None
 
     def carried(self, text: str, reply: str, otherwise: Understanding) -> Understanding | None:
         """What an amount in the `reply` before, whoever gave it, is in another unit ("and in celsius?"); None when the

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from assistant.homes import ALL, EXCEPT, SPARED, Device, Home, called, chosen
+from assistant.homes import ALL, EXCEPT, SPARED, Device, Home, called, chosen, named
 from assistant.names import closest
 from assistant.nlu.language import Language
 from assistant.nlu.tokens import Phrases, Token, tokenise
@@ -112,7 +112,13 @@ class HomeNames:
             if (one[1] if one else place[1]) == len(tokens):
                 return place[0]
         target = self.read(text)
-        return target.slots if target else None
+        return target.slots if target else self._by_words(tokens, index)
+
+    def _by_words(self, tokens: tuple[Token, ...], index: int) -> Slots | None:
+        """What words of its name say before "one": "the bedside one"."""
+        said = _said(tokens, index, len(tokens) - 1)
+        is_one = bool(said) and self._ones.at(tokens, len(tokens) - 1)
+        return {"name": said} if is_one and named(said, self._home.devices, self._home) else None
 
     def meant(self, slots: Slots) -> Slots:
         """The slots with names as the home has them, where what was said is like one of them."""

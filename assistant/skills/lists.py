@@ -15,6 +15,7 @@ from assistant.values import IntentMatch, ListItem
 
 _READ_OUT = 8
 """More items than this are counted, and only so many read."""
+_WORDS_OF_A_THING = 2
 _SHOPPING, _TO_DO = "shopping", "to do"
 
 
@@ -99,7 +100,8 @@ class AddItem(_ListSkill):
                 await context.lists.change(name, lambda now: now or ())
                 return SkillReply(self._replies.say(match.intent, "made", list=name), acknowledges=True)
             return SkillReply(self._replies.say(match.intent, "exists", list=name))
-        wanted = dict.fromkeys(self.parts(str(match.slots["item"]), several=name == _SHOPPING))
+        said = str(match.slots["item"])
+        wanted = dict.fromkeys(self.parts(said, several=name == _SHOPPING or self._are_things(said, name)))
         there = {item.text for item in items or () if not item.done}
         new = [text for text in wanted if text not in there]
         if not new:
@@ -107,6 +109,11 @@ class AddItem(_ListSkill):
         await context.lists.change(name, functools.partial(added, new))
         text = self._replies.say(match.intent, "added", items=self._all(new), list=name)
         return SkillReply(text, acknowledges=True)
+
+    def _are_things(self, said: str, name: str) -> bool:
+        """Whether all that is joined are things: "nails and screws", but not "wash and iron the shirts"."""
+        parts = self.parts(said, several=True)
+        return name != _TO_DO and all(len(part.split()) <= _WORDS_OF_A_THING for part in parts)
 
     def _all(self, texts: Iterable[str]) -> str:
         return self._replies.all_of(list(texts))
@@ -165,7 +172,8 @@ class CompleteItem(_ListSkill):
                 await context.lists.change(name, functools.partial(completed, found))
                 text = self._replies.say(match.intent, "done", items=self.read_out(found), list=name)
                 return SkillReply(text, acknowledges=True)
-        return SkillReply(self._say("on_none", item=match.slots["item"]), ok=False)
+        missed = self._say("not_on", item=match.slots["item"], list=names[0]) if match.slots.get("name") else ""
+        return SkillReply(missed or self._say("on_none", item=match.slots["item"]), ok=False)
 
 
 class ReadList(_ListSkill):

@@ -10,6 +10,8 @@ from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.values import IntentMatch
 
 _DIGITS = 4
+_BY_VOLUME = {"ounce": "fluid_ounce"}
+"""What a unit of weight is where something is measured by its volume."""
 _OTHER_SCALE = {"degF": "degC", "degC": "degF", "kelvin": "degC"}
 
 
@@ -25,6 +27,9 @@ class ConvertUnit(Skill):
         quantity, source, target = float(slots.get("quantity", 1)), str(slots["from_unit"]), str(slots["to_unit"])
         source = _OTHER_SCALE.get(target, source) if source == "degree" else source  # "20 degrees in fahrenheit"
         result = await context.work(lambda: _converted(quantity, source, target))
+        if result is None and _BY_VOLUME.keys() & {source, target}:  # "how many ounces in a cup"
+            source, target = (_BY_VOLUME.get(unit, unit) for unit in (source, target))
+            result = await context.work(lambda: _converted(quantity, source, target))
         if source in _ZERO and quantity < _ZERO[source]:
             return SkillReply(self._replies.say(match.intent, "colder"), ok=False)
         names = {"source": self._unit(source, quantity), "target": self._unit(target, 0)}
