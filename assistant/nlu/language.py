@@ -73,6 +73,10 @@ class Language:
         table: Mapping[str, Any] = self.words[name]
         return table
 
+    def unit(self, unit_s: int) -> str:
+        """The word for several of a unit of time: the longest one."""
+        return max((word for word, seconds in self.table("units").items() if seconds == unit_s), key=len)
+
     def bare(self, text: str, articles: str = "value_articles") -> str:
         """A text without the words of that list in front; its last word stays."""
         words = text.split()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from assistant.nlu.language import Language
 from assistant.nlu.normalise import either
 from assistant.nlu.numbers import Numbers
+from assistant.nlu.several import Part, Read, requests
 from assistant.nlu.tokens import tokenise
 from assistant.values import IntentMatch
 
@@ -72,6 +73,19 @@ class Shared:
             found = [match for text in written if (match := read(text))]
             if len(found) == len(written) and len({match.intent for match in found}) == 1:
                 return tuple(found)
+        return ()
+
+    def among(
+        self, parts: Sequence[Part], read: Callable[[str], IntentMatch | None], request: Read
+    ) -> tuple[IntentMatch, ...]:
+        """The same, with requests of any kind before and behind, as `request` reads them (see `several`)."""
+        count = len(parts)
+        for start, end in ((begin, end) for begin in range(count) for end in range(count, begin, -1)):
+            shared = self.requests([text for _, text in parts[start:end]], read)
+            before = requests(parts[:start], request, most=start) if shared and start else ()
+            behind = requests(parts[end:], request, most=count - end) if shared and end < count else ()
+            if shared and bool(before) == (start > 0) and bool(behind) == (end < count):
+                return (*before, *shared, *behind)
         return ()
 
     def _ahead(self, parts: Sequence[str], kind: _Kind) -> tuple[int, list[str]] | None:

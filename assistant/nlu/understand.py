@@ -108,7 +108,7 @@ class Understander:
         self._known = known
         self._home: tuple[Home, HomeNames] | None = None
         self._own, self._home_assistant = _grammars(language)
-        hours, minutes, seconds = (_plural(self._language.table("units"), unit_s) for unit_s in (3600, 60, 1))
+        hours, minutes, seconds = (self._language.unit(unit_s) for unit_s in (3600, 60, 1))
         self._units = hours, minutes, seconds
         self.follow_ups = FollowUps(
             self._language,
@@ -292,11 +292,13 @@ class Understander:
             match = read(part) or self._for_more(part, before, now) or misheard(part)
             return match if match and match.confidence >= PATCHED and match.intent not in _ALONE else None
 
+        def complete(part: str) -> IntentMatch | None:
+            match = read(part)
+            return match if match and not self.missing(match) else None
+
         parts = parted(text, self._language)
-        said = [self._wrappers.core(part) for _, part in parts] or [self._wrappers.core(plain(text, self._language))]
-        if shared := self._shared.requests(
-            said, lambda part: match if (match := read(part)) and not self.missing(match) else None
-        ):
+        said = [(joint, self._wrappers.core(part)) for joint, part in parts or [("", plain(text, self._language))]]
+        if shared := self._shared.among(said, complete, request):
             return shared
         found = requests(parts, request)
         wanted = {(match.intent, *sorted(match.slots.items())): match for match in found}
@@ -442,8 +444,3 @@ def _rank(reading: Reading) -> tuple[int, int]:
 
 def _has(slots: Slots, slot: str) -> bool:
     return not _ANY_OF.get(slot, {slot}).isdisjoint(slots)
-
-
-def _plural(units: Mapping[str, int], unit_s: int) -> str:
-    """The word for several of a unit: the longest one."""
-    return max((word for word, seconds in units.items() if seconds == unit_s), key=len)

@@ -58,6 +58,21 @@ def test_alarms(text: str, times: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "intents"),
+    [
+        ("set timers for five and ten minutes and flip a coin", ["HassStartTimer", "HassStartTimer", "FlipCoin"]),
+        ("flip a coin and set two five minute timers", ["FlipCoin", "HassStartTimer", "HassStartTimer"]),
+        ("flip a coin, set alarms for six and seven am and tell me the time",
+         ["FlipCoin", "SetAlarm", "SetAlarm", "HassGetCurrentTime"]),
+        ("set timers for five and ten minutes and who was the first king", []),
+    ],
+)  # fmt: skip
+def test_among_others(text: str, intents: list[str]) -> None:
+    understanding = Understander().understand(text, now=NOON)
+    assert [match.intent for match in understanding.requests] == intents
+
+
+@pytest.mark.parametrize(
     "parts",
     [
         ["set a timer"],
