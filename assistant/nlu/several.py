@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from assistant.nlu.durations import Duration
 from assistant.nlu.language import Language
 from assistant.nlu.normalise import clauses
 from assistant.values import IntentMatch
 
 _MOST_PARTS = 5
+_UNITS = ("minutes", "hours", "seconds")
 
 Part = tuple[str, str]
 """The word that joins it to the part before (empty: nothing, or the end of a sentence), and the part."""
@@ -39,6 +42,23 @@ def requests(parts: Sequence[Part], read: Read, most: int = 0) -> tuple[IntentMa
     """The requests that the parts are made of, in order, two or more; empty when a stretch is none. With `most`, the
     first may be made of so many parts."""
     return _from(parts, read, None, most or len(parts) - 1)
+
+
+def another_timer(
+    part: str,
+    before: IntentMatch,
+    length: Callable[[str], Duration | None],
+    read: Callable[[str], IntentMatch | None],
+) -> IntentMatch | None:
+    """Another timer, by its length alone; a bare number is of the unit said before ("another for 10")."""
+    unit = next((slot for slot in _UNITS if slot in before.slots), "minutes")
+    for said in (part, f"{part} {unit}"):
+        if found := length(said):
+            return replace(before, slots=found.slots())
+        match = read(said)
+        if match and match.intent == before.intent and not match.slots.keys().isdisjoint(_UNITS):
+            return match
+    return None
 
 
 def _from(parts: Sequence[Part], read: Read, before: IntentMatch | None, most: int) -> tuple[IntentMatch, ...]:

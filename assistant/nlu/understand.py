@@ -31,7 +31,7 @@ from assistant.nlu.normalise import MAX_CHARS, MAX_WORDS, Wrappers, clauses, pla
 from assistant.nlu.plugins import PluginGrammar, best_of
 from assistant.nlu.provisos import Provisos, bound
 from assistant.nlu.questions import Questions
-from assistant.nlu.several import parted, requests
+from assistant.nlu.several import another_timer, parted, requests
 from assistant.nlu.shared import Shared
 from assistant.nlu.slots import SlotReader
 from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames, retargeted
@@ -209,9 +209,7 @@ class Understander:
     def _matches(self, text: str, whole: str, now: datetime) -> tuple[IntentMatch, ...]:
         """What the sentences make of an utterance: all its requests, or the one among other sentences; ours first."""
 
-        @functools.cache
-        def own(part: str) -> IntentMatch | None:
-            return self._match(part, lambda words: self._read(words, now))
+        own = functools.cache(functools.partial(self._ours, now=now))
 
         @functools.cache
         def of_plugins(part: str) -> IntentMatch | None:
@@ -230,6 +228,10 @@ class Understander:
             return several
         one = self._one_of(text, any_of)
         return (one,) if one else ()
+
+    def _ours(self, part: str, now: datetime) -> IntentMatch | None:
+        """The same, by our sentences and Home Assistant's."""
+        return self._match(part, lambda words: self._read(words, now))
 
     def _match(self, whole: str, read: Callable[[str], IntentMatch | None]) -> IntentMatch | None:
         """The best reading of one sentence: as it stands, without wrappers, without fillers."""
@@ -281,12 +283,7 @@ class Understander:
     def _several(self, text: str, read: Callable[[str], IntentMatch | None], now: datetime) -> tuple[IntentMatch, ...]:
         """The requests of an utterance that is made of nothing else; each once."""
 
-        @functools.cache
-        def misheard(part: str) -> IntentMatch | None:
-            home = self._home_names()
-            meant = home.respelled(part) if home else None
-            match = read(meant) if meant else None
-            return replace(match, confidence=PATCHED) if match and match.intent in IN_HOME else None
+        misheard = functools.cache(lambda part: self._respelled(part, read))
 
         def request(part: str, before: IntentMatch | None) -> IntentMatch | None:
             match = read(part) or self._for_more(part, before, now) or misheard(part)
@@ -327,17 +324,26 @@ class Understander:
             meant = home.respelled(whole)
         else:
             meant = None
-        again = self._match(meant, lambda words: self._read(words, now)) if meant else None
+        again = self._ours(meant, now) if meant else None
         if again is None or (match and match.intent != again.intent):
             return match
         return replace(again, confidence=PATCHED)
+
+    def _respelled(self, part: str, read: Callable[[str], IntentMatch | None]) -> IntentMatch | None:
+        """What a part asks of the home with a name in it that it only sounds like."""
+        home = self._home_names()
+        meant = home.respelled(part) if home else None
+        match = read(meant) if meant else None
+        return replace(match, confidence=PATCHED) if match and match.intent in IN_HOME else None
 
     def _begun(self, text: str, intent: str, now: datetime) -> tuple[IntentMatch, ...]:
         """The requests, one of `intent` first, that an utterance begins with, when nobody knows what its rest is."""
         parts = parted(text, self._language)
 
+        ours = functools.partial(self._ours, now=now)
+
         def read(part: str, before: IntentMatch | None) -> IntentMatch | None:
-            match = self._match(part, lambda words: self._read(words, now)) or self._for_more(part, before, now)
+            match = ours(part) or self._for_more(part, before, now) or self._respelled(part, ours)
             return match if match and match.confidence >= PATCHED and not self.missing(match) else None
 
         for count in range(len(parts) - 1, 0, -1):
@@ -349,23 +355,12 @@ class Understander:
     def _for_more(self, part: str, before: IntentMatch | None, now: datetime) -> IntentMatch | None:
         """The request before, for what this part names: "turn on the kitchen light and the fan"."""
         if before and before.intent == "HassStartTimer":
-            return self._one_more_timer(part, before)
+            return another_timer(part, before, self._entities.whole_duration, lambda said: self._ours(said, now))
         if before and (slots := self._answers.more(before, part, now, self._timer_names())):
             return replace(before, slots=slots)
         home = self._home_names()
         target = home.read_nearly(part) if home and before and before.intent in IN_HOME else None
         return replace(before, slots=retargeted(before.slots, target.slots)) if before and target else None
-
-    def _one_more_timer(self, part: str, before: IntentMatch) -> IntentMatch | None:
-        """Another timer, by its length alone; a bare number is of the unit said before ("another for 10")."""
-        unit = next((slot for slot in ("minutes", "hours", "seconds") if slot in before.slots), "minutes")
-        for said in (part, f"{part} {unit}"):
-            if length := self._entities.whole_duration(said):
-                return replace(before, slots=length.slots())
-            match = self._match(said, lambda words: self._read(words, _ANY_MOMENT))
-            if match and match.intent == before.intent and not self.missing(match):
-                return match
-        return None
 
     def _one_of(self, text: str, read: Callable[[str], IntentMatch | None]) -> IntentMatch | None:
         """The one request among several sentences."""
