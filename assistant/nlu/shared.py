@@ -91,7 +91,7 @@ class Shared:
     def _ahead(self, parts: Sequence[str], kind: _Kind) -> tuple[int, list[str]] | None:
         """How many, and their values: "set [two] timers [one for] five minutes"."""
         found = kind.ahead.match(parts[0])
-        count = self._count((found["count"] or "").split()) if found else 0
+        count = self._count((found["count"] or "").strip()) if found else 0
         return (count, [(found["value"] or "").strip(), *parts[1:]]) if found and count else None
 
     def _behind(self, parts: Sequence[str], kind: _Kind) -> tuple[int, list[str]] | None:
@@ -101,14 +101,13 @@ class Shared:
             return None
         values = [*parts[:-1], parts[-1][: name.start()]]
         values[0] = values[0][verb.end() :]
-        first, *rest = values[0].split()
-        if rest and len(values) == 1 and self._is_number(rest[0]):
-            return self._count([first]), [" ".join(rest)]
+        count, _, value = values[0].partition(" ")
+        if len(values) == 1 and self._is_number(value.partition(" ")[0]):
+            return self._count(count), [value]
         return 1, values
 
-    def _count(self, words: Sequence[str]) -> int:
+    def _count(self, said: str) -> int:
         """Zero for what is none."""
-        said = " ".join(words)
         if said in self._counts:
             return self._counts[said]
         tokens = tokenise(said)
