@@ -42,6 +42,7 @@ from assistant.nlu.when import until
 from assistant.values import PROVISO, IntentMatch, Layer, Slots, TextReading
 
 _HOME_ASSISTANT, _OPEN_WORDS, _DOUBTFUL = 0.95, 0.95, 0.60
+_PLACES = frozenset({"area", "floor"})
 _SMALLTALK = frozenset({"Greeting", "Thanks", "Affirm", "Farewell"})
 """Never the point of an utterance of several sentences."""
 _ALONE = frozenset({"WhatCanYouDo", "WhoAreYou", "RepeatLast", "HassNevermind", "Deny"})
@@ -260,18 +261,23 @@ class Understander:
         if match and not outvoted(match, reading):
             query = self._said(match, reading)
             return replace(match, slots={**match.slots, **query}, confidence=agreed(match, reading))
-        claim = claimed(reading)
+        claim = None if self._is_unkind(text, reading) else claimed(reading)
         if claim is None or claim[1] < self._reject_threshold or not (self._served is None or claim[0] in self._served):
             return None
         slots = self._spans.slots(claim[0], text, reading.spans, now)
         home = self._home_names() if claim[0] in IN_HOME else None  # a timer may be called kitchen
         if home:
             slots = home.meant(slots)
-            if TARGET_SLOTS.isdisjoint(slots):
+            if TARGET_SLOTS & slots.keys() <= _PLACES:
                 slots = {**home.named_in(text), **slots}
             if not home.is_device(slots) and (nearly := home.nearly_in(text)):
                 slots = {**slots, **nearly}
         return IntentMatch(claim[0], slots, claim[1], SOURCE)
+
+    def _is_unkind(self, text: str, reading: TextReading) -> bool:
+        """Whether the model takes for thanks or a yes what is none: "you are stupid"."""
+        claim = claimed(reading)
+        return bool(claim and claim[0] in _SMALLTALK) and not self._language.set("unkind").isdisjoint(text.split())
 
     def _said(self, match: IntentMatch, reading: TextReading) -> Slots:
         """What is to be played, as the model cuts it out of the words that a template left open."""
