@@ -175,6 +175,7 @@ class _Spelled:
     def __init__(self, intents: Intents) -> None:
         self._intents = intents
         self._known: dict[str, frozenset[str]] = {}
+        self._open_rules: dict[str, bool] = {}
 
     def by(self, expressions: Iterable[Expression]) -> frozenset[str]:
         """The words, with the plural that a template may add: "timer[s]" spells two."""
@@ -186,12 +187,17 @@ class _Spelled:
         if isinstance(expression, ListReference):
             return not isinstance(self._intents.slot_lists.get(expression.list_name), TextSlotList)
         if isinstance(expression, RuleReference):
-            rule = self._intents.expansion_rules.get(expression.rule_name)
-            return rule is not None and self.leaves_open(rule.expression)
+            return self._rule_leaves_open(expression.rule_name)
         if not isinstance(expression, Group):
             return False
         glued = isinstance(expression, ExpressionSequence) and any(map(_glued, expression.items, expression.items[1:]))
         return glued or any(self.leaves_open(item) for item in expression.items)
+
+    def _rule_leaves_open(self, name: str) -> bool:
+        if name not in self._open_rules:
+            rule = self._intents.expansion_rules.get(name)
+            self._open_rules[name] = rule is not None and self.leaves_open(rule.expression)
+        return self._open_rules[name]
 
     def _words(self, expression: Expression) -> Iterator[str]:
         if isinstance(expression, TextChunk):
