@@ -13,23 +13,16 @@ from assistant.skills.alarms import Alarms, Reminders
 from assistant.skills.base import Handler, Skill, SkillContext, SkillReply
 from assistant.skills.calculator import Calculator
 from assistant.skills.chance import FlipCoin, RandomNumber, RollDice, TellJoke
+from assistant.skills.climate import Climate, HowWarm
 from assistant.skills.clock import Date, DaysUntil, Time
 from assistant.skills.control import Nevermind, Repeat, Stop
-from assistant.skills.home import (
-    Climate,
-    FanSpeed,
-    GetState,
-    HowWarm,
-    LightSet,
-    SetPosition,
-    Switch,
-    Vacuum,
-)
+from assistant.skills.home import FanSpeed, LightSet, SetPosition, Switch, Vacuum
 from assistant.skills.lists import AddItem, CompleteItem, ReadList, RemoveItem
 from assistant.skills.media import PlayMedia, SteerMedia
 from assistant.skills.privacy import ExplainLast, SetPrivateMode
 from assistant.skills.replies import Replies, filled, load_replies
 from assistant.skills.smalltalk import Smalltalk
+from assistant.skills.states import GetState
 from assistant.skills.timers import CancelAllTimers, CancelTimer, ChangeTimer, PauseTimer, StartTimer, TimerStatus
 from assistant.skills.units import ConvertUnit
 from assistant.skills.volume import SetVolume
