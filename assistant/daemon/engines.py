@@ -19,7 +19,8 @@ from assistant.errors import EdgewiseError, UnderstandError
 from assistant.executor import BoundedExecutor
 from assistant.models import Models
 from assistant.nlu.classifier import TextModel
-from assistant.nlu.understand import Known, Understander, prepare
+from assistant.nlu.sentence_reader import prepare
+from assistant.nlu.understand import Known, Understander
 from assistant.packaged import packaged_text_model
 from assistant.skills.book import SkillBook
 from assistant.speech.stt import WhisperTranscriber

@@ -14,7 +14,6 @@ doesn't know them: it claims none, and takes one only where a template left word
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,31 +22,22 @@ from assistant.homes import Home
 from assistant.names import closest
 from assistant.nlu.answers import IN_HOME, Answers
 from assistant.nlu.classifier import SOURCE, SpanReader, TextModel, agreed, candidates_of, claimed, outvoted
-from assistant.nlu.entities import Entities, View, spelled
+from assistant.nlu.entities import Entities
 from assistant.nlu.follow_ups import EXACT, GRAMMAR, PATCHED, FollowUps
-from assistant.nlu.grammar import Grammar, Reading, home_assistant_grammar, load_grammar
 from assistant.nlu.language import load_language
-from assistant.nlu.normalise import MAX_CHARS, MAX_WORDS, Wrappers, clauses, plain, with_commas
-from assistant.nlu.plugins import PluginGrammar, best_of
+from assistant.nlu.normalise import MAX_CHARS, MAX_WORDS, Wrappers, plain, with_commas
+from assistant.nlu.plugins import PluginGrammar
 from assistant.nlu.provisos import Provisos, bound
 from assistant.nlu.questions import Questions
-from assistant.nlu.several import another_timer, parted, requests
-from assistant.nlu.shared import Shared
+from assistant.nlu.sentence_reader import SMALLTALK, SentenceReader
 from assistant.nlu.slots import SlotReader
-from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames, retargeted
+from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames
 from assistant.nlu.tasks import OPEN_TASKS, task_for
 from assistant.nlu.titles import Titles
 from assistant.nlu.understanding import Understanding
-from assistant.nlu.when import until
 from assistant.values import PROVISO, IntentMatch, Layer, Slots, TextReading
 
-_HOME_ASSISTANT, _OPEN_WORDS, _DOUBTFUL = 0.95, 0.95, 0.60
 _PLACES = frozenset({"area", "floor"})
-_SMALLTALK = frozenset({"Greeting", "Thanks", "Affirm", "Farewell"})
-"""Never the point of an utterance of several sentences."""
-_ALONE = frozenset({"WhatCanYouDo", "WhoAreYou", "RepeatLast", "HassNevermind", "Deny"})
-"""Mean something else beside a sentence we don't understand ("I lost my card. Help me.")."""
-_MAX_CLAUSES = 4
 _ANY_OF = {
     "duration": {"hours", "minutes", "seconds"},
     "percentage": {"percentage", "direction"},
@@ -96,33 +86,40 @@ class Understander:
             self._required |= plugin.required
         self._wrappers = Wrappers(self._language, names)
         self._entities = Entities(self._language)
-        self._slots = SlotReader(self._language, self._entities)
-        self._answers = Answers(self._language, self._entities, self._slots)
+        slots = SlotReader(self._language, self._entities)
+        answers = Answers(self._language, self._entities, slots)
         self._questions = Questions(self._language)
         self._spans = SpanReader(self._language, self._entities)
         self._titles = Titles(self._language)
         self._provisos = Provisos(self._language)
-        self._shared = Shared(self._language)
         self._model = model
         self._reject_threshold = reject_threshold
         self._served = served
         self._known = known
         self._home: tuple[Home, HomeNames] | None = None
-        self._own, self._home_assistant = _grammars(language)
-        hours, minutes, seconds = (self._language.unit(unit_s) for unit_s in (3600, 60, 1))
-        self._units = hours, minutes, seconds
+        self._sentences = SentenceReader(
+            self._language,
+            wrappers=self._wrappers,
+            entities=self._entities,
+            slots=slots,
+            answers=answers,
+            home=self._home_names,
+            timers=self._timer_names,
+            missing=self.missing,
+            plugins=plugins,
+        )
         self.follow_ups = FollowUps(
             self._language,
             wrappers=self._wrappers,
             entities=self._entities,
             spans=self._spans,
             questions=self._questions,
-            answers=self._answers,
+            answers=answers,
             home=self._home_names,
             missing=self.missing,
             plugin_of=self._plugin_of,
         )
-        self._warm_up()
+        self._sentences.warm_up(_ANY_MOMENT)
 
     def understand(self, text: str, *, now: datetime) -> Understanding:
         """The best reading of an utterance at the user's local time `now`. Total over `str`; some milliseconds."""
@@ -136,7 +133,7 @@ class Understander:
         match: IntentMatch | None = None
         also: Sequence[IntentMatch] = ()
         short = len(text) <= MAX_CHARS and len(whole.split()) <= MAX_WORDS
-        if short and (found := self._matches(text, whole, now)):
+        if short and (found := self._sentences.requests(text, whole, now)):
             match, *also = found
         reading = (
             self._model.read(words) if self._model and (words := self._wrappers.without_name(whole).split()) else None
@@ -145,7 +142,7 @@ class Understander:
         candidates = candidates_of(match, reading)
         if reading and not also:
             match = self._weighed(match, whole, reading, now)
-            if match and match.source == SOURCE and (begun := self._begun(text, match.intent, now)):
+            if match and match.source == SOURCE and (begun := self._sentences.begun(text, match.intent, now)):
                 (match, *also), unread = begun, True
         match = self._misheard(match, whole, now)
         if match and "item" in match.slots:
@@ -180,17 +177,9 @@ class Understander:
     def intents(self) -> dict[str, tuple[str, ...]]:
         """Every intent with its templates, ours first."""
         found: dict[str, list[str]] = {intent: [] for intent in self._required}
-        grammars: Sequence[Grammar | PluginGrammar] = (self._own, self._home_assistant, *self._plugins)
-        for grammar in grammars:
-            for intent, template in grammar.templates():
-                found[intent].append(template)
+        for intent, template in self._sentences.templates():
+            found[intent].append(template)
         return {intent: tuple(templates) for intent, templates in found.items()}
-
-    def _warm_up(self) -> None:
-        """Let hassil build what it builds on first use: number lists, patterns."""
-        self._home_assistant.read("set a timer for 5 minutes")
-        for text in self._language.examples.values():
-            self._read(text, _ANY_MOMENT)
 
     def _timer_names(self) -> tuple[str, ...]:
         names = (plain(name, self._language) for name in self._known().timer_names)
@@ -206,50 +195,6 @@ class Understander:
             kept = home, HomeNames(self._language, home)
         self._home = home, kept[1]
         return kept[1]
-
-    def _matches(self, text: str, whole: str, now: datetime) -> tuple[IntentMatch, ...]:
-        """What the sentences make of an utterance: all its requests, or the one among other sentences; ours first."""
-
-        own = functools.cache(functools.partial(self._ours, now=now))
-
-        @functools.cache
-        def of_plugins(part: str) -> IntentMatch | None:
-            return self._match(part, lambda words: self._read_plugins(words, now))
-
-        def any_of(part: str) -> IntentMatch | None:
-            return own(part) or of_plugins(part)
-
-        if match := own(whole):
-            return (match,)
-        if several := self._several(text, own, now):
-            return several
-        if self._plugins and (match := of_plugins(whole)):
-            return (match,)
-        if self._plugins and (several := self._several(text, any_of, now)):
-            return several
-        one = self._one_of(text, any_of)
-        return (one,) if one else ()
-
-    def _ours(self, part: str, now: datetime) -> IntentMatch | None:
-        """The same, by our sentences and Home Assistant's."""
-        return self._match(part, lambda words: self._read(words, now))
-
-    def _match(self, whole: str, read: Callable[[str], IntentMatch | None]) -> IntentMatch | None:
-        """The best reading of one sentence: as it stands, without wrappers, without fillers."""
-        core = self._wrappers.core(whole)
-        tried: set[str] = {""}
-        for text, confidence in (
-            (self._wrappers.without_name(whole), EXACT),
-            (core, EXACT),
-            (self._wrappers.core(self._wrappers.without_fillers(core)), PATCHED),
-        ):
-            if text in tried:
-                continue
-            tried.add(text)
-            match = read(text)
-            if match:
-                return replace(match, confidence=min(match.confidence, confidence))
-        return None
 
     def _weighed(self, match: IntentMatch | None, text: str, reading: TextReading, now: datetime) -> IntentMatch | None:
         """The grammar's match as sure as both readers make it; without one, the model's."""
@@ -277,7 +222,7 @@ class Understander:
     def _is_unkind(self, text: str, reading: TextReading) -> bool:
         """Whether the model takes for thanks or a yes what is none: "you are stupid"."""
         claim = claimed(reading)
-        return bool(claim and claim[0] in _SMALLTALK) and not self._language.set("unkind").isdisjoint(text.split())
+        return bool(claim and claim[0] in SMALLTALK) and not self._language.set("unkind").isdisjoint(text.split())
 
     def _said(self, match: IntentMatch, reading: TextReading) -> Slots:
         """What is to be played, as the model cuts it out of the words that a template left open."""
@@ -285,28 +230,6 @@ class Understander:
             return {}
         query = self._titles.find(str(match.slots["query"]), reading.spans)
         return {"query": query} if query else {}
-
-    def _several(self, text: str, read: Callable[[str], IntentMatch | None], now: datetime) -> tuple[IntentMatch, ...]:
-        """The requests of an utterance that is made of nothing else; each once."""
-
-        misheard = functools.cache(lambda part: self._respelled(part, read))
-
-        def request(part: str, before: IntentMatch | None) -> IntentMatch | None:
-            match = read(part) or self._for_more(part, before, now) or misheard(part)
-            return match if match and match.confidence >= PATCHED and match.intent not in _ALONE else None
-
-        def complete(part: str) -> IntentMatch | None:
-            match = read(part)
-            return match if match and not self.missing(match) else None
-
-        parts = parted(text, self._language)
-        said = [(joint, self._wrappers.core(part)) for joint, part in parts or [("", plain(text, self._language))]]
-        if shared := self._shared.among(said, complete, request):
-            return shared
-        found = requests(parts, request)
-        wanted = {(match.intent, *sorted(match.slots.items())): match for match in found}
-        asked = tuple(match for match in wanted.values() if match.intent not in _SMALLTALK)
-        return asked if len(asked) != 1 else (replace(asked[0], confidence=min(asked[0].confidence, PATCHED)),)
 
     def _bound(self, match: IntentMatch | None, core: str, now: datetime) -> IntentMatch | None:
         """What the model claims with what it is bound to that can't be had; and so reminders of what happens."""
@@ -330,117 +253,10 @@ class Understander:
             meant = home.respelled(whole)
         else:
             meant = None
-        again = self._ours(meant, now) if meant else None
+        again = self._sentences.one(meant, now) if meant else None
         if again is None or (match and match.intent != again.intent):
             return match
         return replace(again, confidence=PATCHED)
-
-    def _respelled(self, part: str, read: Callable[[str], IntentMatch | None]) -> IntentMatch | None:
-        """What a part asks of the home with a name in it that it only sounds like."""
-        home = self._home_names()
-        meant = home.respelled(part) if home else None
-        match = read(meant) if meant else None
-        return replace(match, confidence=PATCHED) if match and match.intent in IN_HOME else None
-
-    def _begun(self, text: str, intent: str, now: datetime) -> tuple[IntentMatch, ...]:
-        """The requests, one of `intent` first, that an utterance begins with, when nobody knows what its rest is."""
-        parts = parted(text, self._language)
-
-        ours = functools.partial(self._ours, now=now)
-
-        def read(part: str, before: IntentMatch | None) -> IntentMatch | None:
-            match = ours(part) or self._for_more(part, before, now) or self._respelled(part, ours)
-            return match if match and match.confidence >= PATCHED and not self.missing(match) else None
-
-        for count in range(len(parts) - 1, 0, -1):
-            found = requests(parts[:count], read, most=count) if parts[count][0] else ()
-            if found and found[0].intent == intent:
-                return found
-        return ()
-
-    def _for_more(self, part: str, before: IntentMatch | None, now: datetime) -> IntentMatch | None:
-        """The request before, for what this part names: "turn on the kitchen light and the fan"."""
-        if before and before.intent == "HassStartTimer":
-            return another_timer(part, before, self._entities.whole_duration, lambda said: self._ours(said, now))
-        if before and (slots := self._answers.more(before, part, now, self._timer_names())):
-            return replace(before, slots=slots)
-        home = self._home_names()
-        target = home.read_nearly(part) if home and before and before.intent in IN_HOME else None
-        return replace(before, slots=retargeted(before.slots, target.slots)) if before and target else None
-
-    def _one_of(self, text: str, read: Callable[[str], IntentMatch | None]) -> IntentMatch | None:
-        """The one request among several sentences."""
-        parts = clauses(text, self._language)
-        if not 2 <= len(parts) <= _MAX_CLAUSES:
-            return None
-        matches = [read(part) for part in parts]
-        asked = [match for match in matches if match and match.intent not in _SMALLTALK]
-        if not asked or (None in matches and asked[0].intent in _ALONE):
-            return None
-        agree = all(match.intent == asked[0].intent and match.slots == asked[0].slots for match in asked)
-        confidence = PATCHED if None not in matches and agree else _DOUBTFUL
-        return replace(asked[0], confidence=min(asked[0].confidence, confidence))
-
-    def _read(self, text: str, now: datetime) -> IntentMatch | None:
-        """The best reading of exactly this text."""
-        views = self._entities.views(text, now.date(), self._home_names())
-        timers = self._timer_names()
-        open_words: IntentMatch | None = None
-        for view in views:
-            match = self._best(self._own, view, view.text, timers, now)
-            if match and "query" in match.slots and not open_words:
-                open_words = match  # "jazz on the tv": with the home's names marked there may be less to guess
-            elif match and (not open_words or match.intent == open_words.intent):
-                return match
-        if open_words:
-            return open_words
-        digits = spelled(views[0], self._units, str(self._language.words["joiner"]))
-        match = self._best(self._home_assistant, views[0], digits, (), now)
-        return replace(match, confidence=min(match.confidence, _HOME_ASSISTANT)) if match else None
-
-    def _read_plugins(self, text: str, now: datetime) -> IntentMatch | None:
-        """The best reading of exactly this text by a plugin."""
-        if not self._plugins:
-            return None
-        for view in self._entities.views(text, now.date(), self._home_names()):
-            if found := best_of(self._plugins, view):
-                confidence = _DOUBTFUL if len(found) > 1 else _OPEN_WORDS if found[0].leaves_open else EXACT
-                return IntentMatch(found[0].intent, found[0].slots, confidence, GRAMMAR)
-        return None
-
-    def _best(self, grammar: Grammar, view: View, text: str, known: Sequence[str], now: datetime) -> IntentMatch | None:
-        """The most literal reading whose slots make sense."""
-        best: tuple[Reading, Slots] | None = None
-        confidence = EXACT
-        for reading in grammar.read(text, known):
-            if best and _rank(reading) > _rank(best[0]):
-                break
-            slots = self._slots.read(reading, view, now.date())
-            if slots is None:
-                continue
-            slots = {**slots, **until(slots, now)} if reading.intent == "HassStartTimer" else slots
-            if best and best[0].intent != reading.intent and REFERENCE not in slots:
-                confidence = _DOUBTFUL
-            best = best or (reading, slots)
-        return IntentMatch(best[0].intent, best[1], confidence, GRAMMAR) if best else None
-
-
-def prepare(language: str = "en") -> None:
-    """Compile our sentences, which takes longest, so that an Understander is soon built. Blocking; thread-safe."""
-    _grammars(language)
-
-
-@functools.cache
-def _grammars(language: str) -> tuple[Grammar, Grammar]:
-    """Ours and Home Assistant's. Packaged files don't change while the process runs, and compiling takes longest."""
-    facts = load_language(language)
-    units = [{"in": said, "out": unit} for said, unit in facts.table("unit_names").items()]
-    own = load_grammar(facts.sentence_files, facts.required, {"color": facts.list("colors"), "unit": units})
-    return own, home_assistant_grammar(language, facts.required)
-
-
-def _rank(reading: Reading) -> tuple[int, int]:
-    return len(reading.wildcards), -reading.literal_chars
 
 
 def _has(slots: Slots, slot: str) -> bool:
