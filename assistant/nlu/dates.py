@@ -119,9 +119,14 @@ class Dates:
         return None
 
     def _holiday(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
+        """Christmas; easter in 2030."""
         found = self._holidays.at(tokens, index)
-        day = self._next_of(found[0], today) if found else None
-        return (day, found[1]) if found and day else None
+        if found is None:
+            return None
+        holiday, end = found
+        year = self._year(tokens, end + (self._word(tokens, end) == self._before))
+        day = self._next_of(holiday, date(year[0], 1, 1) if year else today)
+        return (day, year[1] if year else end) if day else None
 
     def _next_of(self, holiday: Any, today: date) -> Day | None:
         """The next time of a holiday, as the language has it: a month and a day, "the last monday of may", or how many
