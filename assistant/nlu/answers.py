@@ -88,8 +88,9 @@ class Answers:
         return self._choice(text) if pending.intent in _CHOOSING else None
 
     def more(self, before: IntentMatch, text: str, now: datetime, timers: Sequence[str]) -> Slots | None:
-        """The slots of the same request for one more: another time of an alarm, another of the `timers` that run."""
-        if before.intent == "SetAlarm" and (moment := self._when.read(text, now.date())):
+        """The slots of the same request for one more: another time of an alarm or a reminder, another of the `timers`
+        that run."""
+        if before.intent in _MOVED and (moment := self._when.read(text, now.date())):
             return self._moved(before.slots, moment)
         if before.intent not in _CHOOSING:
             return None

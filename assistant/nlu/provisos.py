@@ -33,7 +33,8 @@ _AMOUNTS = frozenset(
 _PLAYED = "HassMediaSearchAndPlay"
 """What is to be played may be called anything."""
 _OF_ALL = frozenset({"HassCancelTimer", "HassCancelAllTimers", "CancelReminder", "HassListRemoveItem"})
-_RECKONED = frozenset({"HassGetCurrentDate", "HassGetCurrentTime"})
+_TIME = "HassGetCurrentTime"
+_RECKONED = frozenset({"HassGetCurrentDate", _TIME})
 _SCHEDULED = frozenset({"SetAlarm", "SetReminder"})
 _TIMER, _ALARM = "HassStartTimer", "SetAlarm"
 
@@ -70,11 +71,16 @@ class Provisos:
         found = {
             "exception": intent in _OF_ALL and self._inside(tokens, self._exception),
             "condition": intent in _SCHEDULED and "time" not in match.slots and self.awaits(text),
-            "reckoning": intent in _RECKONED and ("message" in match.slots or self._inside(tokens, self._reckoning)),
+            "reckoning": intent in _RECKONED and self._is_reckoned(match, tokens),
             "recurrence": intent == _TIMER and "recurrence" in match.slots,
             "several": several is not None and several(tokens) > 1,
         }
         return next((proviso for proviso, there in found.items() if there), "")
+
+    def _is_reckoned(self, match: IntentMatch, tokens: tuple[Token, ...]) -> bool:
+        """Whether a day or a time is asked for that must be worked out: of an event, of another time or place."""
+        other = "message" in match.slots or (match.intent == _TIME and "time" in match.slots)
+        return other or self._inside(tokens, self._reckoning)
 
     def awaits(self, text: str) -> bool:
         """Whether something is to be told when something else happens, and not at a time."""

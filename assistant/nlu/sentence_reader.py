@@ -134,6 +134,8 @@ class SentenceReader:
             match = read(part)
             return match if match and not self._missing(match) else None
 
+        if everywhere := self._in_each_place(text, complete):
+            return everywhere
         parts = parted(text, self._language)
         said = [(joint, self._wrappers.core(part)) for joint, part in parts or [("", plain(text, self._language))]]
         if shared := self._shared.among(said, complete, request):
@@ -142,6 +144,13 @@ class SentenceReader:
         wanted = {(match.intent, *sorted(match.slots.items())): match for match in found}
         asked = tuple(match for match in wanted.values() if match.intent not in SMALLTALK)
         return asked if len(asked) != 1 else (replace(asked[0], confidence=min(asked[0].confidence, PATCHED)),)
+
+    def _in_each_place(self, text: str, read: Callable[[str], IntentMatch | None]) -> tuple[IntentMatch, ...]:
+        """One request in each of several places; empty when it isn't the same in all."""
+        home = self._home()
+        texts = home.one_place_each(self._wrappers.core(plain(text, self._language))) if home else ()
+        found = tuple(match for each, _ in texts if (match := read(each)))
+        return found if len(found) == len(texts) and len({match.intent for match in found}) == 1 else ()
 
     def _respelled(self, part: str, read: Callable[[str], IntentMatch | None]) -> IntentMatch | None:
         """What a part asks of the home with a name in it that it only sounds like."""
@@ -162,7 +171,7 @@ class SentenceReader:
 
         for count in range(len(parts) - 1, 0, -1):
             found = requests(parts[:count], read, most=count) if parts[count][0] else ()
-            if found and found[0].intent == intent:
+            if found and (found[0].intent == intent or {found[0].intent, intent} <= IN_HOME):
                 return found
         return ()
 
@@ -173,8 +182,19 @@ class SentenceReader:
         if before and (slots := self._answers.more(before, part, now, self._timers())):
             return replace(before, slots=slots)
         home = self._home()
-        target = home.read_nearly(part) if home and before and before.intent in IN_HOME else None
-        return replace(before, slots=retargeted(before.slots, target.slots)) if before and target else None
+        if not home or not before or before.intent not in IN_HOME:
+            return None
+        if same := self._same_kind(part, before, home, now):
+            return same
+        several = not self._language.set("joints").isdisjoint(part.split())
+        target = home.read(part) if several else home.read_nearly(part)
+        return replace(before, slots=retargeted(before.slots, target.slots)) if target else None
+
+    def _same_kind(self, part: str, before: IntentMatch, home: HomeNames, now: datetime) -> IntentMatch | None:
+        """A request for the kind of things that the one before was for: "and close the living room ones"."""
+        said = home.with_kind(part, str(before.slots.get("domain", "")))
+        match = self.one(said, now) if said != part else None
+        return match if match and match.intent in IN_HOME else None
 
     def _one_of(self, text: str, read: Callable[[str], IntentMatch | None]) -> IntentMatch | None:
         """The one request among several sentences."""

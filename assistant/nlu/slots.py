@@ -82,6 +82,8 @@ class SlotReader:
             if whole := self._when.read(said, today):
                 values.pop("message")  # "a reminder for friday"
                 return whole
+            if self._when.is_double(said, today):
+                return None
             values["message"], moment = self._when.split(said, today)
             return moment
         return {}

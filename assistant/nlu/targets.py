@@ -52,6 +52,7 @@ class HomeNames:
         self._verbs, self._but = Phrases(words["verbs"]), Phrases(words["but"])
         self._joiner = str(language.words["joiner"])
         self._one, self._many = Phrases(words["kinds"]["one"]), Phrases(words["kinds"]["many"])
+        self._many_of: Mapping[str, str] = words["kinds"]["many"]
         self._kinds = tuple(name for kinds in words["kinds"].values() for name in kinds if " " not in name)
         self._areas = Phrases({_plain(name): area.name for area in home.areas for name in area.names})
         self._floors = Phrases({_plain(name): floor for name, floor in home.floors.items()})
@@ -119,6 +120,29 @@ class HomeNames:
         said = _said(tokens, index, len(tokens) - 1)
         is_one = bool(said) and self._ones.at(tokens, len(tokens) - 1)
         return {"name": said} if is_one and named(said, self._home.devices, self._home) else None
+
+    def one_place_each(self, text: str) -> tuple[tuple[str, Slots], ...]:
+        """A plain text once for each of the places that are joined in it ("the kitchen and living room lights"), with
+        the place; empty where none are."""
+        tokens = tokenise(text)
+        for start in range(len(tokens)):
+            places, joined, at = list[tuple[int, int, Slots]](), False, start
+            while found := self._place(tokens, begin := self._past_articles(tokens, at)):
+                places.append((begin, found[1], found[0]))
+                at = found[1]
+                if at < len(tokens) and tokens[at].text == self._joiner:
+                    joined, at = True, at + 1
+            if joined and len(places) > 1:
+                before, behind = _said(tokens, 0, places[0][0]), _said(tokens, places[-1][1], len(tokens))
+                return tuple(
+                    (f"{before} {_said(tokens, begin, end)} {behind}".strip(), place) for begin, end, place in places
+                )
+        return ()
+
+    def with_kind(self, text: str, domain: str) -> str:
+        """A plain text with that kind of things for "one" or "ones" in it."""
+        word = next((name for name, kind in self._many_of.items() if kind == domain), "")
+        return " ".join(word if word and self._ones.at(tokenise(said), 0) else said for said in text.split())
 
     def meant(self, slots: Slots) -> Slots:
         """The slots with names as the home has them, where what was said is like one of them."""

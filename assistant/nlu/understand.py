@@ -144,6 +144,8 @@ class Understander:
             match = self._weighed(match, whole, reading, now)
             if match and match.source == SOURCE and (begun := self._sentences.begun(text, match.intent, now)):
                 (match, *also), unread = begun, True
+            elif match and match.source == SOURCE:
+                match, *also = self._in_each_place(match, whole)
         match = self._misheard(match, whole, now)
         if match and "item" in match.slots:
             item = with_commas(str(match.slots["item"]), text, self._language)
@@ -218,6 +220,13 @@ class Understander:
             if not home.is_device(slots) and (nearly := home.nearly_in(text)):
                 slots = {**slots, **nearly}
         return IntentMatch(claim[0], slots, claim[1], SOURCE)
+
+    def _in_each_place(self, match: IntentMatch, text: str) -> tuple[IntentMatch, ...]:
+        """What the model claims for one of several joined places, for each of them."""
+        home = self._home_names() if match.intent in IN_HOME and not _PLACES.isdisjoint(match.slots) else None
+        places = home.one_place_each(text) if home else ()
+        anywhere = {slot: value for slot, value in match.slots.items() if slot not in _PLACES}
+        return tuple(replace(match, slots={**anywhere, **place}) for _, place in places) or (match,)
 
     def _is_unkind(self, text: str, reading: TextReading) -> bool:
         """Whether the model takes for thanks or a yes what is none: "you are stupid"."""

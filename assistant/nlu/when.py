@@ -20,7 +20,7 @@ from assistant.values import Slots, SlotValue
 
 AMBIGUOUS = "ambiguous"
 """The slot of a time that may be before or after noon."""
-_MOST_WORDS = 12
+_MOST_WORDS, _WORDS_OF_A_TIME = 12, 4
 _DAY_H = 24
 
 
@@ -33,6 +33,7 @@ class WhenReader:
         self._times = Times(language, numbers)
         self._durations = Durations(language, numbers)
         self._joints, self._ahead = Phrases(language.list("when_joints")), Phrases(language.list("when_ahead"))
+        self._joiner = str(language.words["joiner"])
         self._openings = language.set("when_openings")
         self._articles = language.set("value_articles")
 
@@ -56,6 +57,14 @@ class WhenReader:
         words = text.split()[:_MOST_WORDS]
         moments = (self.read(" ".join(words[:count]), today) for count in range(1, len(words) + 1))
         return any(moment and "recurrence" in moment for moment in moments)
+
+    def is_double(self, text: str, today: date) -> bool:
+        """Whether a plain text ends in two times of day: "take my pills at nine am and nine pm"."""
+        first, joint, second = text.rpartition(f" {self._joiner} ")
+        later = self.read(second, today) if joint else None
+        words = first.split()
+        earlier = (self.read(" ".join(words[-count:]), today) for count in range(1, _WORDS_OF_A_TIME + 1))
+        return bool(later and "time" in later) and any(moment and "time" in moment for moment in earlier)
 
     def split(self, text: str, today: date) -> tuple[str, Slots]:
         """A plain text without the moment at its end, its beginning, or both ("tomorrow | call bob | at nine")."""

@@ -107,7 +107,8 @@ class SkillBook:
         """The question for what is missing, or whether the request was understood right when nothing is."""
         texts = self._texts.get(match.intent, {})
         asked = (texts[f"ask_{slot}"] for slot in missing if f"ask_{slot}" in texts)
-        named = (texts[f"doubt_{slot}"] for slot in match.slots if f"doubt_{slot}" in texts)
+        bound = PROVISO in match.slots  # "all but the pasta timer": that one isn't what would be done
+        named = (texts[f"doubt_{slot}"] for slot in match.slots if f"doubt_{slot}" in texts and not bound)
         doubt = texts.get("doubt", self._replies.general["confirm"])
         question = next(asked, None) or next(named, doubt)
         return SkillReply(filled(question, dict(match.slots)), expects_answer=True)
