@@ -15,7 +15,7 @@ from assistant.nlu.language import Language
 from assistant.nlu.normalise import Wrappers, plain, with_commas
 from assistant.nlu.plugins import PluginGrammar
 from assistant.nlu.questions import Questions
-from assistant.nlu.references import resolved
+from assistant.nlu.references import is_about, resolved
 from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames, retargeted
 from assistant.nlu.understanding import Understanding
 from assistant.values import PROVISO, IntentMatch, Slots
@@ -86,9 +86,12 @@ class FollowUps:
         return Understanding(core, match, (), open_question=False, unfinished=False, corrects=True)
 
     def resolved(self, understanding: Understanding, mentioned: IntentMatch | None) -> Understanding:
-        """With what a pronoun stands for: what the request `mentioned` before was about; missing when that is none."""
-        found = tuple(resolved(match, mentioned) for match in understanding.requests)
-        if found == understanding.requests:
+        """With what a pronoun stands for: what the request before was about, in the same utterance or the `mentioned`
+        one; missing when that is none."""
+        found: list[IntentMatch] = []
+        for each in understanding.requests:
+            found.append(resolved(each, next(filter(is_about, reversed(found)), mentioned)))
+        if tuple(found) == understanding.requests:
             return understanding
         match, *also = found
         return replace(understanding, match=match, also=tuple(also), missing=() if also else self._missing(match))

@@ -31,7 +31,7 @@ _LISTS = {
     "unfinished", "every", "word_endings", "amount_to", "corrections", "continuing", "joints", "colors",
     "item_stopwords", "when_joints", "when_ahead", "when_openings", "list_stopwords", "negative", "item_unsaid",
     "query_unsaid", "item_openings", "unit_asked", "alone", "item_tails", "value_articles",
-    "value_joints", "title_edges", "title_by", "every_other", "without", "day_span", "unkind",
+    "value_joints", "title_edges", "title_by", "every_other", "without", "day_span", "unkind", "shared_verbs",
 }  # fmt: skip
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",

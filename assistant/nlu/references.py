@@ -106,6 +106,12 @@ _STOPPING = {"vacuum": "HassVacuumReturnToBase", "cover": "HassStopMoving"}
 """What stopping is called where it isn't switching off, by domain."""
 
 
+def is_about(match: IntentMatch) -> bool:
+    """Whether a pronoun behind it may stand for what it is about."""
+    about_home = not TARGET_SLOTS.isdisjoint(match.slots) and REFERENCE not in match.slots
+    return about_home or match.intent in _MEDIA or any(match.intent in topic.intents for topic in _TOPICS)
+
+
 def resolved(match: IntentMatch, mentioned: IntentMatch | None) -> IntentMatch:
     """The request with what it refers to; the slot REFERENCE stays where nothing was mentioned that it could mean."""
     topic = next((topic for topic in _TOPICS if mentioned and mentioned.intent in topic.intents), None)

@@ -184,11 +184,18 @@ class SentenceReader:
         home = self._home()
         if not home or not before or before.intent not in IN_HOME:
             return None
-        if same := self._same_kind(part, before, home, now):
-            return same
-        several = not self._language.set("joints").isdisjoint(part.split())
-        target = home.read(part) if several else home.read_nearly(part)
-        return replace(before, slots=retargeted(before.slots, target.slots)) if target else None
+        target = home.read(part)
+        if target is None and (said := self._same_kind(part, before, home, now) or self._same_verb(part, before, now)):
+            return said
+        if target is None and self._language.set("joints").isdisjoint(part.split()):
+            target = home.read_nearly(part)
+        slots = target.slots if target else home.answer(part)
+        return replace(before, slots=retargeted(before.slots, slots)) if slots else None
+
+    def _same_verb(self, part: str, before: IntentMatch, now: datetime) -> IntentMatch | None:
+        """A request whose verb is the one before's: "set the bedroom light to blue and the hall lamp to red"."""
+        said = (self.one(f"{verb} {part}", now) for verb in self._language.list("shared_verbs"))
+        return next((match for match in said if match and match.intent == before.intent), None)
 
     def _same_kind(self, part: str, before: IntentMatch, home: HomeNames, now: datetime) -> IntentMatch | None:
         """A request for the kind of things that the one before was for: "and close the living room ones"."""

@@ -99,6 +99,16 @@ class HomeNames:
         found = [each[0].slots for index in range(len(tokens)) if (each := self.at(tokens, index))]
         return next((slots for slots in found if REFERENCE not in slots), found[0] if found else {})
 
+    def several_named_in(self, text: str) -> bool:
+        """Whether a plain text names more than one place or device, and not one in the other."""
+        tokens, at, named_ones = tokenise(text), 0, set[SlotValue]()
+        while at < len(tokens):
+            found = self.at(tokens, at)
+            if found and (slots := found[0].slots):
+                named_ones |= {next((slots[slot] for slot in ("name", "area", "floor") if slot in slots), "")}
+            at = found[1] if found else at + 1
+        return len(named_ones - {""}) > 1
+
     def answer(self, text: str) -> Slots | None:
         """What an answer to "which one?" says: a place ("the bedroom one"), a device, or all of them."""
         tokens = tokenise(text)

@@ -46,6 +46,8 @@ _ANY_OF = {
 }
 """What gives a required slot that isn't one slot."""
 _ANY_MOMENT = datetime(2025, 1, 1)  # noqa: DTZ001 - for what doesn't depend on it
+_PARTIAL = 0.8
+"""How sure it can be that the model's claim is all that was asked, where several things are named."""
 _OPEN = 0.5
 """How sure the model must be of a task type that needs an answer from somewhere else."""
 
@@ -219,7 +221,8 @@ class Understander:
                 slots = {**home.named_in(text), **slots}
             if not home.is_device(slots) and (nearly := home.nearly_in(text)):
                 slots = {**slots, **nearly}
-        return IntentMatch(claim[0], slots, claim[1], SOURCE)
+        confidence = min(claim[1], _PARTIAL) if home and home.several_named_in(text) else claim[1]
+        return IntentMatch(claim[0], slots, confidence, SOURCE)
 
     def _in_each_place(self, match: IntentMatch, text: str) -> tuple[IntentMatch, ...]:
         """What the model claims for one of several joined places, for each of them."""

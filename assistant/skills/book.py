@@ -9,6 +9,7 @@ from types import MappingProxyType
 import structlog
 
 from assistant.errors import EdgewiseError
+from assistant.homes import ALL
 from assistant.skills.alarms import Alarms, Reminders
 from assistant.skills.base import Handler, Skill, SkillContext, SkillReply
 from assistant.skills.calculator import Calculator
@@ -107,8 +108,8 @@ class SkillBook:
         """The question for what is missing, or whether the request was understood right when nothing is."""
         texts = self._texts.get(match.intent, {})
         asked = (texts[f"ask_{slot}"] for slot in missing if f"ask_{slot}" in texts)
-        bound = PROVISO in match.slots  # "all but the pasta timer": that one isn't what would be done
-        named = (texts[f"doubt_{slot}"] for slot in match.slots if f"doubt_{slot}" in texts and not bound)
+        vague = PROVISO in match.slots or match.slots.get("name") == ALL  # "all but the pasta timer" is not that one
+        named = (texts[f"doubt_{slot}"] for slot in match.slots if f"doubt_{slot}" in texts and not vague)
         doubt = texts.get("doubt", self._replies.general["confirm"])
         question = next(asked, None) or next(named, doubt)
         return SkillReply(filled(question, dict(match.slots)), expects_answer=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from assistant.errors import HomeError
-from assistant.homes import ALL, EXCEPT, UNAVAILABLE, Device, Home, ServiceCall, chosen, unspared
+from assistant.homes import ALL, EXCEPT, UNAVAILABLE, Device, Home, ServiceCall, chosen
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.values import IntentMatch, Slots
 
@@ -108,11 +108,13 @@ class DeviceSkill(Skill):
     def _meant(self, slots: Slots, home: Home) -> list[Device]:
         found = chosen(home, slots)
         if slots.get("name") == ALL:
-            found = unspared([device for device in home.devices if device.domain in SWITCHED], slots)
+            everywhere = {slot: value for slot, value in slots.items() if slot != "name"}
+            found = [device for device in chosen(home, {**everywhere, "every": True}) if device.domain in SWITCHED]
         return [device for device in found if not self.domains or device.domain in self.domains]
 
     def _none(self, slots: Slots) -> SkillReply:
-        name, place = str(slots.get("name", "")), str(slots.get("area", "") or slots.get("floor", ""))
+        name = "" if slots.get("name") == ALL else str(slots.get("name", ""))
+        place = str(slots.get("area", "") or slots.get("floor", ""))
         if name and place:
             return self._home("no_name_in", ok=False, name=name, place=place)
         if name:
