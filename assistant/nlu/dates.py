@@ -33,6 +33,7 @@ class Dates:
         self._numbers = numbers
         self._relative = Phrases(language.table("dates"))
         self._units: dict[str, int] = dict(language.table("date_units"))
+        self._shifts = Phrases(language.table("day_shifts"))
         self._before = str(language.words["date_before"])
         self._after = Phrases(language.list("date_after"))
         self._weekdays = {name: number for number, name in enumerate(language.list("weekdays"))}
@@ -64,6 +65,9 @@ class Dates:
         relative = self._relative.at(tokens, index)
         if relative:
             return Day(today + timedelta(days=relative[0]), relative=True), relative[1]
+        if shift := self._shifts.at(tokens, index):
+            beside = self._at(tokens, shift[1], today)
+            return (Day(beside[0].date + timedelta(days=shift[0]), relative=False), beside[1]) if beside else None
         return (
             self._counted(tokens, index, today)
             or self._weekday_of_month(tokens, index, today)

@@ -15,7 +15,7 @@ from assistant.nlu.language import Language
 from assistant.nlu.normalise import Wrappers, plain, with_commas
 from assistant.nlu.plugins import PluginGrammar
 from assistant.nlu.questions import Questions
-from assistant.nlu.references import is_about, resolved
+from assistant.nlu.references import is_about, is_about_a_list, resolved
 from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames, retargeted
 from assistant.nlu.understanding import Understanding
 from assistant.values import PROVISO, IntentMatch, Slots
@@ -23,8 +23,11 @@ from assistant.values import PROVISO, IntentMatch, Slots
 EXACT, PATCHED = 0.98, 0.90
 """How sure a reading is that fits as it stands; and one of which something was left out or made up."""
 GRAMMAR = "grammar"
-_WEATHER, _JOKE = "HassGetWeather", "TellJoke"
+_WEATHER, _JOKE, _REMOVED = "HassGetWeather", "TellJoke", "HassListRemoveItem"
+_SURE = 0.85
+"""So sure the model must be of another request."""
 _BY_CHANCE = frozenset({"FlipCoin", "RollDice", "RandomNumber"})
+_LENGTHENED = frozenset({"HassIncreaseTimer", "HassDecreaseTimer"})
 _OPPOSITE = {"up": "down", "down": "up"}
 _RESULT, _LONGEST_SUM = "0 ", 200
 
@@ -79,11 +82,21 @@ class FollowUps:
     def corrected(self, done: IntentMatch, text: str, *, now: datetime) -> Understanding | None:
         """What was done, with another value ("no, fifteen", "i meant the pasta one"); None when the text isn't that."""
         core = plain(text, self._language)
+        if done.intent in _LENGTHENED and (whole := self._set_to(done, core)):
+            return Understanding(core, whole, (), open_question=False, unfinished=False)
         changed = self._answers.correction(done, self._wrappers.correction(core), now, self._home())
         if changed is None:
             return None
         match = replace(done, slots=changed, confidence=EXACT)
         return Understanding(core, match, (), open_question=False, unfinished=False, corrects=True)
+
+    def _set_to(self, done: IntentMatch, core: str) -> IntentMatch | None:
+        """A timer that was made longer or shorter, set to a length: "make it one hour"."""
+        opening = next((each for each in self._language.list("set_to") if core.startswith(f"{each} ")), "")
+        length = self._entities.duration(core.removeprefix(opening).strip()) if opening else None
+        which = {slot: value for slot, value in done.slots.items() if slot == "name" or slot.startswith("start_")}
+        slots = {**which, **length.slots(), "moved": True} if length else {}
+        return replace(done, intent="HassStartTimer", slots=slots, confidence=EXACT) if length else None
 
     def resolved(self, understanding: Understanding, mentioned: IntentMatch | None) -> Understanding:
         """With what a pronoun stands for: what the request before was about, in the same utterance or the `mentioned`
@@ -117,6 +130,8 @@ class FollowUps:
     def continued(self, mentioned: IntentMatch, text: str, otherwise: Understanding) -> Understanding | None:
         """The request `mentioned` before, for something else ("and the bedroom", "and eggs"); None when the text isn't
         that. `otherwise` is what it means by itself."""
+        if is_about_a_list(mentioned) and (less := self._taken_off(mentioned, text, otherwise)):
+            return less
         if mentioned.intent in ADDING:
             return self._put_on_too(mentioned, text, otherwise)
         home = self._home()
@@ -181,6 +196,19 @@ class FollowUps:
         if not day:
             return None
         match = replace(mentioned, slots={**mentioned.slots, "date": day}, confidence=PATCHED)
+        return Understanding(core, match, (), open_question=False, unfinished=False)
+
+    def _taken_off(self, mentioned: IntentMatch, text: str, otherwise: Understanding) -> Understanding | None:
+        """Something taken off the list that was talked about: "and remove the milk"."""
+        core = self._wrappers.core(plain(text, self._language))
+        opening = next((each for each in self._language.list("item_removals") if core.startswith(f"{each} ")), "")
+        match = otherwise.match
+        if not opening or (match and match.intent != _REMOVED and match.confidence >= _SURE):
+            return None
+        item = core.removeprefix(f"{opening} ")
+        name = {slot: value for slot, value in mentioned.slots.items() if slot == "name"}
+        slots = {**name, "item": with_commas(item, text, self._language)}
+        match = IntentMatch(_REMOVED, slots, PATCHED, GRAMMAR)
         return Understanding(core, match, (), open_question=False, unfinished=False)
 
     def _put_on_too(self, mentioned: IntentMatch, text: str, otherwise: Understanding) -> Understanding | None:

@@ -31,12 +31,13 @@ _LISTS = {
     "unfinished", "every", "word_endings", "amount_to", "corrections", "continuing", "joints", "colors",
     "item_stopwords", "when_joints", "when_ahead", "when_openings", "list_stopwords", "negative", "item_unsaid",
     "query_unsaid", "item_openings", "unit_asked", "alone", "item_tails", "value_articles",
-    "value_joints", "title_edges", "title_by", "every_other", "without", "day_span", "unkind", "shared_verbs",
+    "value_joints", "title_edges", "title_by", "every_other", "without", "day_span", "unkind", "shared_verbs", "set_to",
+    "item_removals",
 }  # fmt: skip
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",
     "arithmetic", "day_parts", "clock", "recurrences", "periods", "period_steps", "amounts", "amount_units",
-    "home", "directions", "answer_by", "unit_names", "provisos", "months_short", "shared", "anew",
+    "home", "directions", "answer_by", "unit_names", "provisos", "months_short", "shared", "anew", "day_shifts",
 }  # fmt: skip
 ASKED = frozenset({"duration", "expression", "target", "temperature", "position", "percentage", "time", "message"})
 """The slots that can be asked for: `answers` reads what is answered."""

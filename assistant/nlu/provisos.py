@@ -32,7 +32,7 @@ _AMOUNTS = frozenset(
 """Those in which "at ten" is no time."""
 _PLAYED = "HassMediaSearchAndPlay"
 """What is to be played may be called anything."""
-_OF_ALL = frozenset({"HassCancelTimer", "HassCancelAllTimers", "CancelReminder", "HassListRemoveItem"})
+_OF_ALL = frozenset({"HassCancelTimer", "HassCancelAllTimers", "CancelAlarm", "CancelReminder", "HassListRemoveItem"})
 _TIME = "HassGetCurrentTime"
 _RECKONED = frozenset({"HassGetCurrentDate", _TIME})
 _SCHEDULED = frozenset({"SetAlarm", "SetReminder"})

@@ -50,6 +50,8 @@ _TIMER = _Topic(
         "Stop": ("HassCancelTimer", {}),
         "HassTurnOff": ("HassCancelTimer", {}),
         "HassTurnOn": ("HassUnpauseTimer", {}),
+        "HassMediaPause": ("HassPauseTimer", {}),
+        "HassMediaUnpause": ("HassUnpauseTimer", {}),
         "HassGetState": ("HassTimerStatus", {}),
         "HassMediaNext": ("HassCancelTimer", {}),
         "HassIncreaseTimer": ("HassIncreaseTimer", {}),
@@ -104,6 +106,10 @@ _MEDIA = frozenset({"HassMediaSearchAndPlay", "HassMediaUnpause", "HassMediaNext
 _OF_MEDIA = {"HassTurnOff": "HassMediaPause", "HassTurnOn": "HassMediaUnpause"}
 _STOPPING = {"vacuum": "HassVacuumReturnToBase", "cover": "HassStopMoving"}
 """What stopping is called where it isn't switching off, by domain."""
+
+
+def is_about_a_list(match: IntentMatch) -> bool:
+    return match.intent in _LIST.intents
 
 
 def is_about(match: IntentMatch) -> bool:

@@ -76,7 +76,7 @@ class SlotReader:
         if "when" in values:
             if self._when.recurs(str(values.get("message", "")), today):
                 return None  # "on the first | of | every month to pay the rent"
-            return self._when.read(str(values.pop("when")), today)
+            return self._with_time_behind(str(values.pop("when")), values, today)
         if "message" in values and not {"date", "time"} & values.keys():
             said = str(values["message"]).strip()
             if whole := self._when.read(said, today):
@@ -87,6 +87,17 @@ class SlotReader:
             values["message"], moment = self._when.split(said, today)
             return moment
         return {}
+
+    def _with_time_behind(self, when: str, values: dict[str, Any], today: date) -> Slots | None:
+        """A moment with the time of day that stands behind the message: "in two weeks | call the dentist at ten"."""
+        moment = self._when.read(when, today)
+        if not moment or "time" in moment or "message" not in values:
+            return moment
+        rest, whole = self._when.split(f"{when} {values['message']}", today)
+        if "time" not in whole or not (moment.items() <= whole.items() or ("hours" in moment and "date" in whole)):
+            return moment
+        values["message"] = rest
+        return whole
 
     def _slot(self, slot: str, value: Any, view: View) -> Slots | None:
         """One slot, or the several that its value is made of; None when it can't be."""

@@ -104,7 +104,8 @@ class WhenReader:
         """Adds what starts here to the moment; the index behind it, None when nothing does."""
         ahead = self._ahead.at(tokens, index)
         if ahead and (length := self._durations.at(tokens, ahead[1])):
-            moment.ahead = length[0].slots()
+            day = self._dates.at(tokens, index, today)
+            moment.ahead, moment.ahead_date = length[0].slots(), day[0].date.isoformat() if day else ""
             return length[1]
         if often := self._often(tokens, index, moment):
             return often
@@ -137,6 +138,8 @@ class _Moment:
     """The pieces so far."""
 
     ahead: Slots = field(default_factory=dict)
+    ahead_date: str = ""
+    """The day that is so far ahead, when it is whole days."""
     recurrence: str = ""
     less: frozenset[int] = frozenset()
     """Weekdays that are left out."""
@@ -148,7 +151,9 @@ class _Moment:
     half: str = ""
 
     def slots(self) -> dict[str, SlotValue]:
-        if self.ahead:
+        if self.ahead_date and (self.minute is not None or self.part):  # "in two weeks at ten"
+            self.date = self.ahead_date
+        elif self.ahead:
             return dict(self.ahead)
         if self.less and (days := days_of(self.recurrence or "daily") - self.less):
             self.recurrence = often_on(days)

@@ -111,9 +111,10 @@ class AddItem(_ListSkill):
         return SkillReply(text, acknowledges=True)
 
     def _are_things(self, said: str, name: str) -> bool:
-        """Whether all that is joined are things: "nails and screws", but not "wash and iron the shirts"."""
-        parts = self.parts(said, several=True)
-        return name != _TO_DO and all(len(part.split()) <= _WORDS_OF_A_THING for part in parts)
+        """Whether what is joined are several things: "nails and screws", "call the plumber and pay the rent", but not
+        "wash and iron the shirts"."""
+        lengths = [len(part.split()) for part in self.parts(said, several=True)]
+        return min(lengths) >= _WORDS_OF_A_THING if name == _TO_DO else max(lengths) <= _WORDS_OF_A_THING
 
     def _all(self, texts: Iterable[str]) -> str:
         return self._replies.all_of(list(texts))
