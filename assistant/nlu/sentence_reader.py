@@ -25,12 +25,16 @@ from assistant.nlu.targets import REFERENCE, HomeNames, retargeted
 from assistant.nlu.when import until
 from assistant.values import IntentMatch, Slots
 
+Read = Callable[[str], IntentMatch | None]
+"""What a text is as a whole."""
 SMALLTALK = frozenset({"Greeting", "Thanks", "Affirm", "Farewell"})
 """Never the point of an utterance of several sentences."""
 _ALONE = frozenset({"WhatCanYouDo", "WhoAreYou", "RepeatLast", "HassNevermind", "Deny"})
 """Mean something else beside a sentence we don't understand ("I lost my card. Help me.")."""
 _HOME_ASSISTANT, _OPEN_WORDS, _DOUBTFUL = 0.95, 0.95, 0.60
 _MAX_CLAUSES = 4
+_MOST_RESPELLED = 12
+"""Words of a request whose names are looked for by their sound."""
 
 
 class SentenceReader:
@@ -77,10 +81,13 @@ class SentenceReader:
         for grammar in grammars:
             yield from grammar.templates()
 
-    def requests(self, text: str, whole: str, now: datetime) -> tuple[IntentMatch, ...]:
-        """What the sentences make of an utterance: all its requests, or the one among other sentences; ours first."""
+    def at(self, now: datetime) -> Read:
+        """`one` at that time, which remembers what it read: the parts of an utterance are looked at again and again."""
+        return functools.cache(functools.partial(self.one, now=now))
 
-        own = functools.cache(functools.partial(self.one, now=now))
+    def requests(self, text: str, whole: str, now: datetime, own: Read) -> tuple[IntentMatch, ...]:
+        """What the sentences make of an utterance: all its requests, or the one among other sentences; ours first.
+        `own`: see `at`."""
 
         @functools.cache
         def of_plugins(part: str) -> IntentMatch | None:
@@ -91,11 +98,11 @@ class SentenceReader:
 
         if match := own(whole):
             return (match,)
-        if several := self._several(text, own, now):
+        if several := self._several(text, own, own, now):
             return several
         if self._plugins and (match := of_plugins(whole)):
             return (match,)
-        if self._plugins and (several := self._several(text, any_of, now)):
+        if self._plugins and (several := self._several(text, any_of, own, now)):
             return several
         one = self._one_of(text, any_of)
         return (one,) if one else ()
@@ -104,7 +111,7 @@ class SentenceReader:
         """The best reading of one sentence, by ours and Home Assistant's."""
         return self._match(part, lambda words: self.read(words, now))
 
-    def _match(self, whole: str, read: Callable[[str], IntentMatch | None]) -> IntentMatch | None:
+    def _match(self, whole: str, read: Read) -> IntentMatch | None:
         """The best reading of one sentence: as it stands, without wrappers, without fillers."""
         core = self._wrappers.core(whole)
         tried: set[str] = {""}
@@ -121,13 +128,13 @@ class SentenceReader:
                 return replace(match, confidence=min(match.confidence, confidence))
         return None
 
-    def _several(self, text: str, read: Callable[[str], IntentMatch | None], now: datetime) -> tuple[IntentMatch, ...]:
+    def _several(self, text: str, read: Read, own: Read, now: datetime) -> tuple[IntentMatch, ...]:
         """The requests of an utterance that is made of nothing else; each once."""
 
         misheard = functools.cache(lambda part: self._respelled(part, read))
 
         def request(part: str, before: IntentMatch | None) -> IntentMatch | None:
-            match = read(part) or self._for_more(part, before, now) or misheard(part)
+            match = read(part) or self._for_more(part, before, now, own) or misheard(part)
             return match if match and match.confidence >= PATCHED and match.intent not in _ALONE else None
 
         def complete(part: str) -> IntentMatch | None:
@@ -145,28 +152,27 @@ class SentenceReader:
         asked = tuple(match for match in wanted.values() if match.intent not in SMALLTALK)
         return asked if len(asked) != 1 else (replace(asked[0], confidence=min(asked[0].confidence, PATCHED)),)
 
-    def _in_each_place(self, text: str, read: Callable[[str], IntentMatch | None]) -> tuple[IntentMatch, ...]:
+    def _in_each_place(self, text: str, read: Read) -> tuple[IntentMatch, ...]:
         """One request in each of several places; empty when it isn't the same in all."""
         home = self._home()
         texts = home.one_place_each(self._wrappers.core(plain(text, self._language))) if home else ()
         found = tuple(match for each, _ in texts if (match := read(each)))
         return found if len(found) == len(texts) and len({match.intent for match in found}) == 1 else ()
 
-    def _respelled(self, part: str, read: Callable[[str], IntentMatch | None]) -> IntentMatch | None:
+    def _respelled(self, part: str, read: Read) -> IntentMatch | None:
         """What a part asks of the home with a name in it that it only sounds like."""
-        home = self._home()
+        home = self._home() if part.count(" ") < _MOST_RESPELLED else None
         meant = home.respelled(part) if home else None
         match = read(meant) if meant else None
         return replace(match, confidence=PATCHED) if match and match.intent in IN_HOME else None
 
-    def begun(self, text: str, intent: str, now: datetime) -> tuple[IntentMatch, ...]:
+    def begun(self, text: str, intent: str, now: datetime, own: Read) -> tuple[IntentMatch, ...]:
         """The requests, one of `intent` first, that an utterance begins with, when nobody knows what its rest is."""
         parts = parted(text, self._language)
-
-        ours = functools.partial(self.one, now=now)
+        misheard = functools.cache(lambda part: self._respelled(part, own))
 
         def read(part: str, before: IntentMatch | None) -> IntentMatch | None:
-            match = ours(part) or self._for_more(part, before, now) or self._respelled(part, ours)
+            match = own(part) or self._for_more(part, before, now, own) or misheard(part)
             return match if match and match.confidence >= PATCHED and not self._missing(match) else None
 
         for count in range(len(parts) - 1, 0, -1):
@@ -175,35 +181,33 @@ class SentenceReader:
                 return found
         return ()
 
-    def _for_more(self, part: str, before: IntentMatch | None, now: datetime) -> IntentMatch | None:
+    def _for_more(self, part: str, before: IntentMatch | None, now: datetime, own: Read) -> IntentMatch | None:
         """The request before, for what this part names: "turn on the kitchen light and the fan"."""
         if before and before.intent == "HassStartTimer":
-            return another_timer(part, before, self._entities.whole_duration, lambda said: self.one(said, now))
+            return another_timer(part, before, self._entities.whole_duration, own)
         if before and (slots := self._answers.more(before, part, now, self._timers())):
             return replace(before, slots=slots)
         home = self._home()
         if not home or not before or before.intent not in IN_HOME:
             return None
         target = home.read(part)
-        if target is None and (said := self._same_kind(part, before, home, now) or self._same_verb(part, before, now)):
+        if target is None and home.named_in(part) and (said := self._otherwise(part, before, home, own)):
             return said
         if target is None and self._language.set("joints").isdisjoint(part.split()):
             target = home.read_nearly(part)
         slots = target.slots if target else home.answer(part)
         return replace(before, slots=retargeted(before.slots, slots)) if slots else None
 
-    def _same_verb(self, part: str, before: IntentMatch, now: datetime) -> IntentMatch | None:
-        """A request whose verb is the one before's: "set the bedroom light to blue and the hall lamp to red"."""
-        said = (self.one(f"{verb} {part}", now) for verb in self._language.list("shared_verbs"))
-        return next((match for match in said if match and match.intent == before.intent), None)
-
-    def _same_kind(self, part: str, before: IntentMatch, home: HomeNames, now: datetime) -> IntentMatch | None:
-        """A request for the kind of things that the one before was for: "and close the living room ones"."""
+    def _otherwise(self, part: str, before: IntentMatch, home: HomeNames, own: Read) -> IntentMatch | None:
+        """A request that takes the kind of thing from the one before ("and close the living room ones"), or its verb
+        ("and the hall lamp to red")."""
         said = home.with_kind(part, str(before.slots.get("domain", "")))
-        match = self.one(said, now) if said != part else None
-        return match if match and match.intent in IN_HOME else None
+        if said != part and (match := own(said)) and match.intent in IN_HOME:
+            return match
+        found = (own(f"{verb} {part}") for verb in self._language.list("shared_verbs"))
+        return next((match for match in found if match and match.intent == before.intent), None)
 
-    def _one_of(self, text: str, read: Callable[[str], IntentMatch | None]) -> IntentMatch | None:
+    def _one_of(self, text: str, read: Read) -> IntentMatch | None:
         """The one request among several sentences."""
         parts = clauses(text, self._language)
         if not 2 <= len(parts) <= _MAX_CLAUSES:

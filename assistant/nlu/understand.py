@@ -134,8 +134,9 @@ class Understander:
             return replace(self.understand(asked, now=now), layer=layer)
         match: IntentMatch | None = None
         also: Sequence[IntentMatch] = ()
+        own = self._sentences.at(now)
         short = len(text) <= MAX_CHARS and len(whole.split()) <= MAX_WORDS
-        if short and (found := self._sentences.requests(text, whole, now)):
+        if short and (found := self._sentences.requests(text, whole, now, own)):
             match, *also = found
         reading = (
             self._model.read(words) if self._model and (words := self._wrappers.without_name(whole).split()) else None
@@ -144,7 +145,7 @@ class Understander:
         candidates = candidates_of(match, reading)
         if reading and not also:
             match = self._weighed(match, whole, reading, now)
-            if match and match.source == SOURCE and (begun := self._sentences.begun(text, match.intent, now)):
+            if match and match.source == SOURCE and (begun := self._sentences.begun(text, match.intent, now, own)):
                 (match, *also), unread = begun, True
             elif match and match.source == SOURCE:
                 match, *also = self._in_each_place(match, whole)
