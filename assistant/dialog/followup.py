@@ -56,7 +56,7 @@ def understand_turn(understander: Understander, text: str, before: Before, *, no
         return dataclasses.replace(meant, corrects=False)  # "should I turn on the fan?" "no, the lamp"
     if before.done and (corrected := follow_ups.corrected(before.done, text, now=now)):
         return corrected
-    read = understander.understand(text, now=now)
+    read = _instead(understander, understander.understand(text, now=now), text, now)
     drops = waiting and read.match and read.match.intent in _DROPS  # "cancel that": our question
     understanding = follow_ups.aimless(follow_ups.resolved(read, None if drops else before.mentioned))
     if waiting:
@@ -64,6 +64,14 @@ def understand_turn(understander: Understander, text: str, before: Before, *, no
     if before.undoable and _takes_back(read, understanding):
         return dataclasses.replace(understanding, match=_UNDONE, missing=(), corrects=True)
     return _went_on(understander, before, understanding, text, now) or understanding
+
+
+def _instead(understander: Understander, read: Understanding, text: str, now: datetime) -> Understanding:
+    """A whole sentence behind "no" is what is wanted: the model takes "no, turn on the fan" for off."""
+    sure = _is_exact(read) and read.match is not None and read.match.confidence >= _SURE
+    rest = "" if sure else understander.follow_ups.said_instead(text)
+    meant = understander.understand(rest, now=now) if rest else read
+    return meant if _is_exact(meant) else read
 
 
 def _went_on(

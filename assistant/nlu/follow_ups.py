@@ -90,6 +90,10 @@ class FollowUps:
         match = replace(done, slots=changed, confidence=EXACT)
         return Understanding(core, match, (), open_question=False, unfinished=False, corrects=True)
 
+    def said_instead(self, text: str) -> str:
+        """What stands behind "no", "i meant" and the like; empty when it doesn't begin so."""
+        return self._wrappers.correction(plain(text, self._language))
+
     def _set_to(self, done: IntentMatch, core: str) -> IntentMatch | None:
         """A timer that was made longer or shorter, set to a length: "make it one hour"."""
         opening = next((each for each in self._language.list("set_to") if core.startswith(f"{each} ")), "")
