@@ -177,11 +177,6 @@ def chosen(home: Home, slots: Slots) -> list[Device]:
         devices = named(name, devices, home) or (devices if domain and name != ALL else [])
     if not {"area", "floor", "every"} & set(slots) and home.area:
         devices = [device for device in devices if device.area == home.area] or devices
-    return unspared(devices, slots)
-
-
-def unspared(devices: Sequence[Device], slots: Slots) -> list[Device]:
-    """Without those that the request leaves out."""
     spared = str(slots.get(SPARED, "")).split()
     return [device for device in devices if device.id not in spared]
 

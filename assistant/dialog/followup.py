@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from assistant.nlu.classifier import SOURCE
+from assistant.nlu.follow_ups import SURE
 from assistant.nlu.targets import REFERENCE
 from assistant.nlu.understand import Understander
 from assistant.nlu.understanding import Understanding
@@ -19,10 +20,8 @@ _SURE_OF_A_CHANGE = 0.7
 """So sure the model must be that a request has begun, in the middle of a talk about something else."""
 _WORDS = frozenset({"message", "item", "name"})
 """Slots that any words may fill."""
-_SURE = 0.85
-"""So sure the model must be of a new request that might be an answer."""
 _SURE_OF_NO_CHOICE = 0.6
-"""The same, of one that might say which of some is meant: few words do."""
+"""So sure the model must be of another request, where few words say which of some is meant."""
 _CHOOSING = frozenset({"CancelAlarm", "CancelReminder"})
 _DROPS = frozenset({"HassNevermind", "Stop"})
 
@@ -68,7 +67,7 @@ def understand_turn(understander: Understander, text: str, before: Before, *, no
 
 def _instead(understander: Understander, read: Understanding, text: str, now: datetime) -> Understanding:
     """A whole sentence behind "no" is what is wanted: the model takes "no, turn on the fan" for off."""
-    sure = _is_exact(read) and read.match is not None and read.match.confidence >= _SURE
+    sure = _is_exact(read) and read.match is not None and read.match.confidence >= SURE
     rest = "" if sure else understander.follow_ups.said_instead(text)
     meant = understander.understand(rest, now=now) if rest else read
     return meant if _is_exact(meant) else read
@@ -120,7 +119,7 @@ def _is_another(waiting: IntentMatch, answered: Understanding, understanding: Un
     if not added or added - _WORDS or waiting.intent == "SetReminder":
         return False
     match = understanding.match
-    sure = _SURE_OF_NO_CHOICE if waiting.intent in _CHOOSING else _SURE
+    sure = _SURE_OF_NO_CHOICE if waiting.intent in _CHOOSING else SURE
     other = bool(match and match.intent != waiting.intent and match.confidence >= sure)
     return other or understanding.open_question or waiting.confidence >= 1.0
 

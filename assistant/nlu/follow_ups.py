@@ -24,8 +24,8 @@ EXACT, PATCHED = 0.98, 0.90
 """How sure a reading is that fits as it stands; and one of which something was left out or made up."""
 GRAMMAR = "grammar"
 _WEATHER, _JOKE, _REMOVED = "HassGetWeather", "TellJoke", "HassListRemoveItem"
-_SURE = 0.85
-"""So sure the model must be of another request."""
+SURE = 0.85
+"""So sure the model must be of a new request that might go on with the one before."""
 _BY_CHANCE = frozenset({"FlipCoin", "RollDice", "RandomNumber"})
 _LENGTHENED = frozenset({"HassIncreaseTimer", "HassDecreaseTimer"})
 _OPPOSITE = {"up": "down", "down": "up"}
@@ -207,7 +207,7 @@ class FollowUps:
         core = self._wrappers.core(plain(text, self._language))
         opening = next((each for each in self._language.list("item_removals") if core.startswith(f"{each} ")), "")
         match = otherwise.match
-        if not opening or (match and match.intent != _REMOVED and match.confidence >= _SURE):
+        if not opening or (match and match.intent != _REMOVED and match.confidence >= SURE):
             return None
         item = core.removeprefix(f"{opening} ")
         name = {slot: value for slot, value in mentioned.slots.items() if slot == "name"}

@@ -37,6 +37,7 @@ class _Topic:
     """What is asked of "it" -> what that is called here, and its slots."""
 
 
+_LENGTH = frozenset({"hours", "minutes", "seconds"})
 _TIMER = _Topic(
     frozenset(
         {
@@ -163,7 +164,7 @@ def _in_topic(match: IntentMatch, mentioned: IntentMatch, topic: _Topic) -> Inte
     intent, more = topic.means[match.intent]
     about = {slot: value for slot, value in mentioned.slots.items() if slot in topic.kept}
     if mentioned.intent == "HassStartTimer" and "name" not in about:
-        about = {f"start_{slot}": value for slot, value in mentioned.slots.items()}
+        about = {f"start_{slot}": value for slot, value in mentioned.slots.items() if slot in _LENGTH}
     if "Shopping" in mentioned.intent:
         about = {"name": "shopping"}
     own = {slot: value for slot, value in match.slots.items() if slot != REFERENCE and slot not in TARGET_SLOTS}

@@ -16,7 +16,7 @@ from assistant.nlu.entities import Entities, View, spelled
 from assistant.nlu.follow_ups import EXACT, GRAMMAR, PATCHED
 from assistant.nlu.grammar import Grammar, Reading, home_assistant_grammar, load_grammar
 from assistant.nlu.language import Language, load_language
-from assistant.nlu.normalise import Wrappers, clauses, plain
+from assistant.nlu.normalise import Wrappers, clauses
 from assistant.nlu.plugins import PluginGrammar, best_of
 from assistant.nlu.several import another_timer, parted, requests
 from assistant.nlu.shared import Shared
@@ -98,11 +98,11 @@ class SentenceReader:
 
         if match := own(whole):
             return (match,)
-        if several := self._several(text, own, own, now):
+        if several := self._several(text, whole, own, own, now):
             return several
         if self._plugins and (match := of_plugins(whole)):
             return (match,)
-        if self._plugins and (several := self._several(text, any_of, own, now)):
+        if self._plugins and (several := self._several(text, whole, any_of, own, now)):
             return several
         one = self._one_of(text, any_of)
         return (one,) if one else ()
@@ -128,9 +128,8 @@ class SentenceReader:
                 return replace(match, confidence=min(match.confidence, confidence))
         return None
 
-    def _several(self, text: str, read: Read, own: Read, now: datetime) -> tuple[IntentMatch, ...]:
+    def _several(self, text: str, whole: str, read: Read, own: Read, now: datetime) -> tuple[IntentMatch, ...]:
         """The requests of an utterance that is made of nothing else; each once."""
-
         misheard = functools.cache(lambda part: self._respelled(part, read))
 
         def request(part: str, before: IntentMatch | None) -> IntentMatch | None:
@@ -141,10 +140,10 @@ class SentenceReader:
             match = read(part)
             return match if match and not self._missing(match) else None
 
-        if everywhere := self._in_each_place(text, complete):
+        if everywhere := self._in_each_place(whole, complete):
             return everywhere
         parts = parted(text, self._language)
-        said = [(joint, self._wrappers.core(part)) for joint, part in parts or [("", plain(text, self._language))]]
+        said = [(joint, self._wrappers.core(part)) for joint, part in parts or [("", whole)]]
         if shared := self._shared.among(said, complete, request):
             return shared
         found = requests(parts, request)
@@ -152,10 +151,10 @@ class SentenceReader:
         asked = tuple(match for match in wanted.values() if match.intent not in SMALLTALK)
         return asked if len(asked) != 1 else (replace(asked[0], confidence=min(asked[0].confidence, PATCHED)),)
 
-    def _in_each_place(self, text: str, read: Read) -> tuple[IntentMatch, ...]:
+    def _in_each_place(self, whole: str, read: Read) -> tuple[IntentMatch, ...]:
         """One request in each of several places; empty when it isn't the same in all."""
         home = self._home()
-        texts = home.one_place_each(self._wrappers.core(plain(text, self._language))) if home else ()
+        texts = home.one_place_each(self._wrappers.core(whole)) if home else ()
         found = tuple(match for each, _ in texts if (match := read(each)))
         return found if len(found) == len(texts) and len({match.intent for match in found}) == 1 else ()
 

@@ -211,8 +211,13 @@ class Understander:
         if match and not outvoted(match, reading):
             query = self._said(match, reading)
             return replace(match, slots={**match.slots, **query}, confidence=agreed(match, reading))
-        claim = None if self._is_unkind(text, reading) else claimed(reading)
-        if claim is None or claim[1] < self._reject_threshold or not (self._served is None or claim[0] in self._served):
+        claim = claimed(reading)
+        if (
+            claim is None
+            or self._is_unkind(claim[0], text)
+            or claim[1] < self._reject_threshold
+            or not (self._served is None or claim[0] in self._served)
+        ):
             return None
         slots = self._spans.slots(claim[0], text, reading.spans, now)
         home = self._home_names() if claim[0] in IN_HOME else None  # a timer may be called kitchen
@@ -232,10 +237,9 @@ class Understander:
         anywhere = {slot: value for slot, value in match.slots.items() if slot not in _PLACES}
         return tuple(replace(match, slots={**anywhere, **place}) for _, place in places) or (match,)
 
-    def _is_unkind(self, text: str, reading: TextReading) -> bool:
+    def _is_unkind(self, intent: str, text: str) -> bool:
         """Whether the model takes for thanks or a yes what is none: "you are stupid"."""
-        claim = claimed(reading)
-        return bool(claim and claim[0] in SMALLTALK) and not self._language.set("unkind").isdisjoint(text.split())
+        return intent in SMALLTALK and not self._language.set("unkind").isdisjoint(text.split())
 
     def _said(self, match: IntentMatch, reading: TextReading) -> Slots:
         """What is to be played, as the model cuts it out of the words that a template left open."""

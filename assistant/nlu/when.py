@@ -174,10 +174,13 @@ def until(slots: Slots, now: datetime) -> Slots:
     """How long it is to the moment among the slots ("a timer for 7 pm"), in whole minutes; without a time, nothing."""
     if "time" not in slots:
         return {}
-    day = date.fromisoformat(str(slots["date"])) if "date" in slots else now.date()
+    try:
+        day = date.fromisoformat(str(slots["date"])) if "date" in slots else now.date()
+    except ValueError:
+        return {}  # a month, a year
     clock = datetime.combine(day, time.fromisoformat(str(slots["time"])), now.tzinfo)
     half = timedelta(hours=12 if AMBIGUOUS in slots else 24)
-    while clock <= now:
-        clock += half
+    if clock <= now:
+        clock += half * ((now - clock) // half + 1)
     minutes = math.ceil((clock - now) / timedelta(minutes=1))
     return Duration(minutes // 60, minutes % 60).slots()

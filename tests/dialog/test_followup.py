@@ -38,3 +38,12 @@ def test_after_a_yes_it_is_asked_for() -> None:
     assert meant.match
     answered = understand_turn(understander, "ten minutes", Before(waiting=meant.match), now=NOW)
     assert (answered.missing, answered.match and answered.match.slots["minutes"]) == ((), 10)
+
+
+def test_a_timer_that_was_set_until_a_time_is_known_by_its_length_alone() -> None:
+    understander = Understander()
+    timer = understand_turn(understander, "set a timer until nine pm", Before(), now=NOW).match
+    assert timer
+    cancelled = understand_turn(understander, "cancel it", Before(mentioned=timer), now=NOW).match
+    assert cancelled
+    assert (cancelled.intent, cancelled.slots) == ("HassCancelTimer", {"start_hours": 11})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -15,6 +15,8 @@ from assistant.nlu.numbers import Numbers
 from assistant.nlu.periods import Periods
 from assistant.nlu.times import Times
 from assistant.nlu.tokens import tokenise
+from assistant.nlu.when import until
+from assistant.values import Slots
 
 ENGLISH = load_language("en")
 NUMBERS = Numbers(ENGLISH)
@@ -141,3 +143,21 @@ def test_nothing_is_read_behind_the_end(words: list[str]) -> None:
     tokens = tokenise(" ".join(words))
     for beyond in range(3):
         assert TIMES.clock_at(tokens, len(tokens) + beyond) is None
+
+
+@pytest.mark.parametrize(
+    ("slots", "length"),
+    [
+        ({"time": "21:00"}, {"hours": 11}),
+        ({"time": "09:30"}, {"hours": 23, "minutes": 30}),
+        ({"time": "09:30", "ambiguous": True}, {"hours": 11, "minutes": 30}),
+        ({"time": "10:00"}, {"hours": 24}),
+        ({"time": "10:00", "ambiguous": True}, {"hours": 12}),
+        ({"time": "07:00", "date": "2026-11-28"}, {"hours": 45}),
+        ({"time": "11:00", "date": "0001-01-01"}, {"hours": 1}),
+        ({"time": "11:00", "date": "2026-12"}, {}),
+        ({"date": "2026-11-28"}, {}),
+    ],
+)
+def test_how_long_it_is_until_then(slots: Slots, length: Slots) -> None:
+    assert until(slots, datetime(2026, 11, 26, 10)) == length  # noqa: DTZ001 - local
