@@ -44,16 +44,23 @@ class Graph:
 
     def linear(self, x: str, weights: Floats, bias: Floats | None = None) -> str:
         """x (..., in) by weights (out, in)."""
-        product = self._by_block(x, weights) if self._blockwise else self._by_column(x, weights)
+        product = self._by_block(x, weights, bits=8) if self._blockwise else self._by_column(x, weights)
         return product if bias is None else self.add("Add", product, self.constant(bias))
 
-    def _by_block(self, x: str, weights: Floats) -> str:
+    def rough(self, x: str, weights: Floats) -> str:
+        """The same in 4 bits where products go by block: half as much to read."""
+        return self._by_block(x, weights, bits=4) if self._blockwise else self._by_column(x, weights)
+
+    def _by_block(self, x: str, weights: Floats, *, bits: int) -> str:
         rows, columns = weights.shape
+        zero = 1 << (bits - 1)
         blocks = weights.reshape(rows, columns // _BLOCK, _BLOCK)
-        scales = np.maximum(np.abs(blocks).max(axis=2) / 127, 1e-9).astype(np.float32)
-        codes = (np.rint(blocks / scales[:, :, None]) + 128).astype(np.uint8)
+        scales = np.maximum(np.abs(blocks).max(axis=2) / (zero - 1), 1e-9).astype(np.float32)
+        codes = (np.rint(blocks / scales[:, :, None]) + zero).astype(np.uint8)
+        if bits == 4:
+            codes = codes[:, :, ::2] | codes[:, :, 1::2] << 4
         inputs = (x, self.constant(codes), self.constant(scales.reshape(-1)))
-        sizes = {"K": columns, "N": rows, "bits": 8, "block_size": _BLOCK}
+        sizes = {"K": columns, "N": rows, "bits": bits, "block_size": _BLOCK}
         return self.add("MatMulNBits", *inputs, domain="com.microsoft", accuracy_level=4, **sizes)
 
     def _by_column(self, x: str, weights: Floats) -> str:

@@ -7,6 +7,7 @@ makes of it (its keys and values) is kept too, and read from the file where it i
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from assistant.audio.format import RATE_HZ
 from assistant.errors import SpeechError
 from assistant.speech.derived import open_derived
 from assistant.speech.english import languages, read_vocabulary
+from assistant.speech.silero import silero_as_products, silero_file
 from assistant.speech.split_whisper import split_whisper
 from assistant.speech.token_decoder import Floats, TokenDecoder, View
 from assistant.speech.whisper import Whisper, bad_model, check_files, check_language, open_whisper
@@ -31,7 +33,7 @@ HOP_SAMPLES = 160
 WHOLE_FRAMES = 3000
 READY_POSITIONS = 750
 """Of the end, for which what the decoder sees is kept: enough for 7 s of speech, and 18 MB for the base model."""
-_END, _END_VIEW = "end.npy", "end_view.npy"
+_END, _END_VIEW, _SILERO = "end.npy", "end_view.npy", "silero.onnx"
 _SOUND_S = 0.5
 """Of the noise that is encoded to see the silence behind it."""
 
@@ -82,6 +84,8 @@ def load_halves(model_dir: Path, *, language: str, compute_type: str, threads: i
 def _make(model_dir: Path, language: str, compute_type: str, threads: int, place: Path) -> None:
     for name, content in split_whisper(model_dir, language).items():
         (place / name).write_bytes(content)
+    with contextlib.suppress(Exception):  # another Silero than we know: it does as it is
+        (place / _SILERO).write_bytes(silero_as_products(silero_file()))
     model = open_whisper(place, model_dir, language, compute_type, threads).model
     end = _encode(model, _features(model, _sound(), WHOLE_FRAMES))
     np.save(place / _END, end)
@@ -93,7 +97,10 @@ def _open(model_dir: Path, language: str, compute_type: str, threads: int, place
     decoder = TokenDecoder(place)
     end, views = (np.load(place / name, mmap_mode="r") for name in (_END, _END_VIEW))
     view: Mapping[str, npt.NDArray[np.floating]] = dict(zip(sorted(decoder.views), views, strict=True))
-    return Halves(open_whisper(place, model_dir, language, compute_type, threads), decoder, end, view)
+    silero = place / _SILERO
+    known = silero if silero.exists() else None
+    encoder = open_whisper(place, model_dir, language, compute_type, threads, silero=known)
+    return Halves(encoder, decoder, end, view)
 
 
 def _features(model: WhisperModel, samples: Floats, frames: int) -> Floats:

@@ -7,8 +7,9 @@ since CTranslate2 scales each position by itself; so it stays, with a decoder of
 
 The decoder keeps only the tokens that the language needs (`english`): for English that saves a seventh of what a token
 reads, and 20 MB. Its weights are 8-bit in blocks with a scale each (`MatMulNBits`, see `graphs`), or, on boards where
-ONNX Runtime has no quick product for those (Arm without the dot-product instructions), 7-bit with a scale a column. Its
-layout is that of OpenAI's Whisper; names of weights are CTranslate2's.
+ONNX Runtime has no quick product for those (Arm without the dot-product instructions), 7-bit with a scale a column. The
+last product, four tenths of all weights, is a rough one in 4 bits: what may be the likeliest token by it is scored
+again with the weights as they are (`likeliest`). The layout is OpenAI's; names of weights are CTranslate2's.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ from assistant.speech.ct2_file import Ct2File, read_ct2
 from assistant.speech.english import is_multilingual, kept_tokens, read_vocabulary
 
 DECODER, CROSS, EMBEDDINGS, FACTS = "decoder.onnx", "cross.onnx", "embeddings.npy", "split.json"
+PROJECTION = "projection.npy"
+"""Where it isn't the embeddings."""
 _EPSILON = 1e-5
+_EMBEDDINGS = "decoder/embeddings/weight"
 _MARK = re.compile(r"<\|[a-z]+\|>")
 _UNUSED = ("suppress_ids", "suppress_ids_begin", "lang_ids", "alignment_heads")
 _COPIED = ("tokenizer.json", "preprocessor_config.json")
@@ -52,7 +56,9 @@ def split_whisper(model_dir: Path, language: str) -> dict[str, bytes]:
     shape = _Shape.of(file)
     made[CROSS] = _cross(file, shape)
     made[DECODER] = _decoder(file, shape, kept, blockwise=blockwise_is_quick())
-    made[EMBEDDINGS] = _saved(file.floats("decoder/embeddings/weight")[kept].astype(np.float16))
+    made[EMBEDDINGS] = _saved(file.floats(_EMBEDDINGS)[kept].astype(np.float16))
+    if (projection := _projection(file)) != _EMBEDDINGS:
+        made[PROJECTION] = _saved(file.floats(projection)[kept].astype(np.float16))
     facts = {
         "tokens": kept,
         "multilingual": is_multilingual(vocabulary),
@@ -133,7 +139,9 @@ def _cross(file: Ct2File, shape: _Shape) -> bytes:
 
 
 def _decoder(file: Ct2File, shape: _Shape, kept: Sequence[int], *, blockwise: bool) -> bytes:
-    """Embedded tokens (1, new, width) at `places` (new,), knowing earlier ones, to logits (1, new, kept tokens)."""
+    """Embedded tokens (1, new, width) at `places` (new,), knowing earlier ones, to rough logits (1, new, kept tokens),
+    and to what the kept tokens' rows of the projection are multiplied with for the exact ones, (1, new, width).
+    """
     graph = Graph(blockwise=blockwise)
     positions = graph.constant(file.floats("decoder/position_encodings/encodings"))
     x = graph.add("Add", "embedded", graph.add("Gather", positions, "places"))
@@ -160,9 +168,16 @@ def _decoder(file: Ct2File, shape: _Shape, kept: Sequence[int], *, blockwise: bo
         inputs += [(each, *_by_head(shape, "known")) for each in (f"k{layer}", f"v{layer}")]
         known = _by_head(shape, "all")
         outputs += [(key, f"new_k{layer}", *known), (value, f"new_v{layer}", *known)]
-    projection = dict(file.aliases).get("decoder/projection/weight", "decoder/projection/weight")
-    logits = graph.linear(_normalised(graph, x, file, "decoder"), file.floats(projection)[kept])
+    state = _normalised(graph, x, file, "decoder")
+    outputs.append((state, "state", "FLOAT", [1, "new", shape.width]))
+    logits = graph.rough(state, file.floats(_projection(file))[kept])
     return graph.model(inputs, [(logits, "logits", "FLOAT", [1, "new", len(kept)]), *outputs])
+
+
+def _projection(file: Ct2File) -> str:
+    """The weights from the decoder's state to logits. In OpenAI's models they are the embeddings."""
+    name = "decoder/projection/weight"
+    return dict(file.aliases).get(name, name)
 
 
 def _saved(array: npt.NDArray[Any]) -> bytes:

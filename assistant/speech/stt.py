@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 MAX_WAITING = 4
 """Utterances that may wait for the one being decoded; more are refused with BusyError."""
-_HALVES = 5
+_HALVES = 6
 """Goes up when the halves are made in another way."""
 _TRIAL = np.zeros(RATE_HZ, np.int16)
 

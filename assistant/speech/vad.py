@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +13,9 @@ from assistant.errors import SpeechError
 from assistant.sessions import open_session
 from assistant.settings import VadConfig
 from assistant.speech.presence import BLOCK_SAMPLES
+from assistant.speech.silero import BEFORE_SAMPLES, silero_file
 
 _NONE: Samples = np.zeros(0, np.int16)
-_BEFORE_SAMPLES = 64
-"""Of the sound before a block, which Silero looks at too."""
 _STATE = (1, 1, 128)
 _WEBRTC_BLOCK_SAMPLES = 160
 _WEBRTC_WINDOW_BLOCKS = 10
@@ -44,14 +41,14 @@ class SileroVad:
 
     def __init__(self) -> None:
         try:
-            self._session = open_session(_silero_file())
+            self._session = open_session(silero_file())
         except Exception as exc:
             raise _missing("faster-whisper", exc) from exc
         self.reset()
 
     def reset(self) -> None:
         self._rest = _NONE
-        self._before = np.zeros(_BEFORE_SAMPLES, np.float32)
+        self._before = np.zeros(BEFORE_SAMPLES, np.float32)
         self._state: tuple[Any, Any] = (np.zeros(_STATE, np.float32), np.zeros(_STATE, np.float32))
         self._probability = 0.0
 
@@ -60,7 +57,7 @@ class SileroVad:
         blocks, self._rest = _reblock(self._rest, chunk, BLOCK_SAMPLES)
         for block in blocks:
             sound = np.concatenate((self._before, to_float(block)))
-            self._before = sound[-_BEFORE_SAMPLES:]
+            self._before = sound[-BEFORE_SAMPLES:]
             found: Any = self._session.run(None, {"input": sound[None], "h": self._state[0], "c": self._state[1]})
             self._probability, self._state = float(found[0].item()), (found[1], found[2])
         return self._probability
@@ -90,15 +87,6 @@ class WebrtcVad:
         self._engine = self._new_engine()
         self._rest = _NONE
         self._voiced.clear()
-
-
-def _silero_file() -> Path:
-    """Found without importing the package, which takes a second. Raises LookupError, ImportError."""
-    package = find_spec("faster_whisper")
-    if package is None or package.origin is None:
-        raise LookupError("it is not installed")
-    [file] = (Path(package.origin).parent / "assets").glob("silero_vad_v6*.onnx")
-    return file
 
 
 def _reblock(rest: Samples, chunk: Chunk, block_samples: int) -> tuple[list[Samples], Samples]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from assistant.audio.format import RATE_HZ, Samples, to_float
 from assistant.errors import SpeechError
 from assistant.speech.presence import BLOCK_SAMPLES, Decoded, Span, speech_windows
+from assistant.speech.silero import load_silero
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -103,8 +104,12 @@ def check_files(model_dir: Path) -> None:
         raise bad_model(model_dir, f"no {missing[0]}")
 
 
-def open_whisper(place: Path, model_dir: Path, language: str, compute_type: str, threads: int) -> Whisper:
-    """The files in `place`, which are of the model `model_dir`. Raises SpeechError as `load_whisper`."""
+def open_whisper(  # noqa: PLR0913 - each is another matter
+    place: Path, model_dir: Path, language: str, compute_type: str, threads: int, *, silero: Path | None = None
+) -> Whisper:
+    """The files in `place`, which are of the model `model_dir`; `silero` is what `silero_as_products` made, None where
+    faster-whisper's own is to do. Raises SpeechError as `load_whisper`.
+    """
     from faster_whisper import WhisperModel  # noqa: PLC0415 - heavy
     from faster_whisper.vad import get_vad_model  # noqa: PLC0415 - heavy
 
@@ -112,7 +117,7 @@ def open_whisper(place: Path, model_dir: Path, language: str, compute_type: str,
         model = WhisperModel(
             str(place), device="cpu", compute_type=compute_type, cpu_threads=threads, local_files_only=True
         )
-        return Whisper(model, get_vad_model(), language)
+        return Whisper(model, load_silero(silero) if silero else get_vad_model(), language)
     except Exception as exc:
         if not isinstance(exc, ValueError) or "compute type" not in str(exc):
             raise bad_model(model_dir, "it can't be loaded") from exc

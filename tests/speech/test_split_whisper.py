@@ -12,11 +12,14 @@ import pytest
 
 from assistant.audio.files import read_audio
 from assistant.errors import SpeechError
+from assistant.graphs import Graph
+from assistant.sessions import open_session
 from assistant.speech import split_whisper
 from assistant.speech.ct2_file import Array, Ct2File, read_ct2
 from assistant.speech.derived import open_derived
 from assistant.speech.split_whisper import FACTS
 from assistant.speech.stt import WhisperTranscriber
+from assistant.speech.token_decoder import likeliest
 from tests.speech.engines import FAST, WHISPER, at_16k, piper, say, simple, whisper
 
 
@@ -121,6 +124,33 @@ async def test_a_language_that_the_model_does_not_know_leaves_nothing_behind(tmp
     assert caught.value.code == "stt-language-unknown"
     assert {path.name for path in tmp_path.iterdir()} <= {"home"}, "which every test has"
     await transcriber.close()
+
+
+def test_the_likeliest_token_is_that_of_the_weights_as_they_are() -> None:
+    pick = np.random.default_rng(0)
+    weights = pick.normal(0.0, 0.05, (5000, 512)).astype(np.float32)
+    graph = Graph(blockwise=True)
+    rough = graph.rough("x", weights)
+    session = open_session(graph.model([("x", "FLOAT", [1, 512])], [(rough, "y", "FLOAT", [1, 5000])]))
+    otherwise = 0
+    for _ in range(200):
+        state = pick.normal(0.0, 3.0, 512).astype(np.float32)
+        scores = session.run(None, {"x": state[None]})[0][0]
+        exact = weights @ state
+        otherwise += int(scores.argmax()) != int(exact.argmax())
+        chosen = likeliest(scores, state, weights)
+        assert chosen == exact.argmax()
+        assert scores[chosen] == pytest.approx(exact[chosen], abs=1e-3)
+    assert otherwise, "4 bits alone are too few"
+
+
+def test_what_must_not_be_chosen_never_is() -> None:
+    scores = np.full(5000, -np.inf, np.float32)
+    scores[7] = -50.0
+    assert likeliest(scores, np.ones(4, np.float32), np.ones((5000, 4), np.float16)) == 7
+    even = np.zeros(5000, np.float32)
+    even[:10] = -np.inf
+    assert likeliest(even, np.ones(4, np.float32), np.ones((5000, 4), np.float16)) >= 10
 
 
 def _make(to: Path, place: Path) -> None:
