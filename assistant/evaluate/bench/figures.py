@@ -26,6 +26,10 @@ PEER_SILENCE_S = 0.7
 STT_FASTER = (6.0, 2.5)
 """Wanted against Wyoming, at p50 and p95."""
 VOICE_FASTER = 4.0
+VOICE_MS = (350.0, 900.0)
+"""Wanted of Edgewise's voice to voice, at p50 and p95."""
+CPU_TIMES = 2.5
+"""Wanted of a turn's CPU: this many times that of one fast pass, at most."""
 MORE_ERRORS = (0.003, 6)
 """Allowed over `full`: this share of the words said, or so many words."""
 
@@ -75,6 +79,8 @@ class Command:
     turns: Mapping[str, Turn]
     speech_ms: Mapping[str, float]
     """From the reply's text to its first sound."""
+    pass_cpu_s: float
+    """What Edgewise's transcript of it costs alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +128,16 @@ def figures(measured: Measured, name: str, normalise: Normaliser) -> Figures:
         "voice_to_voice_ms_p50": percentile(voice_ms, 50),
         "voice_to_voice_ms_p95": percentile(voice_ms, 95),
         "cpu_s_per_turn": round(statistics.fmean(turn.cpu_s for turn in turns), 3) if turns else None,
+        "cpu_s_per_pass": round(pass_cpu_s(measured), 3) if name == OURS and turns else None,
         "peak_memory_mb": round(measured.peak_mb[name], 1) or None,
         "turns": len(turns),
         "turns_unscored": sum(turn.wait_s is None for turn in turns),
     }
+
+
+def pass_cpu_s(measured: Measured) -> float:
+    """CPU seconds of one fast pass over a command, on average."""
+    return statistics.fmean(command.pass_cpu_s for command in measured.commands)
 
 
 def ratios(of: Mapping[str, Figures]) -> Mapping[str, Figures]:
@@ -196,6 +208,14 @@ def targets(measured: Measured, normalise: Normaliser) -> list[Target]:
         for what, least, key in wanted
         if (got := faster.get(key)) is not None
     ]
+    ours = of[OURS]
+    for percent, most_ms in zip((50, 95), VOICE_MS, strict=True):
+        if (ms := ours[f"voice_to_voice_ms_p{percent}"]) is not None:
+            found.append(Target(f"voice to voice, p{percent}", f"<= {most_ms:g} ms", f"{ms:.0f} ms", ms <= most_ms))
+    if (cpu_s := ours["cpu_s_per_turn"]) is not None:
+        times = cpu_s / pass_cpu_s(measured)
+        what = "CPU of a whole turn against one fast pass"
+        found.append(Target(what, f"<= {CPU_TIMES:g}x", f"{times:.1f}x", times <= CPU_TIMES))
     words, errors = _words(measured, OURS, normalise)
     if words and FULL in of:
         more = errors - _words(measured, FULL, normalise)[1]
@@ -254,6 +274,7 @@ LINES: Sequence[tuple[str, str, Cell]] = (
     ("voice to voice, p50", "voice_to_voice_ms_p50", lambda ms: f"{ms:.0f} ms"),
     ("voice to voice, p95", "voice_to_voice_ms_p95", lambda ms: f"{ms:.0f} ms"),
     ("CPU for a turn", "cpu_s_per_turn", lambda s: f"{s:.2f} s"),
+    ("CPU for its transcript alone", "cpu_s_per_pass", lambda s: f"{s:.2f} s"),
     ("peak memory", "peak_memory_mb", lambda mb: f"{mb:.0f} MB"),
 )
 """The table's lines: name, figure, and how it is written."""

@@ -13,7 +13,8 @@ Speech to text is timed on development recordings, a third each of spoken comman
 Turns are commands spoken by the voice in a room, most under noise. `edgewise` and `full` are whole assistants that hear
 them in real time; for `wyoming`, which is half of an assistant, 0.7 s, speech to text and the first sound of the same
 reply are added up. That is kind to it: understanding counts nothing, and the 0.7 s run from the true end of speech,
-which a detector only finds later, as `full` shows. CPU is that of a whole turn, for `wyoming` of its two servers alone.
+which a detector only finds later, as `full` shows. CPU is that of a whole turn (hearing, judging its end, speaking, and seconds of listening around it), for
+`wyoming` of its two servers alone.
 Peak memory is with everything loaded, loading included.
 """
 
@@ -259,6 +260,7 @@ async def _take_turns(contenders: _Field, commands: Sequence[EndpointRow], say: 
 
 async def _take_turn(contenders: _Field, command: EndpointRow) -> Command:
     turns = {name: await _play(contenders.workers[name], command) for name in (OURS, FULL)}
+    _, pass_cpu_s = await _costed(contenders.workers[OURS], lambda: contenders.transcribe(OURS, command.audio))
     asked = turns[OURS].text or command.text or ""
     reply = (await contenders.workers[OURS].ask("reply", text=asked))["text"]
     await asyncio.sleep(_REST_S)
@@ -269,7 +271,7 @@ async def _take_turn(contenders: _Field, command: EndpointRow) -> Command:
         speech_ms[WYOMING], spoke_s = await _costed(piper, lambda: piper.speak(reply))
         voice_to_voice_ms = PEER_SILENCE_S * 1000 + heard.ms + speech_ms[WYOMING]
         turns[WYOMING] = Turn(PEER_SILENCE_S, voice_to_voice_ms, listened_s + spoke_s, heard.text)
-    return Command(command.audio.name, command.text or "", reply, turns, speech_ms)
+    return Command(command.audio.name, command.text or "", reply, turns, speech_ms, pass_cpu_s)
 
 
 async def _play(worker: Worker, command: EndpointRow) -> Turn:
