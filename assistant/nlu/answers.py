@@ -48,6 +48,7 @@ class Answers:
     def __init__(self, language: Language, entities: Entities, slots: SlotReader) -> None:
         self._units = language.table("unit_names")
         self._when = WhenReader(language)
+        self._recurring: Mapping[str, str] = language.table("recurring")
         self._language = language
         self._entities = entities
         self._slots = slots
@@ -110,13 +111,18 @@ class Answers:
             return self._choice(text)
         if "moved" not in pending.slots:
             return self._scheduled(text, now)
-        moment = self._when.read(self._one(text), now.date())
+        moment = self._moment(self._one(text), now)
         return {f"from_{slot}": value for slot, value in moment.items()} if moment else None
 
     def _scheduled(self, text: str, now: datetime) -> Slots | None:
         """Which alarm or reminder: by its time, else by what it is about."""
         said = self._one(text)
-        return self._when.read(said, now.date()) or {"message": said}
+        return self._moment(said, now) or {"message": said}
+
+    def _moment(self, said: str, now: datetime) -> Slots | None:
+        """The time, the day or how often of what is meant."""
+        often = self._recurring.get(said)
+        return {"recurrence": often} if often else self._when.read(said, now.date())
 
     def _one(self, text: str) -> str:
         """The words of "the 9 am one" that tell which."""

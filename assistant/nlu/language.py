@@ -38,6 +38,7 @@ _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",
     "arithmetic", "day_parts", "clock", "recurrences", "periods", "period_steps", "amounts", "amount_units",
     "home", "directions", "answer_by", "unit_names", "provisos", "months_short", "shared", "anew", "day_shifts",
+    "recurring",
 }  # fmt: skip
 ASKED = frozenset({"duration", "expression", "target", "temperature", "position", "percentage", "time", "message"})
 """The slots that can be asked for: `answers` reads what is answered."""
@@ -46,7 +47,7 @@ _HOME = {"kinds", "every", "everything", "in", "pronouns", "here", "everywhere",
 _PROVISOS = {
     "lasting", "at", "later", "condition", "exception", "negation", "polite", "awaited", "reckoning", "several",
 }  # fmt: skip
-_CLOCK = {"half_days", "past", "to", "minutes", "whole", "minute_words"}
+_CLOCK = {"half_days", "past", "to", "minutes", "directly", "whole", "minute_words"}
 _ARITHMETIC = {
     "infix", "postfix", "prefix", "reversed", "of", "off", "power", "constants", "phrases", "noise", "never",
 }  # fmt: skip

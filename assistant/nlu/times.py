@@ -18,6 +18,7 @@ class Times:
         clock = language.table("clock")
         self._half_days = Phrases(clock["half_days"])
         self._past, self._to = (Phrases(clock[name]) for name in ("past", "to"))
+        self._directly = Phrases(clock["directly"])
         self._minutes = Phrases(clock["minutes"])
         self._whole, self._unit = Phrases(clock["whole"]), Phrases(clock["minute_words"])
         self._recurrences = Phrases(language.table("recurrences"))
@@ -61,6 +62,8 @@ class Times:
         every = self._every.at(tokens, index)
         found = self._interval(tokens, every[1]) if every else None
         found = found or self._recurrences.at(tokens, index)
+        if found is None and every and (part := self.part_at(tokens, every[1])):
+            found = "daily", part[1]
         if found is None and (days := self._days(tokens, every[1] if every else index, said=bool(every))):
             found = often_on(days[0]), days[1]
         if found is None:
@@ -133,7 +136,7 @@ class Times:
         return self._around_the_hour(tokens, index) or self._hour(tokens, index)
 
     def _around_the_hour(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
-        """Quarter to nine, twenty past ten, half past seven."""
+        """Quarter to nine, twenty past ten, half past seven, half seven."""
         counted = self._minutes.at(tokens, index) or self._number(tokens, index, _HOUR_MIN)
         if counted is None:
             return None
@@ -142,11 +145,22 @@ class Times:
         end = unit[1] if unit else end
         past, to = self._past.at(tokens, end), self._to.at(tokens, end)
         side = past or to
-        hour = side and self._number(tokens, side[1], 25)
-        if not side or not hour:
+        if side is None:
+            return self._half_an_hour_on(tokens, index)
+        hour = self._number(tokens, side[1], 25)
+        if hour is None:
             return None
         minute = hour[0] * _HOUR_MIN + (minutes if past else -minutes)
         return minute % _DAY_MIN, hour[1]
+
+    def _half_an_hour_on(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
+        """Half seven, as it is said in Britain."""
+        half = self._directly.at(tokens, index)
+        hour = self._number(tokens, half[1], _HALF_DAY_H + 1) if half else None
+        behind = tokens[hour[1]].text if hour and hour[1] < len(tokens) else ""
+        if not half or not hour or not hour[0] or behind in self._lengths:
+            return None
+        return hour[0] * _HOUR_MIN + half[0], hour[1]
 
     def _hour(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
         """Seven, seven thirty, 7:30, 730 am, 7.30, five o'clock. A bare number is an hour only up to 24."""

@@ -126,6 +126,9 @@ class WhenReader:
         """Adds how often it is, or what is left out."""
         if often := self._times.recurrence_at(tokens, index):
             moment.recurrence = often[0]
+            part = self._times.part_at(tokens, often[1] - 1)
+            if part and part[1] == often[1]:  # "every evening at nine"
+                moment.part, moment.half = part[0]
             return often[1]
         if less := self._times.left_out_at(tokens, index):
             moment.less = less[0]
