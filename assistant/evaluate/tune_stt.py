@@ -54,7 +54,7 @@ SETS = ("dawn", "wake_words", "ljspeech")
 SNR_DB = 10.0
 PADDINGS_S = (0.2, 0.4, 1.0, 2.0)
 REDO_PADDING_S = 4.0
-CLOSINGS_S = (0.0, 2.0, 8.0)
+CLOSINGS_S = (0.0, 2.0, 5.0, 8.0)
 SCORES = (-0.4, -0.5, -0.6, -0.7, -0.85, -1.0, -1.5)
 SPOKEN = (
     "Set a timer for ten minutes.",

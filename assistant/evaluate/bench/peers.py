@@ -13,9 +13,9 @@ Speech to text is timed on development recordings, a third each of spoken comman
 Turns are commands spoken by the voice in a room, most under noise. `edgewise` and `full` are whole assistants that hear
 them in real time; for `wyoming`, which is half of an assistant, 0.7 s, speech to text and the first sound of the same
 reply are added up. That is kind to it: understanding counts nothing, and the 0.7 s run from the true end of speech,
-which a detector only finds later, as `full` shows. CPU is that of a whole turn (hearing, judging its end, speaking, and seconds of listening around it), for
-`wyoming` of its two servers alone.
-Peak memory is with everything loaded, loading included.
+which a detector only finds later, as `full` shows. CPU is that of a
+whole turn (hearing, judging its end, speaking, and seconds of listening around it), for `wyoming` of its two servers
+alone. Peak memory is with everything loaded, loading included.
 """
 
 from __future__ import annotations
