@@ -15,7 +15,7 @@ from assistant.nlu.conversions import Conversions
 from assistant.nlu.entities import Entities
 from assistant.nlu.language import Language
 from assistant.nlu.numbers import Numbers
-from assistant.nlu.times import Times
+from assistant.nlu.times import Times, in_half_day
 from assistant.nlu.titles import Titles
 from assistant.nlu.tokens import Phrases, tokenise
 from assistant.nlu.when import AMBIGUOUS, WhenReader, until
@@ -49,6 +49,7 @@ _IN_PIECES = frozenset({"query", "message"})
 _WHEN = frozenset(
     {"SetAlarm", "SetReminder", "CancelAlarm", "CancelReminder", "ListAlarms", "ListReminders", "HassGetWeather"}
 )
+_SET = frozenset({"SetAlarm", "SetReminder"})
 _OF_CLOCK = frozenset({"time", "date", "recurrence", AMBIGUOUS})
 _MOMENT = _OF_CLOCK | {"hours", "minutes", "seconds"}
 _NAMES = {"name": "name", "place": "name", "list": "name", "timer": "name"}
@@ -84,6 +85,7 @@ class SpanReader:
         )
         self._no_item = language.set("item_stopwords")
         self._unsaid = language.set("item_unsaid")
+        self._shifting = language.set("shifting")
         self._message_openings = language.list("when_openings")
 
     def slots(self, intent: str, text: str, spans: Sequence[tuple[str, str]], now: datetime) -> Slots:
@@ -106,6 +108,10 @@ class SpanReader:
             found |= self._moment(spans, now)
         if intent in _WHEN and _MOMENT.isdisjoint(found):
             found |= {slot: value for slot, value in self._when.split(text, now.date())[1].items() if slot in _MOMENT}
+        if intent in _SET and self._may_be_either(str(found.get("time", "")), text):
+            found.setdefault(AMBIGUOUS, True)
+        if intent == "SetAlarm" and not self._shifting.isdisjoint(text.split()) and not self._times.clock(text):
+            found = {slot: value for slot, value in found.items() if slot not in _MOMENT}
         if title := self._titles.find(text, spans):
             found["query"] = title
         if intent == "ConvertUnit":
@@ -115,6 +121,14 @@ class SpanReader:
         if intent in _OF_ITEMS and "item" not in found and (item := self.item(text)):
             found["item"] = item
         return found
+
+    def _may_be_either(self, clock: str, text: str) -> bool:
+        """Whether a clock time that a text names may be before or after noon."""
+        if not clock or clock != self._times.clock(text):
+            return False
+        tokens = tokenise(text)
+        half_said = any(self._times.part_at(tokens, at) for at in range(len(tokens)))
+        return not half_said and not in_half_day(60 * int(clock[:2]), "")[1]
 
     def _whole(self, text: str, spans: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         """The spans, with those joined that the model took apart: an article and what it stands before, "the fundraiser
@@ -217,7 +231,8 @@ class SpanReader:
             return _AMOUNTS.get(intent, ""), self.amount(words)
         if tag == "color":
             return tag, self._color(words)
-        return (tag if tag in _AS_SAID else _NAMES.get(tag, "")), self.without_article(words)
+        said = self.without_article(words)
+        return (tag if tag in _AS_SAID else _NAMES.get(tag, "")), self._when.message(said) if tag == "message" else said
 
     def _is_level(self, text: str, words: str) -> bool:
         """Whether an amount is what something is to come to, not by how much: "to seven", "up to level 7"."""

@@ -38,12 +38,12 @@ class _Scheduled(Skill):
                 return self._which(items, context) if items else SkillReply(self._say("none"), ok=False)
             (old,) = items
             slots, name = _instead(slots, old, by_day=by_day), old.name
-        found = moment_of(slots, now, by_day=by_day)
+        found = _shifted(slots, old) if old and "shift" in slots else moment_of(slots, now, by_day=by_day)
         if found is None:
             return SkillReply(self._replies.say(match.intent, "ask_time"), expects_answer=True)
         local, often = found
         try:
-            length_s = seconds_of(slots)
+            length_s = 0.0 if "shift" in slots else seconds_of(slots)
             item = await context.timers.add_at(self.kind, local, name=name, recurrence=often, length_s=length_s)
         except SkillError as exc:
             if exc.code not in {"due-limit", "due-past"}:
@@ -245,6 +245,12 @@ def _instead(slots: Slots, old: DueItem, *, by_day: bool) -> Slots:
     if "recurrence" not in moved and "date" not in moved and not seconds_of(moved):
         moved |= {"recurrence": old.recurrence} if old.recurrence else {"date": local.date().isoformat()}
     return moved
+
+
+def _shifted(slots: Slots, old: DueItem) -> tuple[datetime, str]:
+    """When what waits comes so much earlier or later, and how often."""
+    length = timedelta(seconds=seconds_of(slots))
+    return datetime.fromisoformat(old.local) + (-length if slots["shift"] == "earlier" else length), old.recurrence
 
 
 def _is_on(item: DueItem, day: str) -> bool:
