@@ -146,6 +146,11 @@ class IntentMatch:
     """The user was asked whether this is meant, and said yes."""
 
 
+def keeps_time(slots: Slots) -> bool:
+    """Whether what waits is moved to another day, and so needs no time of its own."""
+    return "moved" in slots and ("date" in slots or "recurrence" in slots)
+
+
 PROVISO = "proviso"
 """The slot of what a request is bound to that can't be had: it is told instead of done."""
 

@@ -105,13 +105,7 @@ class SpanReader:
         if intent in _DIRECTED and not {"brightness", "color", "temperature", "volume_level"} & set(found):
             found |= self._direction(text)
         if intent in _WHEN:
-            found |= self._moment(spans, now)
-        if intent in _WHEN and _MOMENT.isdisjoint(found):
-            found |= {slot: value for slot, value in self._when.split(text, now.date())[1].items() if slot in _MOMENT}
-        if intent in _SET and self._may_be_either(str(found.get("time", "")), text):
-            found.setdefault(AMBIGUOUS, True)
-        if intent == "SetAlarm" and not self._shifting.isdisjoint(text.split()) and not self._times.clock(text):
-            found = {slot: value for slot, value in found.items() if slot not in _MOMENT}
+            found = self._with_moment(found, intent, text, spans, now)
         if title := self._titles.find(text, spans):
             found["query"] = title
         if intent == "ConvertUnit":
@@ -121,6 +115,19 @@ class SpanReader:
         if intent in _OF_ITEMS and "item" not in found and (item := self.item(text)):
             found["item"] = item
         return found
+
+    def _with_moment(
+        self, found: Mapping[str, SlotValue], intent: str, text: str, spans: Sequence[tuple[str, str]], now: datetime
+    ) -> dict[str, SlotValue]:
+        """What was found, with when it is to be."""
+        if intent == "SetAlarm" and not self._shifting.isdisjoint(text.split()) and not self._times.clock(text):
+            return {slot: value for slot, value in found.items() if slot not in _MOMENT}
+        whole = {**found, **self._moment(spans, now)}
+        if _MOMENT.isdisjoint(whole):
+            whole |= {slot: value for slot, value in self._when.split(text, now.date())[1].items() if slot in _MOMENT}
+        if intent in _SET and self._may_be_either(str(whole.get("time", "")), text):
+            whole.setdefault(AMBIGUOUS, True)
+        return whole
 
     def _may_be_either(self, clock: str, text: str) -> bool:
         """Whether a clock time that a text names may be before or after noon."""

@@ -47,7 +47,7 @@ _HOME = {"kinds", "every", "everything", "in", "pronouns", "here", "everywhere",
 _PROVISOS = {
     "lasting", "at", "later", "condition", "exception", "negation", "polite", "awaited", "reckoning", "several",
 }  # fmt: skip
-_CLOCK = {"half_days", "past", "to", "minutes", "directly", "whole", "minute_words"}
+_CLOCK = {"half_days", "past", "to", "minutes", "directly", "zero", "whole", "minute_words"}
 _ARITHMETIC = {
     "infix", "postfix", "prefix", "reversed", "of", "off", "power", "constants", "phrases", "noise", "never",
 }  # fmt: skip

@@ -18,7 +18,7 @@ class Times:
         clock = language.table("clock")
         self._half_days = Phrases(clock["half_days"])
         self._past, self._to = (Phrases(clock[name]) for name in ("past", "to"))
-        self._directly = Phrases(clock["directly"])
+        self._directly, self._zero = Phrases(clock["directly"]), Phrases(clock["zero"])
         self._minutes = Phrases(clock["minutes"])
         self._whole, self._unit = Phrases(clock["whole"]), Phrases(clock["minute_words"])
         self._recurrences = Phrases(language.table("recurrences"))
@@ -194,6 +194,9 @@ class Times:
         if behind == ":":
             minutes = self._number(tokens, end + 1, _HOUR_MIN)
             return self._checked(value, *minutes) if minutes else None
+        zero = self._zero.at(tokens, end)  # "seven oh five"
+        if zero and (digit := self._number(tokens, zero[1], 10)):
+            return self._checked(value, *digit)
         minutes = self._number(tokens, end, _HOUR_MIN)
         if minutes and (minutes[0] >= 10 or len(behind) == 2):
             return self._checked(value, *minutes)

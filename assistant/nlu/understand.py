@@ -35,7 +35,7 @@ from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames
 from assistant.nlu.tasks import OPEN_TASKS, task_for
 from assistant.nlu.titles import Titles
 from assistant.nlu.understanding import Understanding
-from assistant.values import PROVISO, IntentMatch, Layer, Slots, TextReading
+from assistant.values import PROVISO, IntentMatch, Layer, Slots, TextReading, keeps_time
 
 _PLACES = frozenset({"area", "floor"})
 _ANY_OF = {
@@ -277,4 +277,4 @@ class Understander:
 
 
 def _has(slots: Slots, slot: str) -> bool:
-    return not _ANY_OF.get(slot, {slot}).isdisjoint(slots)
+    return not _ANY_OF.get(slot, {slot}).isdisjoint(slots) or (slot == "time" and keeps_time(slots))

@@ -28,7 +28,7 @@ from assistant.skills.timers import CancelAllTimers, CancelTimer, ChangeTimer, P
 from assistant.skills.units import ConvertUnit
 from assistant.skills.volume import SetVolume
 from assistant.skills.weather import GetWeather
-from assistant.values import PROVISO, IntentMatch
+from assistant.values import PROVISO, IntentMatch, keeps_time
 
 _log = structlog.get_logger(__name__)
 _BUILT_IN: tuple[type[Skill], ...] = (
@@ -154,4 +154,5 @@ class SkillBook:
 
 
 def _has(match: IntentMatch, slot: str) -> bool:
-    return any(name in match.slots for name in _ANY_OF.get(slot, (slot,)))
+    given = any(name in match.slots for name in _ANY_OF.get(slot, (slot,)))
+    return given or (slot == "time" and keeps_time(match.slots))
