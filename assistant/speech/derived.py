@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import pickle
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -27,22 +29,38 @@ def open_derived(folder: Path | None, make: Callable[[Path], None], open_: Calla
     """What `open_` makes of a folder that `make` filled; filled again when it isn't there, or is damaged.
 
     `folder` is for this very model: siblings whose name begins alike, up to its last dash, are of older ones and go.
-    It is filled by a process of its own, so that the memory which that takes goes back: `make` must be picklable.
-    `folder` None, or a disk that is full, costs time at every start. Raises what both raise.
+    It is filled by a process of its own, so that the memory which that takes goes back: `make` must be picklable; and
+    by one at a time, a second waits for what the first made. `folder` None, or a disk that is full, costs time at every
+    start. Raises what both raise.
     """
     if folder is not None:
         with contextlib.suppress(Exception):  # not there yet, or damaged
             return open_(folder)
         try:
-            _fill(folder, make)
+            with _alone(folder.parent):
+                with contextlib.suppress(Exception):  # another made it while we waited
+                    return open_(folder)
+                _fill(folder, make)
+                _remove_older(folder)
         except (OSError, subprocess.SubprocessError) as exc:
             _log.info("not-kept", why=type(exc).__name__)
         else:
-            _remove_older(folder)
             return open_(folder)
     with tempfile.TemporaryDirectory() as place:
         make(Path(place))
         return open_(Path(place))
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, over all processes; the kernel lets it go however this one ends. Raises OSError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _fill(folder: Path, make: Callable[[Path], None]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -180,3 +182,27 @@ def test_what_is_kept_is_made_in_a_process_of_its_own(tmp_path: Path) -> None:
     [maker] = made.read_text().split()
     assert int(maker) != os.getpid()
     assert [path.name for path in folder.parent.iterdir()] == ["model-1"]
+
+
+def test_what_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    folder, made, looked = tmp_path / "derived" / "model-1", tmp_path / "made", threading.Event()
+    found: list[bytes] = []
+
+    def look(place: Path) -> bytes:
+        try:
+            return _open(place)
+        finally:
+            looked.set()
+
+    waiting = threading.Thread(target=lambda: found.append(open_derived(folder, partial(_make, made), look)))
+    folder.parent.mkdir()
+    theirs = os.open(folder.parent, os.O_RDONLY)
+    fcntl.flock(theirs, fcntl.LOCK_EX)
+    waiting.start()
+    assert looked.wait(30)
+    folder.mkdir()
+    (folder / "file").write_bytes(b"theirs")
+    os.close(theirs)
+    waiting.join(30)
+    assert found == [b"theirs"]
+    assert not made.exists()
