@@ -146,9 +146,21 @@ class IntentMatch:
     """The user was asked whether this is meant, and said yes."""
 
 
-def keeps_time(slots: Slots) -> bool:
-    """Whether what waits is moved to another day, and so needs no time of its own."""
-    return "moved" in slots and ("date" in slots or "recurrence" in slots)
+NAMED_BY = frozenset({"name", "area", "floor", "domain", "device_class", "every"})
+"""Slots that name the things of the home a request is for."""
+_GIVEN_BY: Mapping[str, frozenset[str]] = {
+    "duration": frozenset({"hours", "minutes", "seconds"}),
+    "percentage": frozenset({"percentage", "direction"}),
+    "target": NAMED_BY,
+    "time": frozenset({"time", "hours", "minutes", "seconds"}),
+}
+"""What gives a required slot that isn't one slot."""
+
+
+def gives(slots: Slots, required: str) -> bool:
+    """Whether the slots hold what a request requires. What waits and is moved to another day keeps its time."""
+    kept = required == "time" and "moved" in slots and ("date" in slots or "recurrence" in slots)
+    return kept or not _GIVEN_BY.get(required, {required}).isdisjoint(slots)
 
 
 PROVISO = "proviso"

@@ -56,10 +56,9 @@ class Answers:
             "duration": self._duration,
             "expression": self._expression,
             "time": lambda text, now: self._when.read(text, now.date()),
-            "message": lambda text, _: {"message": self._when.message(text)},
             **{slot: functools.partial(self._amount, slot) for slot in _AMOUNTS.values()},
         }
-        """For each of `language.ASKED`."""
+        """For each of `language.ASKED` whose answer doesn't depend on what was said before."""
 
     def slots(
         self, pending: IntentMatch, text: str, missing: tuple[str, ...], now: datetime, home: HomeNames | None
@@ -72,7 +71,18 @@ class Answers:
         if missing and missing[0] == "target":
             target = home.read(text) if home else None
             return target.slots if target else None
+        if missing and missing[0] == "message":
+            return self._message(pending, text, now)
         return self._readers[missing[0]](text, now) if missing else self._other(pending, text, now, home)
+
+    def _message(self, pending: IntentMatch, text: str, now: datetime) -> Slots:
+        """What one is to be reminded of; when, too, as far as that isn't known yet; or nothing but when."""
+        if moment := self._when.read(text, now.date()):
+            return moment
+        rest, moment = self._when.split(text, now.date())
+        if not moment or not moment.keys().isdisjoint(pending.slots):
+            return {"message": self._when.message(text)}
+        return {"message": self._when.message(rest), **moment}
 
     def _other(self, pending: IntentMatch, text: str, now: datetime, home: HomeNames | None) -> Slots | None:
         """What the answer to a question of the skill's own adds."""

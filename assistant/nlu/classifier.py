@@ -14,6 +14,7 @@ from typing import Protocol
 from assistant.nlu.conversions import Conversions
 from assistant.nlu.entities import Entities
 from assistant.nlu.language import Language
+from assistant.nlu.messages import Messages
 from assistant.nlu.numbers import Numbers
 from assistant.nlu.times import Times, in_half_day
 from assistant.nlu.titles import Titles
@@ -86,7 +87,7 @@ class SpanReader:
         self._no_item = language.set("item_stopwords")
         self._unsaid = language.set("item_unsaid")
         self._shifting = language.set("shifting")
-        self._message_openings = language.list("when_openings")
+        self.messages = Messages(language, self._when)
 
     def slots(self, intent: str, text: str, spans: Sequence[tuple[str, str]], now: datetime) -> Slots:
         """What was said with an intent. Of several values for a slot, the first."""
@@ -114,6 +115,8 @@ class SpanReader:
             found["expression"] = expression
         if intent in _OF_ITEMS and "item" not in found and (item := self.item(text)):
             found["item"] = item
+        if intent == "SetReminder" and "message" not in found and (noted := self.messages.noted(text, now.date())):
+            found["message"] = noted
         return found
 
     def _with_moment(
@@ -164,10 +167,6 @@ class SpanReader:
         for tail in self._tails:
             item = item.removesuffix(f" {tail}")
         return "" if item in self._unsaid or self._no_item.intersection(item.split()) else item
-
-    def behind_opening(self, text: str) -> str:
-        """What one is to be reminded of, where it stands last: "remind me when i get home to call bob"."""
-        return next((text.partition(f" {word} ")[2] for word in self._message_openings if f" {word} " in text), "")
 
     def day(self, words: str, today: date) -> str | None:
         """The day or days that words name, as `Periods` writes them."""

@@ -32,7 +32,7 @@ _LISTS = {
     "item_stopwords", "when_joints", "when_ahead", "when_openings", "list_stopwords", "negative", "item_unsaid",
     "query_unsaid", "item_openings", "unit_asked", "alone", "item_tails", "value_articles",
     "value_joints", "title_edges", "title_by", "every_other", "without", "day_span", "unkind", "shared_verbs", "set_to",
-    "item_removals", "shifting",
+    "item_removals", "shifting", "note_openings", "note_tails", "note_unsaid",
 }  # fmt: skip
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",

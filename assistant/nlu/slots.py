@@ -74,8 +74,9 @@ class SlotReader:
     def _new_moment(self, values: dict[str, Any], today: date) -> Slots | None:
         """Takes from `values` when something is to be; None when the words left open for it aren't a moment."""
         if "when" in values:
-            if self._when.recurs(str(values.get("message", "")), today):
-                return None  # "on the first | of | every month to pay the rent"
+            said = str(values.get("message", ""))
+            if self._when.recurs(said, today) or self._when.goes_on(str(values["when"]), said, today):
+                return None  # "on the first | of | every month to pay the rent", "at ten | to | nine to call mum"
             return self._with_time_behind(str(values.pop("when")), values, today)
         if "message" in values and not {"date", "time"} & values.keys():
             said = str(values["message"]).strip()

@@ -35,16 +35,9 @@ from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames
 from assistant.nlu.tasks import OPEN_TASKS, task_for
 from assistant.nlu.titles import Titles
 from assistant.nlu.understanding import Understanding
-from assistant.values import PROVISO, IntentMatch, Layer, Slots, TextReading, keeps_time
+from assistant.values import PROVISO, IntentMatch, Layer, Slots, TextReading, gives
 
 _PLACES = frozenset({"area", "floor"})
-_ANY_OF = {
-    "duration": {"hours", "minutes", "seconds"},
-    "percentage": {"percentage", "direction"},
-    "target": TARGET_SLOTS,
-    "time": {"time", "hours", "minutes", "seconds"},
-}
-"""What gives a required slot that isn't one slot."""
 _ANY_MOMENT = datetime(2025, 1, 1)  # noqa: DTZ001 - for what doesn't depend on it
 _PARTIAL = 0.8
 """How sure it can be that the model's claim is all that was asked, where several things are named."""
@@ -170,7 +163,9 @@ class Understander:
         """The required slots a match lacks."""
         if PROVISO in match.slots:
             return ()  # it isn't done anyway
-        return tuple(slot for slot in self._required.get(match.intent, ()) if not _has(match.slots, slot))
+        aimed = {"target"} if not TARGET_SLOTS.isdisjoint(match.slots) else set()
+        required = (slot for slot in self._required.get(match.intent, ()) if slot not in aimed)
+        return tuple(slot for slot in required if not gives(match.slots, slot))
 
     def examples(self) -> Mapping[str, str]:
         """Every intent with one way to say it."""
@@ -257,7 +252,8 @@ class Understander:
         else:
             awaits = match.intent == "SetReminder" and self.missing(match) and self._provisos.awaits(core)
             proviso = "condition" if awaits else ""
-        if proviso == "condition" and match.source == SOURCE and (message := self._spans.behind_opening(core)):
+        told = proviso == "condition" or (match.intent == "SetReminder" and "message" not in match.slots)
+        if told and match.source == SOURCE and (message := self._spans.messages.behind(core, now.date())):
             match = replace(match, slots={**match.slots, "message": message})
         return bound(match, proviso) if proviso else match
 
@@ -274,7 +270,3 @@ class Understander:
         if again is None or (match and match.intent != again.intent):
             return match
         return replace(again, confidence=PATCHED)
-
-
-def _has(slots: Slots, slot: str) -> bool:
-    return not _ANY_OF.get(slot, {slot}).isdisjoint(slots) or (slot == "time" and keeps_time(slots))

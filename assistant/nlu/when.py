@@ -58,6 +58,18 @@ class WhenReader:
         moments = (self.read(" ".join(words[:count]), today) for count in range(1, len(words) + 1))
         return any(moment and "recurrence" in moment for moment in moments)
 
+    def begins(self, text: str, today: date) -> bool:
+        """Whether a plain text begins with a moment."""
+        return self._piece(tokenise(text), 0, today, _Moment()) is not None
+
+    def goes_on(self, moment: str, text: str, today: date) -> bool:
+        """Whether a moment goes on in the text behind it, and what is to be then stands behind that, if anywhere."""
+        words = text.split()
+        ends = [at for at, word in enumerate(words[: _WORDS_OF_A_TIME + 1]) if at and word in self._openings]
+        ends += [len(words)] if 0 < len(words) <= _WORDS_OF_A_TIME else []
+        longer = (f"{moment} {opening} {' '.join(words[:at])}" for at in ends for opening in sorted(self._openings))
+        return any(self.read(whole, today) for whole in longer)
+
     def is_double(self, text: str, today: date) -> bool:
         """Whether a plain text ends in two times of day: "take my pills at nine am and nine pm"."""
         first, joint, second = text.rpartition(f" {self._joiner} ")

@@ -28,7 +28,7 @@ from assistant.skills.timers import CancelAllTimers, CancelTimer, ChangeTimer, P
 from assistant.skills.units import ConvertUnit
 from assistant.skills.volume import SetVolume
 from assistant.skills.weather import GetWeather
-from assistant.values import PROVISO, IntentMatch, keeps_time
+from assistant.values import PROVISO, IntentMatch, gives
 
 _log = structlog.get_logger(__name__)
 _BUILT_IN: tuple[type[Skill], ...] = (
@@ -38,13 +38,6 @@ _BUILT_IN: tuple[type[Skill], ...] = (
     GetWeather, PlayMedia, SteerMedia, SetPrivateMode, ExplainLast, Stop, Nevermind, Repeat, Smalltalk,
 )  # fmt: skip
 _Reply = Callable[[IntentMatch, SkillContext], Awaitable[SkillReply]]
-_ANY_OF = {
-    "duration": ("hours", "minutes", "seconds"),
-    "time": ("time", "hours", "minutes", "seconds"),
-    "percentage": ("percentage", "direction"),
-    "target": ("name", "area", "floor", "domain", "device_class", "every"),
-}
-"""What gives a required slot that isn't one slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +95,7 @@ class SkillBook:
     def missing_slots(self, match: IntentMatch) -> tuple[str, ...]:
         """The required slots a request lacks; none for an intent nobody handles."""
         info = self._intents.get(match.intent)
-        return tuple(slot for slot in info.required if not _has(match, slot)) if info else ()
+        return tuple(slot for slot in info.required if not gives(match.slots, slot)) if info else ()
 
     def ask_back(self, match: IntentMatch, missing: tuple[str, ...]) -> SkillReply:
         """The question for what is missing, or whether the request was understood right when nothing is."""
@@ -151,8 +144,3 @@ class SkillBook:
     def _apology(self, match: IntentMatch) -> SkillReply:
         general = self._replies.general["failed"]
         return SkillReply(self._texts.get(match.intent, {}).get("failed", general), ok=False)
-
-
-def _has(match: IntentMatch, slot: str) -> bool:
-    given = any(name in match.slots for name in _ANY_OF.get(slot, (slot,)))
-    return given or (slot == "time" and keeps_time(match.slots))
