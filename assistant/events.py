@@ -39,7 +39,7 @@ class TurnStarted(TurnEvent):
 
     conversation_id: str
     source: str
-    """`voice` `wav` `text`."""
+    """`voice` `wav` `text`; `schedule` for what was to be done now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,6 +165,8 @@ def gives(slots: Slots, required: str) -> bool:
 
 PROVISO = "proviso"
 """The slot of what a request is bound to that can't be had: it is told instead of done."""
+COMMAND = "command"
+"""The slot of the words of a request that is for later, without when: that is in its other slots."""
 
 
 class DeferredState(StrEnum):

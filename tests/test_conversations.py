@@ -497,3 +497,16 @@ async def test_a_reminder_is_spoken_once(config: Config) -> None:
     played = await script.play(config, until_s=400)
     assert played.spoken.count("Reminder: check the oven.") == 1
     assert [event.kind for event in played.of(RingStarted) if isinstance(event, RingStarted)] == ["reminder"]
+
+
+async def test_what_is_for_later_is_done_in_silence_and_what_cannot_be_is_spoken(config: Config) -> None:
+    script = Script()
+    script.says(1.0, "turn on the hall lamp in one minute")
+    script.says(10.0, "pause the music in two minutes")
+    played = await script.play(config, until_s=200)
+    turns = [event for event in played.of(TurnStarted) if isinstance(event, TurnStarted)]
+    assert [event.source for event in turns] == ["voice", "voice", "schedule", "schedule"]
+    assert [text for text in played.spoken if "time to" in text] == [
+        "It was time to pause the music. Nothing is playing."
+    ]
+    assert [event.kind for event in played.of(RingStarted) if isinstance(event, RingStarted)] == ["command", "command"]

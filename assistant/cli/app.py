@@ -37,6 +37,7 @@ COMMANDS = {
     "timers": _Entry("timers", "List, add, cancel, pause and resume timers.", group=True),
     "alarms": _Entry("scheduled", "List and cancel alarms.", group=True, app="alarms"),
     "reminders": _Entry("scheduled", "List and cancel reminders.", group=True, app="reminders"),
+    "commands": _Entry("scheduled", "List and cancel what is to be done later.", group=True, app="later"),
     "deferred": _Entry("deferred", "List and cancel questions that wait for the gateway.", group=True),
     "lists": _Entry("lists", "Show lists, put things on them, take them off.", group=True),
     "history": _Entry("history", "List what was said, and forget it everywhere.", group=True),

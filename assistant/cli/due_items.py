@@ -1,4 +1,4 @@
-"""What the commands for timers, alarms and reminders share: which one is meant, cancelling, JSON."""
+"""What the commands for timers, alarms, reminders and what is to be done later share: picking, cancelling, JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from assistant.values import DueItem
 
 ID_PREFIX_CHARS = 4
 """A beginning of an id shorter than this names nothing: `1` is the first in the list."""
-HAPPENS = {"timer": "timers ring", "alarm": "alarms ring", "reminder": "reminders are spoken"}
+HAPPENS = {
+    "timer": "timers ring",
+    "alarm": "alarms ring",
+    "reminder": "reminders are spoken",
+    "command": "commands are done",
+}
 
 All = Annotated[bool, typer.Option("--all", help="Cancel every one.")]
 

@@ -1,4 +1,4 @@
-"""`assistant alarms` and `assistant reminders`."""
+"""`assistant alarms`, `assistant reminders` and `assistant commands`: what is to be done later."""
 
 from __future__ import annotations
 
@@ -93,3 +93,4 @@ def label(item: DueItem) -> str:
 
 alarms = commands("alarm")
 reminders = commands("reminder")
+later = commands("command")

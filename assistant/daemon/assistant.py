@@ -17,6 +17,7 @@ from assistant.config import Config
 from assistant.control.ports import StatusReport
 from assistant.daemon.announcer import announce_reminders
 from assistant.daemon.background import Background
+from assistant.daemon.commands import confirmed, do_commands
 from assistant.daemon.deferred import offer_for, start_deferred
 from assistant.daemon.devices import device_sound
 from assistant.daemon.ears import make_attention
@@ -37,7 +38,7 @@ from assistant.daemon.sync import History
 from assistant.dialog import phrases
 from assistant.dialog.answer import Answerer
 from assistant.dialog.context import MAX_TURNS, Context
-from assistant.dialog.followup import Before, understand_turn
+from assistant.dialog.followup import Before, Understand, understand_turn
 from assistant.dialog.speak import REPLY_PRIORITY, Speaker
 from assistant.dialog.turn import TurnRunner
 from assistant.dialog.turn_state import TurnRequest
@@ -141,7 +142,10 @@ class Assistant:
         await self._start_deferred(database, stack)
         stack.push_async_callback(self._finish)
         self.books.compare(self._cloud, self._context, self._background)
-        self._runner = self._build_runner()
+        self._speaker = self._build_speaker()
+        self._runner = self._build_runner(self._context, self._understand, self._news)
+        unasked = self._build_runner(Context(), self._understand_command, lambda: "")
+        self._background.run("commands", lambda: do_commands(self._commands, self.due, unasked, self.say))
         self._silencer = Silencer(self._runner, self.due, self.household.music, self._later)
         self._panel = start_panel(
             self._settings, self, self._background, stack, stop=self._silencer.stop_everything, later=self._later
@@ -176,6 +180,7 @@ class Assistant:
         )
         reminders = stack.enter_context(self.bus.subscribe(1024))
         self._background.run("reminders", lambda: announce_reminders(reminders, self.due, self.say, phrases.reminder))
+        self._commands = stack.enter_context(self.bus.subscribe(1024))
         await self.due.start()
         stack.push_async_callback(self.due.stop)
 
@@ -203,16 +208,18 @@ class Assistant:
             stack=stack,
         )
 
-    def _build_runner(self) -> TurnRunner:
-        settings = self._settings
+    def _build_speaker(self) -> Speaker:
         self._voice = LazySynthesizer(self.engines.tts)
-        earcon = tones.done() if settings.skills.brief else None
-        self._speaker = Speaker(self._voice, self._sound.mixer, self.bus.publish, earcon=earcon)
+        earcon = tones.done() if self._settings.skills.brief else None
+        return Speaker(self._voice, self._sound.mixer, self.bus.publish, earcon=earcon)
+
+    def _build_runner(self, context: Context, understand: Understand, news: Callable[[], str]) -> TurnRunner:
+        settings = self._settings
         answerer = Answerer(
             skills=self.engines.skills,
             skill_context=self._skill_context,
             rehearsal=self._rehearsal,
-            news=self._news,
+            news=news,
             private=self.household.private,
             open_questions=make_open_questions(settings, self._cloud, self._local_model, self.books, self.bus),
             publish=self.bus.publish,
@@ -222,11 +229,11 @@ class Assistant:
         return TurnRunner(
             transcriber=LazyTranscriber(self.engines.stt),
             finished=self.engines.finished,
-            understand=self._understand,
+            understand=understand,
             answerer=answerer,
             speaker=self._speaker,
             policy=router_policy(settings),
-            context=self._context,
+            context=context,
             context_turns=settings.cloud.context_turns,
             store=self.books,
             ledger=self.books.ledger,
@@ -430,6 +437,9 @@ class Assistant:
         self.engines.known = Known(timers, await self.household.known_home())
         now = datetime.fromtimestamp(self._clock.wall_s(), self._zone)
         return await self._thinking.run(lambda: understand_turn(understander, text, before, now=now))
+
+    async def _understand_command(self, text: str, _: Before) -> Understanding:
+        return confirmed(await self._understand(text, Before()))
 
     async def _finish(self) -> None:
         if self._unfinished:

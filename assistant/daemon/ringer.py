@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from assistant.audio.fade import faded_in
 from assistant.audio.format import Chunk
 from assistant.daemon.announcer import REMINDER
+from assistant.daemon.commands import KIND as COMMAND
 from assistant.dialog.ports import PlaybackHandle, Player
 from assistant.events import RingStarted, RingStopped, Subscription
 
@@ -31,7 +32,7 @@ async def ring_on_events(events: Subscription, player: Player, tone: Chunk, *, a
     rises = False
     try:
         async for event in events:
-            if isinstance(event, RingStarted) and event.kind != REMINDER:
+            if isinstance(event, RingStarted) and event.kind not in {REMINDER, COMMAND}:
                 ringing.add(event.due_id)
                 if ring and rises and event.kind != ALARM:
                     ring.stop()

@@ -22,12 +22,15 @@ from assistant.nlu.understanding import Understanding
 from assistant.skills.base import SkillContext, SkillReply
 from assistant.skills.book import SkillBook
 from assistant.streams import closing
-from assistant.values import IntentMatch, Outcome
+from assistant.values import COMMAND, IntentMatch, Outcome
 
 log = structlog.get_logger(__name__)
 
 IRREVERSIBLE_S = 0.7
 """What can't be taken back waits this long: the user may yet go on speaking."""
+
+_OF_THEN = frozenset({"HassMediaPause", "HassMediaUnpause", "HassMediaNext", "HassMediaPrevious"})
+"""What depends on what is playing when it is done."""
 
 REHEARSAL_S = 0.2
 """A reply that takes longer isn't made ahead: the turn would wait for it."""
@@ -141,11 +144,20 @@ class Answerer:
     async def _act(self, question: Question, match: IntentMatch, context: SkillContext) -> SkillReply:
         try:
             async with asyncio.timeout(self._skill_timeout_s):
-                return await self._skills.handle(match, context)
+                doubt = await self._doubt_of(match) if COMMAND in match.slots else None
+                return doubt or await self._skills.handle(match, context)
         except TimeoutError:
             error = SkillError("skill-timeout", f"{match.intent} took over {self._skill_timeout_s:g} s", retryable=True)
             self._fail(question, error)
             return self._skills.overdue(match)
+
+    async def _doubt_of(self, match: IntentMatch) -> SkillReply | None:
+        """What is to be asked or told of a request for later that couldn't be done now either; None for nothing."""
+        if match.intent in _OF_THEN:
+            return None
+        slots = {slot: value for slot, value in match.slots.items() if slot != COMMAND}
+        reply = await self._skills.rehearse(dataclasses.replace(match, slots=slots), self._rehearsal())
+        return reply if reply and (reply.expects_answer or not reply.ok) else None
 
     def _ask_back(self, question: Question, answer: Answer) -> str:
         understanding = question.understanding

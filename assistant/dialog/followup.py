@@ -5,6 +5,7 @@ corrections of what was just done ("no, fifteen"), pronouns ("turn it off again"
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from assistant.nlu.follow_ups import SURE
 from assistant.nlu.targets import REFERENCE
 from assistant.nlu.understand import Understander
 from assistant.nlu.understanding import Understanding
-from assistant.values import IntentMatch
+from assistant.values import COMMAND, IntentMatch
 
 _UNDONE = IntentMatch("HassNevermind", {"undone": True}, 0.98, "grammar")
 _SURE_OF_A_CHANGE = 0.7
@@ -42,6 +43,10 @@ class Before:
     """What was said last, whoever said it; empty when that is long ago."""
     open: bool = False
     """That was the answer to an open question, and the talk may go on about it."""
+
+
+Understand = Callable[[str, Before], Awaitable[Understanding]]
+"""Reads an utterance, given what went before."""
 
 
 def understand_turn(understander: Understander, text: str, before: Before, *, now: datetime) -> Understanding:
@@ -103,7 +108,7 @@ def _answered(
         return understander.follow_ups.with_slots(understanding, dataclasses.replace(waiting, confirmed=True))
     if _is_exact(understanding):
         return understanding
-    if match and match.intent == waiting.intent and waiting.confidence < 1.0:
+    if match and match.intent == waiting.intent and waiting.confidence < 1.0 and COMMAND not in waiting.slots:
         both = {**match.slots, **waiting.slots}
         if len(both) > len(waiting.slots) and match.slots.items() <= both.items():
             return understander.follow_ups.with_slots(understanding, dataclasses.replace(waiting, slots=both))

@@ -57,6 +57,8 @@ def missed(things: Sequence[tuple[str, str]]) -> str:
         names = [name for each, name in things if each == kind]
         if kind == "reminder":
             told.append(f"You missed a reminder: {'; '.join(names)}.")
+        elif kind == "command":
+            told.append(f"I couldn't do this: {'; '.join(names)}.")
         elif len(names) > 1:
             told.append(f"You missed {len(names)} {kind}s.")
         else:
@@ -68,6 +70,11 @@ def missed(things: Sequence[tuple[str, str]]) -> str:
 def reminder(message: str) -> str:
     """What is spoken when a reminder is due."""
     return f"Reminder: {message}."
+
+
+def not_done(command: str, why: str) -> str:
+    """What is said when something was to be done now, and can't be."""
+    return f"It was time to {command}. {why}"
 
 
 def late_answer(question: str, answer: str) -> str:

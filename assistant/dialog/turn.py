@@ -24,7 +24,7 @@ from assistant.audio.format import Chunk
 from assistant.dialog import phrases
 from assistant.dialog.answer import Answerer
 from assistant.dialog.context import Context
-from assistant.dialog.followup import Before
+from assistant.dialog.followup import Before, Understand
 from assistant.dialog.guess import GuessMaker
 from assistant.dialog.ledger import Ledger
 from assistant.dialog.listen import AMEND_S, DROPPED
@@ -74,7 +74,7 @@ class TurnRunner:
         *,
         transcriber: Transcriber,
         finished: Callable[[Chunk], Coroutine[Any, Any, float | None]],
-        understand: Callable[[str, Before], Awaitable[Understanding]],
+        understand: Understand,
         answerer: Answerer,
         speaker: Speaker,
         policy: RouterPolicy,

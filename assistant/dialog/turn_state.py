@@ -19,7 +19,7 @@ class TurnRequest:
     """What a turn begins with: text, finished audio, or a listening under way."""
 
     source: str
-    """`voice` `wav` `text`."""
+    """`voice` `wav` `text`; `schedule` for what was to be done now."""
     text: str = ""
     audio: Chunk | None = None
     listening: Listening | None = None

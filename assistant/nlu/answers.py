@@ -10,9 +10,9 @@ from assistant.nlu.durations import Duration
 from assistant.nlu.entities import Entities
 from assistant.nlu.language import Language
 from assistant.nlu.slots import SlotReader, amount_slots
-from assistant.nlu.targets import HomeNames, retargeted
+from assistant.nlu.targets import TARGET_SLOTS, HomeNames, retargeted
 from assistant.nlu.when import WhenReader
-from assistant.values import IntentMatch, Slots
+from assistant.values import COMMAND, IntentMatch, Slots
 
 _MAX_WORDS = 10
 _CHOOSING = frozenset(
@@ -49,6 +49,7 @@ class Answers:
         self._units = language.table("unit_names")
         self._when = WhenReader(language)
         self._recurring: Mapping[str, str] = language.table("recurring")
+        self._in_place = str(language.words["in_place"])
         self._language = language
         self._entities = entities
         self._slots = slots
@@ -83,6 +84,18 @@ class Answers:
         if not moment or not moment.keys().isdisjoint(pending.slots):
             return {"message": self._when.message(text)}
         return {"message": self._when.message(rest), **moment}
+
+    def in_command(self, slots: Slots, answer: Slots) -> Slots | None:
+        """What is answered about something for later, with its words made so; None when they can't be."""
+        command = str(slots[COMMAND])
+        if "area" in answer:
+            return {**answer, COMMAND: f"{command} {self._in_place.format(place=answer['area'])}"}
+        if TARGET_SLOTS.isdisjoint(answer):
+            return answer
+        if "name" not in answer or f" {slots.get('name')} " not in f" {command} ":
+            return None
+        told = f" {command} ".replace(f" {slots['name']} ", f" {answer['name']} ", 1).strip()
+        return {**answer, COMMAND: told}
 
     def _other(self, pending: IntentMatch, text: str, now: datetime, home: HomeNames | None) -> Slots | None:
         """What the answer to a question of the skill's own adds."""
@@ -144,7 +157,7 @@ class Answers:
             return None
         parts = {name: value for name, value in done.slots.items() if name in _DURATION}
         others = {name: value for name, value in done.slots.items() if name not in _DURATION}
-        moved = done.intent in _MOVED
+        moved = done.intent in _MOVED or COMMAND in done.slots
         changed: Slots | None = None
         if parts and (duration := self._entities.duration(text) or (None if moved else self._in_unit(text, parts))):
             changed = {**others, **duration.slots()}
@@ -152,6 +165,8 @@ class Answers:
             changed = {**done.slots, "expression": expression}
         elif moved and (moment := self._when.read(text, now.date())):
             changed = self._moved(done.slots, moment)
+        elif COMMAND in done.slots:  # its words stand for everything but when
+            return None
         elif done.intent in _AMOUNTS and (amount := self._entities.amount(text)):
             changed = {**done.slots, **amount_slots(_AMOUNTS[done.intent], amount)}
         elif done.intent in _WHICH_DEVICE and home and (target := home.answer(text)):

@@ -18,7 +18,7 @@ from assistant.nlu.questions import Questions
 from assistant.nlu.references import is_about, is_about_a_list, resolved
 from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames, retargeted
 from assistant.nlu.understanding import Understanding
-from assistant.values import PROVISO, IntentMatch, Slots
+from assistant.values import COMMAND, PROVISO, IntentMatch, Slots
 
 EXACT, PATCHED = 0.98, 0.90
 """How sure a reading is that fits as it stands; and one of which something was left out or made up."""
@@ -67,6 +67,8 @@ class FollowUps:
         core = self._wrappers.core(plain(text, self._language))
         pending = replace(pending, slots={slot: value for slot, value in pending.slots.items() if slot != PROVISO})
         added = self._added(pending, core, now)
+        if added and COMMAND in pending.slots:
+            added = self._answers.in_command(pending.slots, added)
         if not added:
             return None
         match = replace(pending, slots={**pending.slots, **added}, confidence=EXACT)
@@ -134,6 +136,8 @@ class FollowUps:
     def continued(self, mentioned: IntentMatch, text: str, otherwise: Understanding) -> Understanding | None:
         """The request `mentioned` before, for something else ("and the bedroom", "and eggs"); None when the text isn't
         that. `otherwise` is what it means by itself."""
+        if COMMAND in mentioned.slots:
+            return None
         if is_about_a_list(mentioned) and (less := self._taken_off(mentioned, text, otherwise)):
             return less
         if mentioned.intent in ADDING:
@@ -150,6 +154,8 @@ class FollowUps:
         """The request `mentioned` before once more: what turns out otherwise each time ("another one", "roll again"),
         a step further or back ("a bit more"), a sum gone on with ("times two"); None when the text isn't that."""
         core = self._wrappers.core(plain(text, self._language))
+        if COMMAND in mentioned.slots:
+            return None
         slots = self._sum(mentioned, core) if "expression" in mentioned.slots else self._anew(mentioned, core)
         if slots is None:
             return None

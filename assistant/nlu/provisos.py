@@ -1,7 +1,8 @@
 """What a request is bound to that nothing would be made of: "at sunset", "if it rains", "except the kitchen", "don't".
 
 The grammar reads every word, so what it claims is as it was said. The model claims by the drift: of "turn off the
-lights at ten" it makes lights that go off at once. What is found here becomes the slot PROVISO, which is told instead.
+lights when it rains" it makes lights that go off at once. What is found here becomes the slot PROVISO, which is told
+instead; but for what is to be done at a time that can be read: that becomes the slot COMMAND, and is done then.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from assistant.nlu.numbers import Numbers
 from assistant.nlu.times import Times
 from assistant.nlu.tokens import Phrases, Token, tokenise
 from assistant.nlu.when import WhenReader
-from assistant.values import PROVISO, IntentMatch
+from assistant.values import PROVISO, IntentMatch, Slots, gives
 
-_AT_ONCE = frozenset(
+AT_ONCE = frozenset(
     {
         "HassTurnOn", "HassTurnOff", "HassLightSet", "HassClimateSetTemperature", "HassSetPosition", "HassStopMoving",
         "HassFanSetSpeed", "HassVacuumStart", "HassVacuumReturnToBase", "HassVacuumCleanArea", "HassMediaPause",
@@ -25,12 +26,12 @@ _AT_ONCE = frozenset(
         "SetPrivateMode",
     }
 )  # fmt: skip
-"""Intents that are done at once and as a whole."""
+"""Intents that are done at once and as a whole, unless it is said when."""
 _AMOUNTS = frozenset(
     {"HassLightSet", "HassClimateSetTemperature", "HassSetPosition", "HassFanSetSpeed", "HassSetVolume"}
 )
 """Those in which "at ten" is no time."""
-_PLAYED = "HassMediaSearchAndPlay"
+PLAYED = "HassMediaSearchAndPlay"
 """What is to be played may be called anything."""
 _OF_ALL = frozenset({"HassCancelTimer", "HassCancelAllTimers", "CancelAlarm", "CancelReminder", "HassListRemoveItem"})
 _TIME = "HassGetCurrentTime"
@@ -62,9 +63,9 @@ class Provisos:
         `several`, `recurrence`, `reckoning`; empty for nothing."""
         tokens = tokenise(text)
         intent = match.intent
-        if intent in _AT_ONCE:
+        if intent in AT_ONCE:
             return self._of_deed(tokens, today, bare=intent not in _AMOUNTS, spared=SPARED in match.slots)
-        if intent == _PLAYED:
+        if intent == PLAYED:
             around = tokenise(text.replace(str(match.slots.get("query", "")), "", 1))  # a title may hold "at nine"
             return "later" if self._is_later(tokens, bare=False) or self._is_later(around, bare=True) else ""
         several = {_TIMER: self._lengths, _ALARM: self._clocks}.get(intent)
@@ -76,6 +77,11 @@ class Provisos:
             "several": several is not None and several(tokens) > 1,
         }
         return next((proviso for proviso, there in found.items() if there), "")
+
+    def for_later(self, text: str, today: date) -> tuple[str, Slots] | None:
+        """What is to be done, and when, of a plain text that says so at its beginning or end; None without a time."""
+        command, moment = self._when.split(text, today)
+        return (command, moment) if gives(moment, "time") else None
 
     def _is_reckoned(self, match: IntentMatch, tokens: tuple[Token, ...]) -> bool:
         """Whether a day or a time is asked for that must be worked out: of an event, of another time or place."""

@@ -27,7 +27,7 @@ from assistant.nlu.follow_ups import EXACT, GRAMMAR, PATCHED, FollowUps
 from assistant.nlu.language import load_language
 from assistant.nlu.normalise import MAX_CHARS, MAX_WORDS, Wrappers, plain, with_commas
 from assistant.nlu.plugins import PluginGrammar
-from assistant.nlu.provisos import Provisos, bound
+from assistant.nlu.provisos import AT_ONCE, PLAYED, Provisos, bound
 from assistant.nlu.questions import Questions
 from assistant.nlu.sentence_reader import SMALLTALK, SentenceReader
 from assistant.nlu.slots import SlotReader
@@ -35,9 +35,10 @@ from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames
 from assistant.nlu.tasks import OPEN_TASKS, task_for
 from assistant.nlu.titles import Titles
 from assistant.nlu.understanding import Understanding
-from assistant.values import PROVISO, IntentMatch, Layer, Slots, TextReading, gives
+from assistant.values import COMMAND, PROVISO, IntentMatch, Layer, Slots, TextReading, gives
 
 _PLACES = frozenset({"area", "floor"})
+_FOR_LATER = AT_ONCE | {PLAYED}
 _ANY_MOMENT = datetime(2025, 1, 1)  # noqa: DTZ001 - for what doesn't depend on it
 _PARTIAL = 0.8
 """How sure it can be that the model's claim is all that was asked, where several things are named."""
@@ -138,10 +139,14 @@ class Understander:
         candidates = candidates_of(match, reading)
         if reading and not also:
             match = self._weighed(match, whole, reading, now)
-            if match and match.source == SOURCE and (begun := self._sentences.begun(text, match.intent, now, own)):
+            if match and match.source == SOURCE and (later := self._all_later((match,), core, now)):
+                match = later
+            elif match and match.source == SOURCE and (begun := self._sentences.begun(text, match.intent, now, own)):
                 (match, *also), unread = begun, True
             elif match and match.source == SOURCE:
                 match, *also = self._in_each_place(match, whole)
+        if match and also and (later := self._all_later((match, *also), core, now)):
+            match, also = later, ()
         match = self._misheard(match, whole, now)
         if match and "item" in match.slots:
             item = with_commas(str(match.slots["item"]), text, self._language)
@@ -249,6 +254,8 @@ class Understander:
             return None
         if match.source == SOURCE or "query" in match.slots:
             proviso = self._provisos.find(match, core, now.date())
+            if proviso == "later" and (later := self._for_later(core, now)):
+                return later
         else:
             awaits = match.intent == "SetReminder" and self.missing(match) and self._provisos.awaits(core)
             proviso = "condition" if awaits else ""
@@ -256,6 +263,24 @@ class Understander:
         if told and match.source == SOURCE and (message := self._spans.messages.behind(core, now.date())):
             match = replace(match, slots={**match.slots, "message": message})
         return bound(match, proviso) if proviso else match
+
+    def _all_later(self, matches: Sequence[IntentMatch], core: str, now: datetime) -> IntentMatch | None:
+        """Several requests of which it is said at the end, or first, when to do them."""
+        bound = (self._provisos.find(each, core, now.date()) == "later" for each in matches)
+        whole = all(each.intent in _FOR_LATER for each in matches) and all(bound)
+        return self._for_later(core, now) if whole else None
+
+    def _for_later(self, core: str, now: datetime) -> IntentMatch | None:
+        """What is to be done at a time, when it can be done as it is said."""
+        found = self._provisos.for_later(core, now.date())
+        if found is None:
+            return None
+        command, moment = found
+        read = self.understand(command, now=now)
+        now_or_never = any(each.intent not in _FOR_LATER or PROVISO in each.slots for each in read.requests)
+        if read.match is None or read.missing or read.unread or now_or_never:
+            return None
+        return replace(read.match, slots={**read.match.slots, **moment, COMMAND: command})
 
     def _misheard(self, match: IntentMatch | None, whole: str, now: datetime) -> IntentMatch | None:
         """What the words sound like, where the sentences don't know them as they are."""

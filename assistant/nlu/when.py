@@ -50,7 +50,8 @@ class WhenReader:
             if not found:
                 return None
             index = found
-        return moment.slots() or None
+        both = moment.ahead and not moment.ahead_date and moment.minute is not None  # "to 20 | in an hour"
+        return None if both else moment.slots() or None
 
     def recurs(self, text: str, today: date) -> bool:
         """Whether a plain text begins with how often something is to be."""

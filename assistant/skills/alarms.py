@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from assistant.names import closest
 from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.skills.moments import moment_of
 from assistant.skills.timers import seconds_of
-from assistant.values import DueItem, DueState, IntentMatch, Slots
+from assistant.values import COMMAND, DueItem, DueState, IntentMatch, Slots
 
 _LISTED = 5
 _SNOOZE_S = 9 * 60.0
@@ -25,6 +26,8 @@ class _Scheduled(Skill):
 
     rehearsable: ClassVar[bool] = True
     kind: ClassVar[str]
+    also: ClassVar[frozenset[str]] = frozenset()
+    """Kinds that are listed, moved and cancelled with its own."""
     section: ClassVar[str]
     """Of the replies that all intents of a kind use."""
 
@@ -44,7 +47,8 @@ class _Scheduled(Skill):
         local, often = found
         try:
             length_s = 0.0 if "shift" in slots else seconds_of(slots)
-            item = await context.timers.add_at(self.kind, local, name=name, recurrence=often, length_s=length_s)
+            kind = old.kind if old else self.kind
+            item = await context.timers.add_at(kind, local, name=name, recurrence=often, length_s=length_s)
         except SkillError as exc:
             if exc.code not in {"due-limit", "due-past"}:
                 raise
@@ -68,7 +72,8 @@ class _Scheduled(Skill):
 
     def waiting(self, context: SkillContext) -> list[DueItem]:
         """Those that wait, the next first."""
-        items = [item for item in context.timers.active(self.kind) if item.state is DueState.RUNNING]
+        found = (item for kind in (self.kind, *self.also) for item in context.timers.active(kind))
+        items = [item for item in found if item.state is DueState.RUNNING]
         return sorted(items, key=lambda item: item.due_wall_s)
 
     def when(self, item: DueItem, context: SkillContext) -> str:
@@ -199,8 +204,23 @@ class Alarms(_Scheduled):
         return SkillReply(self._replies.say(match.intent, "done", length=self._replies.length(seconds)))
 
 
+class Commands(_Scheduled):
+    """What is to be done later. It has no intents of its own: any request may be for later."""
+
+    kind: ClassVar[str] = "command"
+    section: ClassVar[str] = "Commands"
+    intents: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        return await self.set(replace(match, intent=self.section), context, str(match.slots[COMMAND]), by_day=False)
+
+    def described(self, item: DueItem, context: SkillContext) -> str:
+        return self._replies.intents["Reminders"]["described"].format(name=item.name, when=self.when(item, context))
+
+
 class Reminders(_Scheduled):
     kind: ClassVar[str] = "reminder"
+    also: ClassVar[frozenset[str]] = frozenset({Commands.kind})
     section: ClassVar[str] = "Reminders"
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "SetReminder": ("message", "time"),

@@ -10,7 +10,7 @@ import structlog
 
 from assistant.errors import EdgewiseError
 from assistant.homes import ALL
-from assistant.skills.alarms import Alarms, Reminders
+from assistant.skills.alarms import Alarms, Commands, Reminders
 from assistant.skills.base import Handler, Skill, SkillContext, SkillReply
 from assistant.skills.calculator import Calculator
 from assistant.skills.chance import FlipCoin, RandomNumber, RollDice, TellJoke
@@ -28,7 +28,7 @@ from assistant.skills.timers import CancelAllTimers, CancelTimer, ChangeTimer, P
 from assistant.skills.units import ConvertUnit
 from assistant.skills.volume import SetVolume
 from assistant.skills.weather import GetWeather
-from assistant.values import PROVISO, IntentMatch, gives
+from assistant.values import COMMAND, PROVISO, IntentMatch, gives
 
 _log = structlog.get_logger(__name__)
 _BUILT_IN: tuple[type[Skill], ...] = (
@@ -58,6 +58,7 @@ class SkillBook:
         self._skills: dict[str, Handler] = {}
         self._intents: dict[str, IntentInfo] = {}
         self._texts: dict[str, Mapping[str, str]] = {}
+        self._later = Commands(replies)
         for skill in skills:
             self.add(skill, type(skill).__name__, replies.intents)
 
@@ -109,12 +110,12 @@ class SkillBook:
 
     async def rehearse(self, match: IntentMatch, context: SkillContext) -> SkillReply | None:
         """What `handle` would reply; None when only the doing can tell. `context` is one that changes nothing."""
-        skill = self._skills.get(match.intent)
+        skill = self._skill_for(match)
         return await self._reply(match, skill.rehearse, context) if skill and skill.rehearsable else None
 
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
         """Do what is asked. Never raises but CancelledError: a failing skill gives the intent's apology, `ok` False."""
-        skill = self._skills.get(match.intent)
+        skill = self._skill_for(match)
         if skill is None:
             return SkillReply(self._replies.general["unknown"], ok=False)
         return await self._reply(match, skill.handle, context)
@@ -140,6 +141,11 @@ class SkillBook:
         except Exception as exc:
             _log.error("skill-broken", intent=match.intent, error=type(exc).__name__)
         return self._apology(match)
+
+    def _skill_for(self, match: IntentMatch) -> Handler | None:
+        """Whose a request is: what is for later is kept, whatever it is."""
+        skill = self._skills.get(match.intent)
+        return self._later if skill and COMMAND in match.slots else skill
 
     def _apology(self, match: IntentMatch) -> SkillReply:
         general = self._replies.general["failed"]

@@ -1,4 +1,4 @@
-"""`assistant alarms` and `assistant reminders`."""
+"""`assistant alarms`, `assistant reminders` and `assistant commands`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def busy(daemon: FakeTarget) -> FakeTarget:
     return daemon
 
 
-@pytest.mark.parametrize("kind", ["alarms", "reminders"])
+@pytest.mark.parametrize("kind", ["alarms", "reminders", "commands"])
 def test_none(daemon: FakeTarget, kind: str) -> None:
     assert call(kind).stdout == call(kind, "list").stdout == f"no {kind}\n"
     assert call_json(kind) == call_json(kind, "list") == call_json(kind, "cancel", "--all") == []

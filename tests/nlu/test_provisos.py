@@ -54,6 +54,22 @@ def test_what_binds_a_request(intent: str, text: str, proviso: str) -> None:
     assert found(intent, text) == proviso
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("turn off the lamp in ten minutes", ("turn off the lamp", {"minutes": 10})),
+        ("tomorrow at 7 pm open the blinds", ("open the blinds", {"date": "2025-06-16", "time": "19:00"})),
+        ("set the heating to 20 in an hour", ("set the heating to 20", {"hours": 1})),
+        ("set the heating to 20 at 7 pm", ("set the heating to 20", {"time": "19:00"})),
+        ("open the blinds every day at 7 am", ("open the blinds", {"time": "07:00", "recurrence": "daily"})),
+        ("turn off the lamp on friday", None),
+        ("turn off the lamp when it rains", None),
+    ],
+)
+def test_what_is_to_be_done_at_which_time(text: str, found: object) -> None:
+    assert PROVISOS.for_later(plain(text, ENGLISH), TODAY) == found
+
+
 def test_the_day_of_something_unknown_is_no_date() -> None:
     match = IntentMatch("HassGetCurrentDate", {"message": "birthday"}, 0.9, "classifier")
     assert PROVISOS.find(match, "what day is my birthday", TODAY) == "reckoning"
