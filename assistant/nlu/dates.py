@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from fractions import Fraction
 from typing import Any
 
 from dateutil.easter import easter
@@ -34,7 +35,8 @@ class Dates:
         self._relative = Phrases(language.table("dates"))
         self._units: dict[str, int] = dict(language.table("date_units"))
         self._shifts = Phrases(language.table("day_shifts"))
-        self._before = str(language.words["date_before"])
+        self._before, self._from = (str(language.words[name]) for name in ("date_before", "date_from"))
+        self._articles = language.set("articles")
         self._after = Phrases(language.list("date_after"))
         self._weekdays = {name: number for number, name in enumerate(language.list("weekdays"))}
         self._months = months_of(language)
@@ -61,6 +63,13 @@ class Dates:
             day += timedelta(days=1)
         return Day(day, relative=False), found[1]
 
+    def yearly_at(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
+        """The next time of a day that every year has: "(every) june third", "(every) christmas"."""
+        try:
+            return self._holiday(tokens, index, today) or self._named(tokens, index, today)
+        except (OverflowError, ValueError):
+            return None
+
     def _at(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
         relative = self._relative.at(tokens, index)
         if relative:
@@ -77,17 +86,23 @@ class Dates:
         )
 
     def _counted(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
-        """In 10 days, 10 days from now."""
+        """In 10 days, a week from now, two weeks from monday."""
         before = self._word(tokens, index) == self._before
-        number = self._numbers.at(tokens, index + before)
+        start = index + before
+        article = self._word(tokens, start) in self._articles
+        number = (Fraction(1), start + 1) if article else self._numbers.at(tokens, start)
         if number is None or number[0].denominator > 1:
             return None
-        unit = self._units.get(self._word(tokens, number[1]), 0)
-        after = self._after.at(tokens, number[1] + 1)
-        days = int(number[0]) * unit
-        if not unit or not (before or after) or days > _FURTHEST_DAYS:
+        end = number[1] + 1
+        days = int(number[0]) * self._units.get(self._word(tokens, number[1]), 0)
+        if not 0 < days <= _FURTHEST_DAYS:
             return None
-        return Day(today + timedelta(days=days), relative=True), after[1] if after else number[1] + 1
+        if after := self._after.at(tokens, end):
+            return Day(today + timedelta(days=days), relative=True), after[1]
+        if self._word(tokens, end) == self._from and (first := self._at(tokens, end + 1, today)):
+            return Day(first[0].date + timedelta(days=days), relative=False), first[1]
+        told = before and not (article and days == 1)  # how many hours there are in a day
+        return (Day(today + timedelta(days=days), relative=True), end) if told else None
 
     def _weekday(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
         """The nearest one after today; with "last", before today."""

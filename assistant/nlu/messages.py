@@ -18,17 +18,20 @@ class Messages:
         self._openings, self._tails = (
             sorted(language.list(name), key=len, reverse=True) for name in ("note_openings", "note_tails")
         )
-        self._unsaid = language.set("note_unsaid")
+        self._unsaid, self._pointing = language.set("note_unsaid"), language.set("note_pointing")
+        self._reminding = language.set("reminding")
 
     def behind(self, text: str, today: date) -> str:
         """Where it stands last: "remind me when i get home to call bob". What is a moment is none: "at ten to nine"."""
+        if self._reminding.isdisjoint(text.split()):
+            return ""
         for word in self._behind:
             rest = f" {text} "
             while f" {word} " in rest:
-                rest = rest.partition(f" {word} ")[2]
-                if (said := rest.strip()) and not self._when.begins(said, today):
-                    return said
-                rest = f" {rest}"
+                rest = f" {rest.partition(f' {word} ')[2]}"
+                said = rest.split()
+                if said and said[0] not in self._reminding and not self._when.begins(rest, today):
+                    return "" if self._leaves_open(rest.strip()) else rest.strip()
         return ""
 
     def noted(self, text: str, today: date) -> str:
@@ -43,4 +46,8 @@ class Messages:
                 break
             said = shorter
         said = self._language.bare(said)
-        return "" if said in self._unsaid else said
+        return "" if self._leaves_open(said) else said
+
+    def _leaves_open(self, said: str) -> bool:
+        """Whether it is still to be said: "something", "this event"."""
+        return said in self._unsaid or said.partition(" ")[0] in self._pointing

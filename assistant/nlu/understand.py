@@ -35,6 +35,7 @@ from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames
 from assistant.nlu.tasks import OPEN_TASKS, task_for
 from assistant.nlu.titles import Titles
 from assistant.nlu.understanding import Understanding
+from assistant.nlu.when import WhenReader
 from assistant.values import COMMAND, PROVISO, IntentMatch, Layer, Slots, TextReading, gives
 
 _PLACES = frozenset({"area", "floor"})
@@ -87,6 +88,7 @@ class Understander:
         self._questions = Questions(self._language)
         self._spans = SpanReader(self._language, self._entities)
         self._titles = Titles(self._language)
+        self._when = WhenReader(self._language)
         self._provisos = Provisos(self._language)
         self._model = model
         self._reject_threshold = reject_threshold
@@ -259,9 +261,11 @@ class Understander:
         else:
             awaits = match.intent == "SetReminder" and self.missing(match) and self._provisos.awaits(core)
             proviso = "condition" if awaits else ""
-        told = proviso == "condition" or (match.intent == "SetReminder" and "message" not in match.slots)
+        unsure = "message" not in match.slots or self._provisos.awaits(core)
+        told = proviso == "condition" or (match.intent == "SetReminder" and unsure)
         if told and match.source == SOURCE and (message := self._spans.messages.behind(core, now.date())):
-            match = replace(match, slots={**match.slots, "message": message})
+            message, moment = (message, {}) if proviso else self._when.split(message, now.date())
+            match = replace(match, slots={**match.slots, **moment, "message": message})
         return bound(match, proviso) if proviso else match
 
     def _all_later(self, matches: Sequence[IntentMatch], core: str, now: datetime) -> IntentMatch | None:

@@ -33,6 +33,7 @@ class WhenReader:
         self._times = Times(language, numbers)
         self._durations = Durations(language, numbers)
         self._joints, self._ahead = Phrases(language.list("when_joints")), Phrases(language.list("when_ahead"))
+        self._every, self._from_now = Phrases(language.list("every")), Phrases(language.list("date_after"))
         self._joiner = str(language.words["joiner"])
         self._openings = language.set("when_openings")
         self._articles = language.set("value_articles")
@@ -115,12 +116,9 @@ class WhenReader:
 
     def _piece(self, tokens: tuple[Token, ...], index: int, today: date, moment: _Moment) -> int | None:
         """Adds what starts here to the moment; the index behind it, None when nothing does."""
-        ahead = self._ahead.at(tokens, index)
-        if ahead and (length := self._durations.at(tokens, ahead[1])):
-            day = self._dates.at(tokens, index, today)
-            moment.ahead, moment.ahead_date = length[0].slots(), day[0].date.isoformat() if day else ""
-            return length[1]
-        if often := self._often(tokens, index, moment):
+        if end := self._length(tokens, index, today, moment):
+            return end
+        if often := self._often(tokens, index, today, moment):
             return often
         if day := self._day(tokens, index, today):
             again = moment.date and moment.date != day[0].date.isoformat()  # two days are two moments
@@ -135,8 +133,23 @@ class WhenReader:
             return None if again else clock[1]
         return None
 
-    def _often(self, tokens: tuple[Token, ...], index: int, moment: _Moment) -> int | None:
+    def _length(self, tokens: tuple[Token, ...], index: int, today: date, moment: _Moment) -> int | None:
+        """Adds how long it is until then: "in ten minutes", "ten minutes from now"."""
+        ahead = self._ahead.at(tokens, index)
+        length = self._durations.at(tokens, ahead[1] if ahead else index)
+        behind = self._from_now.at(tokens, length[1]) if length else None
+        day = self._dates.at(tokens, index, today)
+        if not length or not (ahead or (behind and not day)):
+            return None
+        moment.ahead, moment.ahead_date = length[0].slots(), day[0].date.isoformat() if day else ""
+        return behind[1] if behind else length[1]
+
+    def _often(self, tokens: tuple[Token, ...], index: int, today: date, moment: _Moment) -> int | None:
         """Adds how often it is, or what is left out."""
+        every = self._every.at(tokens, index)
+        if every and (day := self._dates.yearly_at(tokens, every[1], today)):
+            moment.recurrence, moment.date = "yearly", day[0].date.isoformat()
+            return day[1]
         if often := self._times.recurrence_at(tokens, index):
             moment.recurrence = often[0]
             part = self._times.part_at(tokens, often[1] - 1)

@@ -15,12 +15,13 @@ from assistant.nlu.numbers import Numbers
 from assistant.nlu.periods import Periods
 from assistant.nlu.times import Times
 from assistant.nlu.tokens import tokenise
-from assistant.nlu.when import until
+from assistant.nlu.when import WhenReader, until
 from assistant.values import Slots
 
 ENGLISH = load_language("en")
 NUMBERS = Numbers(ENGLISH)
 TIMES, PERIODS = Times(ENGLISH, NUMBERS), Periods(ENGLISH, Dates(ENGLISH, NUMBERS))
+WHEN = WhenReader(ENGLISH)
 THURSDAY = date(2026, 11, 26)
 WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 TENS = ["", "", "twenty", "thirty", "forty", "fifty"]
@@ -163,3 +164,37 @@ def test_nothing_is_read_behind_the_end(words: list[str]) -> None:
 )
 def test_how_long_it_is_until_then(slots: Slots, length: Slots) -> None:
     assert until(slots, datetime(2026, 11, 26, 10)) == length  # noqa: DTZ001 - local
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("in a week at 5 pm", {"date": "2026-12-03", "time": "17:00"}),
+        ("in a week", {"hours": 168}),
+        ("a week from today at 5 pm", {"date": "2026-12-03", "time": "17:00"}),
+        ("two weeks from monday", {"date": "2026-12-14"}),
+        ("in a fortnight", {"date": "2026-12-10"}),
+        ("half an hour from now", {"minutes": 30}),
+        ("every third of june", {"date": "2027-06-03", "recurrence": "yearly"}),
+        ("every christmas at 9 am", {"date": "2026-12-25", "time": "09:00", "recurrence": "yearly"}),
+        ("at 20 in an hour", None),
+        ("a week", None),
+        ("every third", None),
+    ],
+)
+def test_moments(text: str, moment: Slots | None) -> None:
+    assert WHEN.read(plain(text, ENGLISH), THURSDAY) == moment
+
+
+@pytest.mark.parametrize(
+    ("moment", "text", "goes_on"),
+    [
+        ("at ten", "nine to call mum", True),
+        ("at ten", "nine", True),
+        ("at ten", "call mum at nine", False),
+        ("at five", "take out the bins", False),
+        ("at six", "", False),
+    ],
+)
+def test_a_time_that_goes_on_behind_to(moment: str, text: str, goes_on: bool) -> None:
+    assert WHEN.goes_on(moment, text, THURSDAY) is goes_on
