@@ -30,6 +30,8 @@ _BY_CHANCE = frozenset({"FlipCoin", "RollDice", "RandomNumber"})
 _LENGTHENED = frozenset({"HassIncreaseTimer", "HassDecreaseTimer"})
 _OPPOSITE = {"up": "down", "down": "up"}
 _RESULT, _LONGEST_SUM = "0 ", 200
+_LONGEST_AMOUNT = 4
+"""Words."""
 
 
 class FollowUps:
@@ -156,7 +158,10 @@ class FollowUps:
         core = self._wrappers.core(plain(text, self._language))
         if COMMAND in mentioned.slots:
             return None
-        slots = self._sum(mentioned, core) if "expression" in mentioned.slots else self._anew(mentioned, core)
+        if "expression" in mentioned.slots:
+            slots = self._sum(mentioned, core)
+        else:
+            slots = self._converted(mentioned, core) if "to_unit" in mentioned.slots else self._anew(mentioned, core)
         if slots is None:
             return None
         match = replace(mentioned, slots=slots, confidence=PATCHED)
@@ -173,6 +178,13 @@ class FollowUps:
         else:
             ways = words["another"] + words["again"] if mentioned.intent in _BY_CHANCE else []
         return slots if core in ways else None
+
+    def _converted(self, mentioned: IntentMatch, core: str) -> Slots | None:
+        """Another amount, in the unit asked for before: "and in two pounds"."""
+        more = self._wrappers.continuation(core) or core
+        amount = self._spans.measured(more) if len(more.split()) <= _LONGEST_AMOUNT else {}
+        other = amount.get("from_unit", mentioned.slots["to_unit"]) != mentioned.slots["to_unit"]
+        return {**amount, "to_unit": mentioned.slots["to_unit"]} if other else None
 
     def _sum(self, mentioned: IntentMatch, core: str) -> Slots | None:
         """A calculation whose first number is the result before."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import ClassVar
 
 from assistant.skills.base import Skill, SkillContext, SkillReply
+from assistant.skills.moments import moment_of
 from assistant.skills.zones import find_zone
 from assistant.values import IntentMatch
 
@@ -55,7 +57,21 @@ class DaysUntil(Skill):
     intents: ClassVar[Mapping[str, tuple[str, ...]]] = {"DaysUntil": ()}
 
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
-        day, today = date.fromisoformat(str(match.slots["date"])), context.now().date()
+        today = context.now().date()
+        day = date.fromisoformat(str(match.slots["date"])) if "date" in match.slots else today
+        if "time" in match.slots and (day - today).days <= 1:
+            return self._left(match, context)
         days = (day - today).days
         reply = {0: "today", 1: "tomorrow"}.get(days, "ahead" if days > 0 else "past")
         return SkillReply(self._replies.say(match.intent, reply, count=abs(days), date=self._replies.date(day)))
+
+    def _left(self, match: IntentMatch, context: SkillContext) -> SkillReply:
+        """How long it is to a time, to the minute."""
+        now = context.now().replace(tzinfo=None)
+        found = moment_of(match.slots, now, by_day=False)
+        if found is None or found[0] <= now:
+            return SkillReply(self._replies.say(match.intent, "failed"), ok=False)
+        minutes = math.ceil((found[0] - now) / timedelta(minutes=1))
+        time = self._replies.time(found[0], context.hour_format)
+        text = self._replies.say(match.intent, "left", length=self._replies.length(60.0 * minutes), time=time)
+        return SkillReply(text)
