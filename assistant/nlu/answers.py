@@ -163,6 +163,8 @@ class Answers:
             changed = {**others, **duration.slots()}
         elif "expression" in done.slots and (expression := self._entities.expression(text)):
             changed = {**done.slots, "expression": expression}
+        elif moved and (clock := self.half_day(done, text)):
+            changed = {**{slot: value for slot, value in done.slots.items() if slot != "ambiguous"}, "time": clock}
         elif moved and (moment := self._when.read(text, now.date())):
             changed = self._moved(done.slots, moment)
         elif COMMAND in done.slots:  # its words stand for everything but when
@@ -174,6 +176,11 @@ class Answers:
         elif done.intent in _CHOOSING and text.endswith((" one", " timer")) and (chosen := self._choice(text)):
             changed = {**parts, **chosen}
         return None if changed == done.slots else changed
+
+    def half_day(self, done: IntentMatch, text: str) -> str | None:
+        """The time of what was set, in the half of the day that the text is; None for one without, or another text."""
+        waits = done.intent in _MOVED or COMMAND in done.slots
+        return self._when.in_half(str(done.slots["time"]), text) if waits and "time" in done.slots else None
 
     def _duration(self, text: str, now: datetime) -> Slots | None:  # noqa: ARG002 - all are called alike
         duration = self._entities.duration(text) or self._minutes(text)

@@ -88,7 +88,8 @@ class FollowUps:
         core = plain(text, self._language)
         if done.intent in _LENGTHENED and (whole := self._set_to(done, core)):
             return Understanding(core, whole, (), open_question=False, unfinished=False)
-        changed = self._answers.correction(done, self._wrappers.correction(core), now, self._home())
+        said = self._wrappers.correction(core) or (core if self._answers.half_day(done, core) else "")
+        changed = self._answers.correction(done, said, now, self._home())
         if changed is None:
             return None
         match = replace(done, slots=changed, confidence=EXACT)

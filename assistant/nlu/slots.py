@@ -56,7 +56,8 @@ class SlotReader:
             return None
         slots: dict[str, SlotValue] = {**target, **moment}
         for slot, value in values.items():
-            found = self._slot(slot, value, view) if slot in reading.wildcards or slot in _READ else {slot: value}
+            is_read = slot in reading.wildcards or slot in reading.marked & _READ
+            found = self._slot(slot, value, view) if is_read else {slot: value}
             if found is None:
                 return None
             slots.update(found)

@@ -64,6 +64,15 @@ class WhenReader:
         """Whether a plain text begins with a moment."""
         return self._piece(tokenise(text), 0, today, _Moment()) is not None
 
+    def in_half(self, clock: str, text: str) -> str | None:
+        """A clock time (`HH:MM`) in the half of the day that a plain text is, as a whole: "in the morning", "pm"."""
+        tokens = tokenise(text)
+        joint = self._joints.at(tokens, 0)
+        part = self._times.part_at(tokens, joint[1] if joint else 0)
+        half = part[0][1] if part and part[1] == len(tokens) else ""
+        hour, _, minute = clock.partition(":")
+        return f"{int(hour) % 12 + 12 * (half == 'pm'):02}:{minute}" if half else None
+
     def goes_on(self, moment: str, text: str, today: date) -> bool:
         """Whether a moment goes on in the text behind it, and what is to be then stands behind that, if anywhere."""
         words = text.split()

@@ -115,8 +115,9 @@ class _Scheduled(Skill):
             found = [item for item in found if item.local[11:16] in clocks]
         return found
 
-    async def list(self, match: IntentMatch, context: SkillContext) -> SkillReply:
-        found = self.fitting(self.waiting(context), match.slots)
+    async def list(self, match: IntentMatch, context: SkillContext, about: Sequence[DueItem] = ()) -> SkillReply:
+        """Those at the time that was said; of `about` alone, if there are any."""
+        found = self.fitting(about or self.waiting(context), match.slots)
         if not found:
             return SkillReply(self._say("none"))
         reply = "one" if len(found) == 1 else "several"
@@ -233,7 +234,8 @@ class Reminders(_Scheduled):
             case "SetReminder":
                 return await self.set(match, context, str(match.slots["message"]), by_day=True)
             case "ListReminders":
-                return await self.list(match, context)
+                about = _about(self.waiting(context), match)
+                return await self.list(match, context, about)
         found = _about(self.fitting(self.waiting(context), match.slots), match)
         return await self.cancel(match, context, found)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from assistant.skills.base import Skill, SkillContext, SkillReply
+from assistant.skills.media import PLAYING, SteerMedia, players_meant
 from assistant.values import IntentMatch
 
 
@@ -16,6 +18,10 @@ class Stop(Skill):
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
         stopped = context.hush()
         silenced = await context.timers.dismiss()
+        if not (stopped or silenced) and any(
+            player.state in PLAYING for player in players_meant({}, context.home.home)
+        ):
+            return await SteerMedia(self._replies).handle(replace(match, intent="HassMediaPause", slots={}), context)
         return SkillReply(self._replies.say(match.intent, "stopped" if stopped or silenced else "nothing"))
 
 

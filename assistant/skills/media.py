@@ -18,6 +18,8 @@ from assistant.skills.base import Skill, SkillContext, SkillReply
 from assistant.values import IntentMatch, Slots
 
 _PLAYER = "media_player"
+PLAYING = frozenset({"playing", "buffering"})
+"""How a player stands that sounds."""
 _RESTART_S = 5.0
 """Later in a track than this, "previous" begins it again."""
 
@@ -102,7 +104,7 @@ class SteerMedia(Skill):
         service, states = self._SERVICES[match.intent]
         players = players_meant(match.slots, context.home.home)
         fitting = nearest([player for player in players if player.state in states], context.home.home)
-        active = [player for player in fitting if player.state in {"playing", "buffering", "paused"}] or fitting
+        active = [player for player in fitting if player.state in PLAYING | {"paused"}] or fitting
         if not active:
             return SkillReply(self._replies.say(match.intent, "nothing"), ok=False)
         try:
