@@ -146,6 +146,8 @@ class IntentMatch:
     """The user was asked whether this is meant, and said yes."""
 
 
+NTH = "nth"
+"""The slot of which one is meant by its place among those that were told: from 1, or -1 for the last."""
 NAMED_BY = frozenset({"name", "area", "floor", "domain", "device_class", "every"})
 """Slots that name the things of the home a request is for."""
 _GIVEN_BY: Mapping[str, frozenset[str]] = {

@@ -60,6 +60,10 @@ def understand_turn(understander: Understander, text: str, before: Before, *, no
         return dataclasses.replace(meant, corrects=False)  # "should I turn on the fan?" "no, the lamp"
     if before.done and (corrected := follow_ups.corrected(before.done, text, now=now)):
         return corrected
+    if before.mentioned and not waiting:
+        chosen = follow_ups.by_place(before.mentioned, text, lambda said: understander.understand(said, now=now))
+        if chosen:
+            return chosen
     read = _instead(understander, understander.understand(text, now=now), text, now)
     drops = waiting and read.match and read.match.intent in _DROPS  # "cancel that": our question
     understanding = follow_ups.aimless(follow_ups.resolved(read, None if drops else before.mentioned))
@@ -86,7 +90,9 @@ def _went_on(
     if before.reply and (carried := follow_ups.carried(text, before.reply, understanding)):
         return carried
     if before.mentioned and (
-        again := follow_ups.anew(before.mentioned, text) or follow_ups.of_another_day(before.mentioned, text, now)
+        again := follow_ups.anew(before.mentioned, text)
+        or follow_ups.of_another_day(before.mentioned, text, now)
+        or follow_ups.elsewhere(before.mentioned, text, lambda said: understander.understand(said, now=now))
     ):
         return again
     if _is_exact(understanding):
@@ -106,7 +112,7 @@ def _answered(
     match = understanding.match
     if match and match.intent == "Affirm" and waiting.confidence >= 1.0:
         return understander.follow_ups.with_slots(understanding, dataclasses.replace(waiting, confirmed=True))
-    if _is_exact(understanding):
+    if _is_exact(understanding) and not understander.follow_ups.is_place(text):
         return understanding
     if match and match.intent == waiting.intent and waiting.confidence < 1.0 and COMMAND not in waiting.slots:
         both = {**match.slots, **waiting.slots}

@@ -9,10 +9,11 @@ from datetime import datetime
 from assistant.nlu.durations import Duration
 from assistant.nlu.entities import Entities
 from assistant.nlu.language import Language
+from assistant.nlu.nth import Nth
 from assistant.nlu.slots import SlotReader, amount_slots
 from assistant.nlu.targets import TARGET_SLOTS, HomeNames, retargeted
 from assistant.nlu.when import WhenReader
-from assistant.values import COMMAND, IntentMatch, Slots
+from assistant.values import COMMAND, NTH, IntentMatch, Slots
 
 _MAX_WORDS = 10
 _CHOOSING = frozenset(
@@ -49,6 +50,7 @@ class Answers:
         self._units = language.table("unit_names")
         self._when = WhenReader(language)
         self._recurring: Mapping[str, str] = language.table("recurring")
+        self._nth = Nth(language)
         self._in_place = str(language.words["in_place"])
         self._language = language
         self._entities = entities
@@ -108,7 +110,7 @@ class Answers:
         if pending.intent in _ITEMS and "item" not in pending.slots:
             return {"item": text}
         if pending.intent in _WHICH_DEVICE:
-            return home.answer(text) if home else None
+            return (home.answer(text) if home else None) or self._by_place(text)
         return self._choice(text) if pending.intent in _CHOOSING else None
 
     def more(self, before: IntentMatch, text: str, now: datetime, timers: Sequence[str]) -> Slots | None:
@@ -130,6 +132,8 @@ class Answers:
 
     def _which(self, pending: IntentMatch, text: str, now: datetime) -> Slots | None:
         """Which alarm, reminder or timer is to be cancelled or moved."""
+        if place := self._by_place(text):
+            return place
         if pending.intent == "HassStartTimer":
             return self._choice(text)
         if "moved" not in pending.slots:
@@ -146,6 +150,11 @@ class Answers:
         """The time, the day or how often of what is meant."""
         often = self._recurring.get(said)
         return {"recurrence": often} if often else self._when.read(said, now.date())
+
+    def _by_place(self, text: str) -> Slots | None:
+        """Which of those that were told: "the second one"."""
+        place = self._nth.read(text)
+        return {NTH: place} if place else None
 
     def _one(self, text: str) -> str:
         """The words of "the 9 am one" that tell which."""
@@ -205,6 +214,8 @@ class Answers:
 
     def _choice(self, text: str) -> Slots | None:
         """Which timer: by its length ("the ten minute one") or its name ("the pasta one")."""
+        if place := self._by_place(text):
+            return place
         duration = self._entities.duration(text)
         if duration:
             return duration.slots("start_")

@@ -13,17 +13,18 @@ from assistant.nlu.classifier import ADDING, SOURCE, SpanReader
 from assistant.nlu.entities import Entities
 from assistant.nlu.language import Language
 from assistant.nlu.normalise import Wrappers, plain, with_commas
+from assistant.nlu.nth import Nth
 from assistant.nlu.plugins import PluginGrammar
 from assistant.nlu.questions import Questions
-from assistant.nlu.references import is_about, is_about_a_list, resolved
+from assistant.nlu.references import is_about, is_about_a_list, is_of_several, resolved
 from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames, retargeted
 from assistant.nlu.understanding import Understanding
-from assistant.values import COMMAND, PROVISO, IntentMatch, Slots
+from assistant.values import COMMAND, NTH, PROVISO, IntentMatch, Slots
 
 EXACT, PATCHED = 0.98, 0.90
 """How sure a reading is that fits as it stands; and one of which something was left out or made up."""
 GRAMMAR = "grammar"
-_WEATHER, _JOKE, _REMOVED = "HassGetWeather", "TellJoke", "HassListRemoveItem"
+_WEATHER, _TIME, _JOKE, _REMOVED = "HassGetWeather", "HassGetCurrentTime", "TellJoke", "HassListRemoveItem"
 SURE = 0.85
 """So sure the model must be of a new request that might go on with the one before."""
 _BY_CHANCE = frozenset({"FlipCoin", "RollDice", "RandomNumber"})
@@ -57,6 +58,7 @@ class FollowUps:
         self._spans = spans
         self._questions = questions
         self._answers = answers
+        self._nth = Nth(language)
         self._home = home
         self._missing = missing
         self._plugin_of = plugin_of
@@ -117,6 +119,26 @@ class FollowUps:
             return understanding
         match, *also = found
         return replace(understanding, match=match, also=tuple(also), missing=() if also else self._missing(match))
+
+    def is_place(self, text: str) -> bool:
+        """Whether a text is nothing but which of several: "the second one"."""
+        return self._nth.read(self._wrappers.core(plain(text, self._language))) is not None
+
+    def by_place(self, mentioned: IntentMatch, text: str, read: Callable[[str], Understanding]) -> Understanding | None:
+        """What is asked of one by its place among those that were told: "cancel the second one"; None for no such
+        thing. `read` reads a text by itself."""
+        found = self._nth.split(plain(text, self._language)) if is_of_several(mentioned) else None
+        if not found:
+            return None
+        said, place = found
+        understanding = self.resolved(read(said), mentioned)
+        match = understanding.match
+        if match is None or understanding.also or not is_of_several(match):
+            return None
+        named = {"name"} if is_about_a_list(match) else frozenset()
+        slots = {slot: value for slot, value in match.slots.items() if slot not in mentioned.slots or slot in named}
+        slots.pop("whole", None)
+        return self.with_slots(understanding, replace(match, slots={**slots, NTH: place}))
 
     def with_slots(self, understanding: Understanding, match: IntentMatch) -> Understanding:
         """The same as a request of its own, which may lack something."""
@@ -220,6 +242,16 @@ class FollowUps:
             return None
         match = replace(mentioned, slots={**mentioned.slots, "date": day}, confidence=PATCHED)
         return Understanding(core, match, (), open_question=False, unfinished=False)
+
+    def elsewhere(
+        self, mentioned: IntentMatch, text: str, read: Callable[[str], Understanding]
+    ) -> Understanding | None:
+        """The time asked for before, of another place ("and in new york?"); None when the text doesn't ask that. `read`
+        reads a text by itself."""
+        place = self._wrappers.continuation(plain(text, self._language)) if mentioned.intent == _TIME else ""
+        found = read(f"{self._language.words['asks_time']} {place}") if place else None
+        asked = found and found.match and found.match.intent == _TIME and "name" in found.match.slots
+        return found if asked else None
 
     def _taken_off(self, mentioned: IntentMatch, text: str, otherwise: Understanding) -> Understanding | None:
         """Something taken off the list that was talked about: "and remove the milk"."""

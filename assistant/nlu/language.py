@@ -32,7 +32,8 @@ _LISTS = {
     "item_stopwords", "when_joints", "when_ahead", "when_openings", "list_stopwords", "negative", "item_unsaid",
     "query_unsaid", "item_openings", "unit_asked", "alone", "item_tails", "value_articles",
     "value_joints", "title_edges", "title_by", "every_other", "without", "day_span", "unkind", "shared_verbs", "set_to",
-    "item_removals", "shifting", "note_openings", "note_tails", "note_unsaid", "note_pointing", "reminding",
+    "item_removals", "shifting", "note_openings", "note_tails", "note_unsaid", "note_pointing",
+    "nth_last", "nth_things", "reminding",
 }  # fmt: skip
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",
@@ -42,7 +43,7 @@ _MAPPINGS = {
 }  # fmt: skip
 ASKED = frozenset({"duration", "expression", "target", "temperature", "position", "percentage", "time", "message"})
 """The slots that can be asked for: `answers` reads what is answered."""
-_STRINGS = {"joiner", "date_before", "of", "in_place", "date_from"}
+_STRINGS = {"joiner", "date_before", "of", "in_place", "date_from", "pronoun", "asks_time"}
 _HOME = {"kinds", "every", "everything", "in", "pronouns", "here", "everywhere", "anywhere", "ones", "verbs", "but"}
 _PROVISOS = {
     "lasting", "at", "later", "condition", "exception", "negation", "polite", "awaited", "reckoning", "several",

@@ -113,10 +113,15 @@ def is_about_a_list(match: IntentMatch) -> bool:
     return match.intent in _LIST.intents
 
 
+def is_of_several(match: IntentMatch) -> bool:
+    """Whether it is for timers, alarms, reminders or what is on lists."""
+    return any(match.intent in topic.intents for topic in _TOPICS)
+
+
 def is_about(match: IntentMatch) -> bool:
     """Whether a pronoun behind it may stand for what it is about."""
     about_home = not TARGET_SLOTS.isdisjoint(match.slots) and REFERENCE not in match.slots
-    return about_home or match.intent in _MEDIA or any(match.intent in topic.intents for topic in _TOPICS)
+    return about_home or match.intent in _MEDIA or is_of_several(match)
 
 
 def resolved(match: IntentMatch, mentioned: IntentMatch | None) -> IntentMatch:

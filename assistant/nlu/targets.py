@@ -16,11 +16,11 @@ from assistant.homes import ALL, EXCEPT, SPARED, Device, Home, called, chosen, n
 from assistant.names import closest
 from assistant.nlu.language import Language
 from assistant.nlu.tokens import Phrases, Token, tokenise
-from assistant.values import NAMED_BY, Slots, SlotValue
+from assistant.values import NAMED_BY, NTH, Slots, SlotValue
 
 REFERENCE = "reference"
 """The slot of a pronoun, until it is known what it stands for."""
-TARGET_SLOTS = NAMED_BY | {EXCEPT, SPARED, REFERENCE}
+TARGET_SLOTS = NAMED_BY | {EXCEPT, SPARED, REFERENCE, NTH}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import ClassVar
 from assistant.due.calendar import next_after, step_of, weekdays_of
 from assistant.errors import SkillError
 from assistant.names import closest
-from assistant.skills.base import Skill, SkillContext, SkillReply
+from assistant.skills.base import Skill, SkillContext, SkillReply, nth_of
 from assistant.skills.moments import moment_of
 from assistant.skills.timers import seconds_of
 from assistant.values import COMMAND, DueItem, DueState, IntentMatch, Slots
@@ -62,7 +62,7 @@ class _Scheduled(Skill):
     def meant(self, match: IntentMatch, context: SkillContext) -> list[DueItem]:
         """Those that a request to move one is for."""
         before = {slot.removeprefix("from_"): value for slot, value in match.slots.items() if slot.startswith("from_")}
-        return self.fitting(self.waiting(context), before)
+        return nth_of(self.fitting(self.waiting(context), before), match.slots)
 
     def _which(self, items: Sequence[DueItem], context: SkillContext) -> SkillReply:
         if len(items) > _LISTED:
@@ -126,6 +126,7 @@ class _Scheduled(Skill):
 
     async def cancel(self, match: IntentMatch, context: SkillContext, found: Sequence[DueItem]) -> SkillReply:
         """One is cancelled (only one time of what recurs, when a day was said or `once`), several when meant."""
+        found = nth_of(found, match.slots)
         if not found:
             return SkillReply(self._say("none"), ok=False)
         once = "once" in match.slots

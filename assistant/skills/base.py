@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from random import Random
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from assistant.due.journal import Journal
 from assistant.skills.home_journal import HomeJournal
@@ -16,8 +16,10 @@ from assistant.skills.loudness import VolumeJournal
 from assistant.skills.music_journal import MusicJournal
 from assistant.skills.ports import Switch
 from assistant.skills.replies import Replies
-from assistant.values import Clock, IntentMatch, TurnRecord
+from assistant.values import NTH, Clock, IntentMatch, Slots, TurnRecord
 from assistant.weather import WeatherPort
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,13 @@ class SkillContext:
         await self.lists.undo()
         await self.volume.undo()
         await self.music.undo()
+
+
+def nth_of(items: Sequence[T], slots: Slots) -> list[T]:
+    """The one that is meant by its place; all where none is named, none where there are fewer."""
+    place = int(slots.get(NTH, 0))
+    at = place - 1 if place > 0 else place
+    return list(items) if not place else [items[at]] if -len(items) <= at < len(items) else []
 
 
 class Handler(Protocol):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from assistant.errors import HomeError
 from assistant.homes import ALL, EXCEPT, UNAVAILABLE, Device, Home, ServiceCall, chosen
-from assistant.skills.base import Skill, SkillContext, SkillReply
+from assistant.skills.base import Skill, SkillContext, SkillReply, nth_of
 from assistant.values import IntentMatch, Slots
 
 _PROBLEMS = {
@@ -66,7 +66,7 @@ class DeviceSkill(Skill):
             found = [device for device in found if device.domain in default] or found
         if not found:
             raise Answered(self._none(slots))
-        if "name" in slots and "every" not in slots and len(found) > 1:
+        if "name" in slots and "every" not in slots and len(found := nth_of(found, slots) or found) > 1:
             raise Answered(self._which(found, home))
         if not (ready := [device for device in found if device.state != UNAVAILABLE]):
             raise Answered(self._home("unavailable", ok=False, what=self.called(found, slots, home)))

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 from assistant.errors import SkillError
 from assistant.names import closest
-from assistant.skills.base import Skill, SkillContext, SkillReply
+from assistant.skills.base import Skill, SkillContext, SkillReply, nth_of
 from assistant.skills.list_book import added, completed, removed
-from assistant.values import IntentMatch, ListItem
+from assistant.values import NTH, IntentMatch, ListItem, Slots
 
 _READ_OUT = 8
 """More items than this are counted, and only so many read."""
@@ -52,6 +52,14 @@ class _ListSkill(Skill):
         """The items that are meant, one for each that was said: as it stands there, by a word of it, by its sound."""
         wanted = [item for text in self.parts(said, several=True) for item in _meant(items, text)]
         return list(dict.fromkeys(wanted))
+
+    def meant(self, items: Sequence[ListItem], slots: Slots) -> list[ListItem]:
+        """The items that are named, or the one by its place."""
+        return self.found(items, str(slots["item"])) if "item" in slots else nth_of(items, slots)
+
+    def _called(self, slots: Slots) -> str:
+        """An item that isn't there, for the ear."""
+        return str(slots["item"]) if "item" in slots else self._replies.intents["Lists"]["that_one"]
 
     def missing(self, items: Sequence[ListItem], said: str) -> list[str]:
         """What was said that none of the items is."""
@@ -130,14 +138,14 @@ class RemoveItem(_ListSkill):
         items = context.lists.items(name)
         if items is None:
             return SkillReply(self._say("no_list", list=name), ok=False)
-        if "item" not in match.slots:
+        if "item" not in match.slots and NTH not in match.slots:
             return await self._whole(match, context, name, items)
-        found = self.found(items, str(match.slots["item"]))
+        found = self.meant([item for item in items if not item.done or "item" in match.slots], match.slots)
         if not found:
-            return SkillReply(self._say("not_on", item=match.slots["item"], list=name), ok=False)
+            return SkillReply(self._say("not_on", item=self._called(match.slots), list=name), ok=False)
         await context.lists.change(name, functools.partial(removed, found))
         text = self._replies.say(match.intent, "removed", items=self.read_out(found), list=name)
-        if missing := self.missing(items, str(match.slots["item"])):
+        if missing := self.missing(items, str(match.slots.get("item", ""))):
             return SkillReply(f"{text} {self._say('not_on', item=self._replies.all_of(missing), list=name)}")
         return SkillReply(text, acknowledges=True)
 
@@ -163,18 +171,19 @@ class CompleteItem(_ListSkill):
     }
 
     async def act(self, match: IntentMatch, context: SkillContext) -> SkillReply:
-        if "item" not in match.slots:
+        if "item" not in match.slots and NTH not in match.slots:
             return SkillReply(self._say("complete_what"), expects_answer=True)
         names = [self.list_name(match, context)] if match.slots.get("name") else list(context.lists.names)
         for name in names:
             items = context.lists.items(name) or ()
-            found = self.found([item for item in items if not item.done], str(match.slots["item"]))
+            found = self.meant([item for item in items if not item.done], match.slots)
             if found:
                 await context.lists.change(name, functools.partial(completed, found))
                 text = self._replies.say(match.intent, "done", items=self.read_out(found), list=name)
                 return SkillReply(text, acknowledges=True)
-        missed = self._say("not_on", item=match.slots["item"], list=names[0]) if match.slots.get("name") else ""
-        return SkillReply(missed or self._say("on_none", item=match.slots["item"]), ok=False)
+        item = self._called(match.slots)
+        missed = self._say("not_on", item=item, list=names[0]) if match.slots.get("name") else ""
+        return SkillReply(missed or self._say("on_none", item=item), ok=False)
 
 
 class ReadList(_ListSkill):

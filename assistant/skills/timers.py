@@ -9,7 +9,7 @@ from typing import ClassVar
 from assistant.due.change import MAX_S
 from assistant.errors import SkillError
 from assistant.names import closest
-from assistant.skills.base import Skill, SkillContext, SkillReply
+from assistant.skills.base import Skill, SkillContext, SkillReply, nth_of
 from assistant.values import DueItem, DueState, IntentMatch, Slots
 
 _LISTED = 4
@@ -67,6 +67,8 @@ class _Timers(Skill):
             found = _called(found, name)
             if not found:
                 raise _NoTimer(SkillReply(self._replies.say("Timers", "none_called", name=name), ok=False))
+        if not (found := nth_of(found, slots)):
+            raise _NoTimer(SkillReply(self._replies.say("Timers", "none_there"), ok=False))
         return found
 
     def only(self, found: Sequence[DueItem]) -> DueItem:
