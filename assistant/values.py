@@ -169,6 +169,8 @@ PROVISO = "proviso"
 """The slot of what a request is bound to that can't be had: it is told instead of done."""
 COMMAND = "command"
 """The slot of the words of a request that is for later, without when: that is in its other slots."""
+LASTING = "lasting"
+"""The slot of a request that is done now: its COMMAND is for later, and undoes it."""
 
 
 class DeferredState(StrEnum):

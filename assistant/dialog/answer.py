@@ -22,7 +22,7 @@ from assistant.nlu.understanding import Understanding
 from assistant.skills.base import SkillContext, SkillReply
 from assistant.skills.book import SkillBook
 from assistant.streams import closing
-from assistant.values import COMMAND, IntentMatch, Outcome
+from assistant.values import COMMAND, LASTING, IntentMatch, Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -144,7 +144,7 @@ class Answerer:
     async def _act(self, question: Question, match: IntentMatch, context: SkillContext) -> SkillReply:
         try:
             async with asyncio.timeout(self._skill_timeout_s):
-                doubt = await self._doubt_of(match) if COMMAND in match.slots else None
+                doubt = await self._doubt_of(match) if COMMAND in match.slots and LASTING not in match.slots else None
                 return doubt or await self._skills.handle(match, context)
         except TimeoutError:
             error = SkillError("skill-timeout", f"{match.intent} took over {self._skill_timeout_s:g} s", retryable=True)

@@ -96,7 +96,9 @@ class Answers:
             return answer
         if "name" not in answer or f" {slots.get('name')} " not in f" {command} ":
             return None
-        told = f" {command} ".replace(f" {slots['name']} ", f" {answer['name']} ", 1).strip()
+        kind, name = str(slots["name"]), str(answer["name"])
+        name = name if kind.casefold() in name.casefold().split() else f"{name} {kind}"  # "the bedside one"
+        told = f" {command} ".replace(f" {kind} ", f" {name} ", 1).strip()
         return {**answer, COMMAND: told}
 
     def _other(self, pending: IntentMatch, text: str, now: datetime, home: HomeNames | None) -> Slots | None:

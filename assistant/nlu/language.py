@@ -39,7 +39,7 @@ _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",
     "arithmetic", "day_parts", "clock", "recurrences", "periods", "period_steps", "amounts", "amount_units",
     "home", "directions", "answer_by", "unit_names", "provisos", "months_short", "shared", "anew", "day_shifts",
-    "recurring",
+    "recurring", "opposites",
 }  # fmt: skip
 ASKED = frozenset({"duration", "expression", "target", "temperature", "position", "percentage", "time", "message"})
 """The slots that can be asked for: `answers` reads what is answered."""

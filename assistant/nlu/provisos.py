@@ -55,6 +55,10 @@ class Provisos:
         self._condition, self._exception = Phrases(words["condition"]), Phrases(words["exception"])
         self._negation, self._polite = Phrases(words["negation"]), Phrases(words["polite"])
         self._awaited = Phrases(words["awaited"])
+        self._lasting = Phrases(words["lasting"])
+        self._opposites: dict[str, str] = {}
+        for one, other in language.table("opposites").items():
+            self._opposites |= {one: other, other: one}
         self._several = Phrases(words["several"])
         self._joint = {str(language.words["joiner"]), ","}
 
@@ -82,6 +86,22 @@ class Provisos:
         """What is to be done, and when, of a plain text that says so at its beginning or end; None without a time."""
         command, moment = self._when.split(text, today)
         return (command, moment) if gives(moment, "time") else None
+
+    def for_a_while(self, text: str) -> tuple[str, str, Slots] | None:
+        """What is to be done, what undoes it, and after how long, of a plain text that ends in that: "turn on the fan |
+        for ten minutes"; None for another."""
+        tokens = tokenise(text)
+        for at in range(1, len(tokens)):
+            lasting = self._lasting.at(tokens, at)
+            length = self._durations.at(tokens, lasting[1]) if lasting else None
+            if length and length[1] == len(tokens):
+                words = [token.text for token in tokens[:at]]
+                turned = next((place for place, word in enumerate(words) if word in self._opposites), None)
+                if turned is None:
+                    return None
+                undone = [*words[:turned], self._opposites[words[turned]], *words[turned + 1 :]]
+                return " ".join(words), " ".join(undone), length[0].slots()
+        return None
 
     def _is_reckoned(self, match: IntentMatch, tokens: tuple[Token, ...]) -> bool:
         """Whether a day or a time is asked for that must be worked out: of an event, of another time or place."""

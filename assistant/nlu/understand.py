@@ -36,9 +36,19 @@ from assistant.nlu.tasks import OPEN_TASKS, task_for
 from assistant.nlu.titles import Titles
 from assistant.nlu.understanding import Understanding
 from assistant.nlu.when import WhenReader
-from assistant.values import COMMAND, PROVISO, IntentMatch, Layer, Slots, TextReading, gives
+from assistant.values import COMMAND, LASTING, PROVISO, IntentMatch, Layer, Slots, TextReading, gives
 
 _PLACES = frozenset({"area", "floor"})
+_UNDONE_BY = {
+    one: other
+    for pair in (
+        ("HassTurnOn", "HassTurnOff"),
+        ("HassMediaPlayerMute", "HassMediaPlayerUnmute"),
+        ("HassMediaPause", "HassMediaUnpause"),
+        ("SetPrivateMode", "SetPrivateMode"),
+    )
+    for one, other in (pair, pair[::-1])
+}
 _FOR_LATER = AT_ONCE | {PLAYED}
 _ANY_MOMENT = datetime(2025, 1, 1)  # noqa: DTZ001 - for what doesn't depend on it
 _PARTIAL = 0.8
@@ -147,7 +157,9 @@ class Understander:
                 (match, *also), unread = begun, True
             elif match and match.source == SOURCE:
                 match, *also = self._in_each_place(match, whole)
-        if match and also and (later := self._all_later((match, *also), core, now)):
+        if match and not also and (passing := self._for_a_while(match, core, now)):
+            match = passing
+        elif match and also and (later := self._all_later((match, *also), core, now)):
             match, also = later, ()
         match = self._misheard(match, whole, now)
         if match and "item" in match.slots:
@@ -273,6 +285,21 @@ class Understander:
         bound = (self._provisos.find(each, core, now.date()) == "later" for each in matches)
         whole = all(each.intent in _FOR_LATER for each in matches) and all(bound)
         return self._for_later(core, now) if whole else None
+
+    def _for_a_while(self, match: IntentMatch, core: str, now: datetime) -> IntentMatch | None:
+        """What is to be done now and undone later: "turn on the fan for ten minutes"; None where that can't be."""
+        found = self._provisos.for_a_while(core) if match.source == SOURCE and match.intent in _UNDONE_BY else None
+        if found is None:
+            return None
+        command, undoing, moment = found
+        done, undone = (self.understand(text, now=now) for text in (command, undoing))
+        if not done.match or not undone.match or any(each.missing or each.also for each in (done, undone)):
+            return None
+        slots = done.match.slots
+        several = done.match.intent == "HassTurnOff" and "name" not in slots  # some may be off already
+        if undone.match.intent != _UNDONE_BY.get(done.match.intent) or PROVISO in slots or COMMAND in slots or several:
+            return None
+        return replace(done.match, slots={**slots, **moment, COMMAND: undoing, LASTING: True})
 
     def _for_later(self, core: str, now: datetime) -> IntentMatch | None:
         """What is to be done at a time, when it can be done as it is said."""

@@ -14,7 +14,7 @@ from assistant.names import closest
 from assistant.skills.base import Skill, SkillContext, SkillReply, nth_of
 from assistant.skills.moments import moment_of
 from assistant.skills.timers import seconds_of
-from assistant.values import COMMAND, DueItem, DueState, IntentMatch, Slots
+from assistant.values import COMMAND, LASTING, DueItem, DueState, IntentMatch, Slots
 
 _LISTED = 5
 _SNOOZE_S = 9 * 60.0
@@ -55,7 +55,7 @@ class _Scheduled(Skill):
             return SkillReply(self._say("past" if exc.code == "due-past" else "limit"), ok=False)
         if old:
             await context.timers.cancel(old.id)
-        reply = "moved" if old else "set"
+        reply = "moved" if old else "undone" if LASTING in slots else "set"
         text = self._replies.say(match.intent, reply, when=self.when(item, context), name=name)
         return SkillReply(text, acknowledges=False)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import structlog
@@ -28,7 +28,7 @@ from assistant.skills.timers import CancelAllTimers, CancelTimer, ChangeTimer, P
 from assistant.skills.units import ConvertUnit
 from assistant.skills.volume import SetVolume
 from assistant.skills.weather import GetWeather
-from assistant.values import COMMAND, PROVISO, IntentMatch, gives
+from assistant.values import COMMAND, LASTING, PROVISO, IntentMatch, gives
 
 _log = structlog.get_logger(__name__)
 _BUILT_IN: tuple[type[Skill], ...] = (
@@ -135,7 +135,7 @@ class SkillBook:
         if missing:
             return self.ask_back(match, missing)
         try:
-            return await reply(match, context)
+            return await self._done(match, reply, context)
         except EdgewiseError as exc:
             _log.warning("skill-failed", intent=match.intent, code=exc.code, stage=exc.stage)
         except Exception as exc:
@@ -145,7 +145,15 @@ class SkillBook:
     def _skill_for(self, match: IntentMatch) -> Handler | None:
         """Whose a request is: what is for later is kept, whatever it is."""
         skill = self._skills.get(match.intent)
-        return self._later if skill and COMMAND in match.slots else skill
+        return self._later if skill and COMMAND in match.slots and LASTING not in match.slots else skill
+
+    async def _done(self, match: IntentMatch, reply: _Reply, context: SkillContext) -> SkillReply:
+        """What is done now; and what undoes it is kept for later, once it was done."""
+        said = await reply(match, context)
+        if LASTING not in match.slots or said.expects_answer or not said.ok:
+            return said
+        later = await self._later.handle(match, context)
+        return replace(said, text=f"{said.text} {later.text}", acknowledges=False, ok=later.ok)
 
     def _apology(self, match: IntentMatch) -> SkillReply:
         general = self._replies.general["failed"]
