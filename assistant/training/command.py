@@ -1,10 +1,11 @@
 """`scripts/train-nlu`: trains the edge model for understanding, and writes it with its card.
 
     1. examples     data sets, templates (see `data`)
-    2. heard        some of them spoken and transcribed by our own speech recognition (kept in --work: as slow as
-                    training)
-    3. training     MiniLM's layers and new heads, on the examples, some of them with politeness around them, and some
-                    as they might have been misheard (see `misheard`)
+    2. heard        some of them spoken and transcribed by our own speech recognition (kept in --work: the slowest part
+                    after training)
+    3. training     MiniLM's layers and new heads, on the examples and some of them with politeness around them; with
+                    --teachers (see `teachers`) on some as they might have been misheard, too (see `misheard`), of
+                    which only teachers know what is left of them
     4. calibration  one temperature a question, how much to hold against "out of scope", and how far to believe what the
                     model claims alone (see `calibration`), on what was held out
     5. export       8-bit ONNX, the tokenizer with the word pieces that are of use, what the answers mean, the card
@@ -51,6 +52,7 @@ from assistant.training.data import (
 from assistant.training.export import kept_pieces, to_onnx, with_vocabulary
 from assistant.training.heard import hear, teaches, voice_of
 from assistant.training.misheard import Confusions, confusions, misheard
+from assistant.training.teachers import Teachers, made
 from assistant.training.transitions import transitions
 from assistant.values import OUT_OF_SCOPE
 
@@ -196,14 +198,23 @@ def _train(
     tokenizer_file = with_vocabulary(content, kept)
     tokenizer = Tokenizer.from_str(tokenizer_file.decode())
     numbers = [content["model"]["vocab"][piece] for piece in kept]
+    teachers = Teachers(options.teachers, answers.intent) if options.teachers else None
     counts = {"intent": len(answers.intent), "label": len(answers.label), "task": len(answers.task)}
     network = networks.load_net(encoder, options.layers, numbers, counts, len(answers.tags))
 
     def of_epoch(epoch: int) -> list[training.Item]:
         pick = random.Random(options.seed * 100 + epoch)  # noqa: S311 - no secret
         chosen = [one for one in fitted for _ in range(_times(one, pick))]
-        varied = [*chosen, *around(chosen, AROUND, pick), *misheard(chosen, confused, MISHEARD, pick)]
-        return [training.item_of(one, tokenizer, answers) for one in varied]
+        varied = [*chosen, *around(chosen, AROUND, pick)]
+        if teachers is None:
+            return [training.item_of(one, tokenizer, answers) for one in varied]
+        varied += misheard(chosen, confused, MISHEARD, pick)
+        taught = [one for one in varied if one.source != "heard"]
+        opinions = teachers.opinions([one.words for one in taught])
+        items = [
+            training.item_of(one, tokenizer, answers, opinion) for one, opinion in zip(taught, opinions, strict=True)
+        ]
+        return items + [training.item_of(one, tokenizer, answers) for one in varied if one.source == "heard"]
 
     began_s = time.monotonic()
     console.print(f"{len(fitted)} examples, {len(kept)} word pieces, {options.epochs} epochs")
@@ -249,6 +260,7 @@ def _train(
             "layers": options.layers,
             "rate": options.rate,
             "seed": options.seed,
+            "teachers": {folder.name: made(folder) for folder in options.teachers},
             "minutes": minutes,
         },
     }
@@ -304,10 +316,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="train-nlu", description="Train the edge model for understanding.")
     parser.add_argument("folder", type=Path, help="where the model goes")
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache/edgewise/train", help="kept between runs")
-    parser.add_argument("--heard", type=int, default=4800, help="requests that are spoken and transcribed")
+    parser.add_argument("--heard", type=int, default=1200, help="requests that are spoken and transcribed")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rate", type=float, default=1.2e-4, help="of learning, of MiniLM's weights")
     parser.add_argument("--layers", type=_layers, default=[0, 1, 2, 3], help="of MiniLM")
+    parser.add_argument(
+        "--teachers",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="FOLDER",
+        help="models made before, to learn from; the card calls them as their folders are called",
+    )
     parser.add_argument("--calibrate", action="store_true", help="only calibrate the model that is in the folder")
     parser.add_argument("--seed", type=int, default=0)
     return parser
