@@ -39,6 +39,8 @@ class Before:
     """Whether that changed anything that can be taken back."""
     mentioned: IntentMatch | None = None
     """The last request, to whose things a pronoun refers."""
+    mentioned_too: tuple[IntentMatch, ...] = ()
+    """The other requests of the same utterance."""
     reply: str = ""
     """What was said last, whoever said it; empty when that is long ago."""
     open: bool = False
@@ -60,16 +62,14 @@ def understand_turn(understander: Understander, text: str, before: Before, *, no
         return dataclasses.replace(meant, corrects=False)  # "should I turn on the fan?" "no, the lamp"
     if before.done and (corrected := follow_ups.corrected(before.done, text, now=now)):
         return corrected
-    if before.mentioned and not waiting:
-        chosen = follow_ups.by_place(before.mentioned, text, lambda said: understander.understand(said, now=now))
-        if chosen:
-            return chosen
     read = _instead(understander, understander.understand(text, now=now), text, now)
     drops = waiting and read.match and read.match.intent in _DROPS  # "cancel that": our question
     understanding = follow_ups.aimless(follow_ups.resolved(read, None if drops else before.mentioned))
+    if before.mentioned and before.mentioned_too and follow_ups.is_for_all(text, read):
+        understanding = follow_ups.for_all(read, (*before.mentioned_too, before.mentioned))
     if waiting:
         return _answered(understander, waiting, understanding, text, now)
-    if before.undoable and _takes_back(read, understanding):
+    if before.undoable and not follow_ups.names_a_place(text) and _takes_back(read, understanding):
         return dataclasses.replace(understanding, match=_UNDONE, missing=(), corrects=True)
     return _went_on(understander, before, understanding, text, now) or understanding
 
@@ -87,17 +87,24 @@ def _went_on(
 ) -> Understanding | None:
     """The talk before, gone on with: on this side of the seam between device and cloud or over it."""
     follow_ups = understander.follow_ups
+
+    def read(said: str) -> Understanding:
+        return understander.understand(said, now=now)
+
     if before.reply and (carried := follow_ups.carried(text, before.reply, understanding)):
         return carried
     if before.mentioned and (
         again := follow_ups.anew(before.mentioned, text)
+        or follow_ups.by_place(before.mentioned, text, read)
         or follow_ups.of_another_day(before.mentioned, text, now)
-        or follow_ups.elsewhere(before.mentioned, text, lambda said: understander.understand(said, now=now))
+        or follow_ups.elsewhere(before.mentioned, text, read)
     ):
         return again
     if _is_exact(understanding):
         return None
-    if before.mentioned and (more := follow_ups.continued(before.mentioned, text, understanding)):
+    rest = follow_ups.said_instead(text)  # "no wait, remove the milk"
+    meant = read(rest) if rest else understanding
+    if before.mentioned and (more := follow_ups.continued(before.mentioned, rest or text, meant)):
         return more
     match = understanding.match
     if before.open and (match is None or match.confidence < _SURE_OF_A_CHANGE):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import structlog
@@ -100,7 +100,7 @@ class TurnRunner:
         self._set_state = set_state
         self._pending: tuple[IntentMatch, float] | None = None
         self._done: Done | None = None
-        self._mentioned: tuple[IntentMatch, float] | None = None
+        self._mentioned: tuple[Sequence[IntentMatch], float] | None = None
         self.guess = GuessMaker(
             transcriber=transcriber,
             finished=finished,
@@ -157,7 +157,8 @@ class TurnRunner:
             waiting=self._pending[0] if self._pending and waiting else None,
             done=self._done.match if self._done and done else None,
             undoable=bool(self._done and done and self._done.changed),
-            mentioned=self._mentioned[0] if self._mentioned and mentioned else None,
+            mentioned=self._mentioned[0][-1] if self._mentioned and mentioned else None,
+            mentioned_too=tuple(self._mentioned[0][:-1]) if self._mentioned and mentioned else (),
             reply=last.reply if last else "",
             open=last is not None and not last.intent and last.outcome is Outcome.ANSWERED,
         )
@@ -354,7 +355,7 @@ class TurnRunner:
         elif turn.answer.intent and turn.answer.undo and turn.answer.outcome is Outcome.ANSWERED and one:
             self._done = Done(turn.answer.intent, turn.answer.undo, self._now(), changed=turn.answer.changed())
         if turn.answer.intent:
-            self._mentioned = (question.understanding.requests[-1], self._now())
+            self._mentioned = (question.understanding.requests, self._now())
         if turn.spoken.interrupted_by:
             turn.answer.outcome = Outcome.INTERRUPTED
         self._publish_reply(turn)

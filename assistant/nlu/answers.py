@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from assistant.nlu.durations import Duration
-from assistant.nlu.entities import Entities
+from assistant.nlu.entities import Amount, Entities
 from assistant.nlu.language import Language
 from assistant.nlu.nth import Nth
 from assistant.nlu.slots import SlotReader, amount_slots
@@ -180,8 +180,9 @@ class Answers:
             changed = self._moved(done.slots, moment)
         elif COMMAND in done.slots:  # its words stand for everything but when
             return None
-        elif done.intent in _AMOUNTS and (amount := self._entities.amount(text)):
-            changed = {**done.slots, **amount_slots(_AMOUNTS[done.intent], amount)}
+        elif done.intent in _AMOUNTS and (amount := self._amount_in(done, text)):
+            kept = {slot: value for slot, value in done.slots.items() if slot != "direction"}
+            changed = {**kept, **amount_slots(_AMOUNTS[done.intent], amount)}
         elif done.intent in _WHICH_DEVICE and home and (target := home.answer(text)):
             changed = retargeted(done.slots, target)
         elif done.intent in _CHOOSING and text.endswith((" one", " timer")) and (chosen := self._choice(text)):
@@ -204,6 +205,21 @@ class Answers:
     def _expression(self, text: str, now: datetime) -> Slots | None:  # noqa: ARG002 - all are called alike
         expression = self._entities.expression(text)
         return {"expression": expression} if expression else None
+
+    def length(self, text: str, parts: Slots) -> Duration | None:
+        """A length of time; a bare number is of the unit among `parts`."""
+        said = {name: value for name, value in parts.items() if name in _DURATION}
+        return self._entities.duration(text) or self._in_unit(text, said)
+
+    def comes_to(self, done: IntentMatch, text: str) -> bool:
+        """Whether a text is what an amount that was set is to come to instead: "to 20"."""
+        first, _, rest = text.partition(" ")
+        return (
+            done.intent in _AMOUNTS and first in self._language.set("amount_to") and bool(self._entities.amount(rest))
+        )
+
+    def _amount_in(self, done: IntentMatch, text: str) -> Amount | None:
+        return self._entities.amount(text.partition(" ")[2] if self.comes_to(done, text) else text)
 
     def _in_unit(self, text: str, parts: Slots) -> Duration | None:
         """A bare number is of the unit said before; of several, minutes."""

@@ -4,7 +4,7 @@ the same for something else, the same in another unit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -90,7 +90,8 @@ class FollowUps:
         core = plain(text, self._language)
         if done.intent in _LENGTHENED and (whole := self._set_to(done, core)):
             return Understanding(core, whole, (), open_question=False, unfinished=False)
-        said = self._wrappers.correction(core) or (core if self._answers.half_day(done, core) else "")
+        alone = self._answers.half_day(done, core) or self._answers.comes_to(done, core)
+        said = self._wrappers.correction(core) or (core if alone else "")
         changed = self._answers.correction(done, said, now, self._home())
         if changed is None:
             return None
@@ -104,7 +105,7 @@ class FollowUps:
     def _set_to(self, done: IntentMatch, core: str) -> IntentMatch | None:
         """A timer that was made longer or shorter, set to a length: "make it one hour"."""
         opening = next((each for each in self._language.list("set_to") if core.startswith(f"{each} ")), "")
-        length = self._entities.duration(core.removeprefix(opening).strip()) if opening else None
+        length = self._answers.length(core.removeprefix(opening).strip(), done.slots) if opening else None
         which = {slot: value for slot, value in done.slots.items() if slot == "name" or slot.startswith("start_")}
         slots = {**which, **length.slots(), "moved": True} if length else {}
         return replace(done, intent="HassStartTimer", slots=slots, confidence=EXACT) if length else None
@@ -120,9 +121,26 @@ class FollowUps:
         match, *also = found
         return replace(understanding, match=match, also=tuple(also), missing=() if also else self._missing(match))
 
+    def is_for_all(self, text: str, read: Understanding) -> bool:
+        """Whether a request with a pronoun is for all that was asked for before: "turn them off"."""
+        single = self._language.set("plural_pronouns").isdisjoint(plain(text, self._language).split())
+        return not single and read.match is not None and REFERENCE in read.match.slots and not read.also
+
+    def for_all(self, understanding: Understanding, mentioned: Sequence[IntentMatch]) -> Understanding:
+        """The same request for what each of those before was about."""
+        assert understanding.match
+        found = [resolved(understanding.match, each) for each in mentioned]
+        wanted = {(each.intent, *sorted(each.slots.items())): each for each in found}
+        match, *also = wanted.values()
+        return replace(understanding, match=match, also=tuple(also), missing=() if also else self._missing(match))
+
     def is_place(self, text: str) -> bool:
         """Whether a text is nothing but which of several: "the second one"."""
         return self._nth.read(self._wrappers.core(plain(text, self._language))) is not None
+
+    def names_a_place(self, text: str) -> bool:
+        """Whether something is asked of one by its place: "cancel the last one"."""
+        return self._nth.split(plain(text, self._language)) is not None
 
     def by_place(self, mentioned: IntentMatch, text: str, read: Callable[[str], Understanding]) -> Understanding | None:
         """What is asked of one by its place among those that were told: "cancel the second one"; None for no such
@@ -211,6 +229,7 @@ class FollowUps:
 
     def _sum(self, mentioned: IntentMatch, core: str) -> Slots | None:
         """A calculation whose first number is the result before."""
+        core = self._language.table("sums").get(core, core)
         for more in (core, self._wrappers.continuation(core)):
             line = self._entities.expression(f"{_RESULT}{more}") or ""
             if more and line.startswith(_RESULT) and len(line) < _LONGEST_SUM:

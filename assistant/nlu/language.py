@@ -32,14 +32,14 @@ _LISTS = {
     "item_stopwords", "when_joints", "when_ahead", "when_openings", "list_stopwords", "negative", "item_unsaid",
     "query_unsaid", "item_openings", "unit_asked", "alone", "item_tails", "value_articles",
     "value_joints", "title_edges", "title_by", "every_other", "without", "day_span", "unkind", "shared_verbs", "set_to",
-    "item_removals", "shifting", "note_openings", "note_tails", "note_unsaid", "note_pointing",
+    "item_removals", "shifting", "note_openings", "note_tails", "note_unsaid", "note_pointing", "plural_pronouns",
     "nth_last", "nth_things", "reminding",
 }  # fmt: skip
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",
     "arithmetic", "day_parts", "clock", "recurrences", "periods", "period_steps", "amounts", "amount_units",
     "home", "directions", "answer_by", "unit_names", "provisos", "months_short", "shared", "anew", "day_shifts",
-    "recurring", "opposites",
+    "recurring", "opposites", "sums",
 }  # fmt: skip
 ASKED = frozenset({"duration", "expression", "target", "temperature", "position", "percentage", "time", "message"})
 """The slots that can be asked for: `answers` reads what is answered."""

@@ -52,7 +52,7 @@ _UNDONE_BY = {
 _FOR_LATER = AT_ONCE | {PLAYED}
 _ANY_MOMENT = datetime(2025, 1, 1)  # noqa: DTZ001 - for what doesn't depend on it
 _PARTIAL = 0.8
-"""How sure it can be that the model's claim is all that was asked, where several things are named."""
+"""How sure it can be that the model's claim is what was asked, where several things are named, or nothing but when."""
 _OPEN = 0.5
 """How sure the model must be of a task type that needs an answer from somewhere else."""
 
@@ -241,7 +241,8 @@ class Understander:
                 slots = {**home.named_in(text), **slots}
             if not home.is_device(slots) and (nearly := home.nearly_in(text)):
                 slots = {**slots, **nearly}
-        confidence = min(claim[1], _PARTIAL) if home and home.several_named_in(text) else claim[1]
+        unsaid = bool(home and home.several_named_in(text)) or self._when.read(text, now.date()) is not None
+        confidence = min(claim[1], _PARTIAL) if unsaid else claim[1]
         return IntentMatch(claim[0], slots, confidence, SOURCE)
 
     def _in_each_place(self, match: IntentMatch, text: str) -> tuple[IntentMatch, ...]:
