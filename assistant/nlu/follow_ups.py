@@ -115,7 +115,8 @@ class FollowUps:
         one; missing when that is none."""
         found: list[IntentMatch] = []
         for each in understanding.requests:
-            found.append(resolved(each, next(filter(is_about, reversed(found)), mentioned)))
+            meant = resolved(each, next(filter(is_about, reversed(found)), mentioned))
+            found.append(self._in_words(each, meant) if COMMAND in each.slots and REFERENCE in each.slots else meant)
         if tuple(found) == understanding.requests:
             return understanding
         match, *also = found
@@ -124,7 +125,8 @@ class FollowUps:
     def is_for_all(self, text: str, read: Understanding) -> bool:
         """Whether a request with a pronoun is for all that was asked for before: "turn them off"."""
         single = self._language.set("plural_pronouns").isdisjoint(plain(text, self._language).split())
-        return not single and read.match is not None and REFERENCE in read.match.slots and not read.also
+        asked = read.match.slots if read.match else {}
+        return not single and REFERENCE in asked and COMMAND not in asked and not read.also
 
     def for_all(self, understanding: Understanding, mentioned: Sequence[IntentMatch]) -> Understanding:
         """The same request for what each of those before was about."""
@@ -157,6 +159,22 @@ class FollowUps:
         slots = {slot: value for slot, value in match.slots.items() if slot not in mentioned.slots or slot in named}
         slots.pop("whole", None)
         return self.with_slots(understanding, replace(match, slots={**slots, NTH: place}))
+
+    def _in_words(self, match: IntentMatch, meant: IntentMatch) -> IntentMatch:
+        """What is for later, with what its pronoun stands for in its words, which are read when it is due; as it was
+        where that can't be said."""
+        home = self._home()
+        what = str(meant.slots.get("name", ""))
+        if not what and home and {"area", "domain"} <= meant.slots.keys():
+            what = f"{meant.slots['area']} {home.things(str(meant.slots['domain']))}"
+        words = str(match.slots[COMMAND]).split()
+        at = next((at for at, word in enumerate(words) if word in self._language.words["home"]["pronouns"]), None)
+        if not what or at is None:
+            return match
+        return replace(
+            meant,
+            slots={**meant.slots, COMMAND: plain(" ".join([*words[:at], what, *words[at + 1 :]]), self._language)},
+        )
 
     def with_slots(self, understanding: Understanding, match: IntentMatch) -> Understanding:
         """The same as a request of its own, which may lack something."""

@@ -82,6 +82,10 @@ class Provisos:
         }
         return next((proviso for proviso, there in found.items() if there), "")
 
+    def is_later(self, text: str) -> bool:
+        """Whether a plain text names a length of time or a time of day at which something is to be."""
+        return self._is_later(tokenise(text), bare=True)
+
     def for_later(self, text: str, today: date) -> tuple[str, Slots] | None:
         """What is to be done, and when, of a plain text that says so at its beginning or end; None without a time."""
         command, moment = self._when.split(text, today)

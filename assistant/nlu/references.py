@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from assistant.nlu.targets import REFERENCE, TARGET_SLOTS
-from assistant.values import IntentMatch, Slots
+from assistant.values import COMMAND, IntentMatch, Slots
 
 _AMOUNTS = {
     "light": ("HassLightSet", "brightness"),
@@ -127,6 +127,8 @@ def is_about(match: IntentMatch) -> bool:
 def resolved(match: IntentMatch, mentioned: IntentMatch | None) -> IntentMatch:
     """The request with what it refers to; the slot REFERENCE stays where nothing was mentioned that it could mean."""
     topic = next((topic for topic in _TOPICS if mentioned and mentioned.intent in topic.intents), None)
+    if COMMAND in match.slots:
+        topic = None  # what is done later is for things of the home
     if mentioned and topic is _LIST and match.intent in _LIST.means and _unnamed(match):
         return _in_topic(match, mentioned, _LIST)
     if REFERENCE not in match.slots:

@@ -149,9 +149,13 @@ class HomeNames:
                 )
         return ()
 
+    def things(self, domain: str) -> str:
+        """What several things of a kind are called: lights."""
+        return next((name for name, kind in self._many_of.items() if kind == domain), "")
+
     def with_kind(self, text: str, domain: str) -> str:
         """A plain text with that kind of things for "one" or "ones" in it."""
-        word = next((name for name, kind in self._many_of.items() if kind == domain), "")
+        word = self.things(domain)
         return " ".join(word if word and self._ones.at(tokenise(said), 0) else said for said in text.split())
 
     def meant(self, slots: Slots) -> Slots:

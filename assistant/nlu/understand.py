@@ -29,7 +29,7 @@ from assistant.nlu.normalise import MAX_CHARS, MAX_WORDS, Wrappers, plain, with_
 from assistant.nlu.plugins import PluginGrammar
 from assistant.nlu.provisos import AT_ONCE, PLAYED, Provisos, bound
 from assistant.nlu.questions import Questions
-from assistant.nlu.sentence_reader import SMALLTALK, SentenceReader
+from assistant.nlu.sentence_reader import SMALLTALK, Read, SentenceReader
 from assistant.nlu.slots import SlotReader
 from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames
 from assistant.nlu.tasks import OPEN_TASKS, task_for
@@ -151,7 +151,7 @@ class Understander:
         candidates = candidates_of(match, reading)
         if reading and not also:
             match = self._weighed(match, whole, reading, now)
-            if match and match.source == SOURCE and (later := self._all_later((match,), core, now)):
+            if (match is None or match.source == SOURCE) and (later := self._claimed_later(match, core, now, own)):
                 match = later
             elif match and match.source == SOURCE and (begun := self._sentences.begun(text, match.intent, now, own)):
                 (match, *also), unread = begun, True
@@ -287,9 +287,20 @@ class Understander:
         whole = all(each.intent in _FOR_LATER for each in matches) and all(bound)
         return self._for_later(core, now) if whole else None
 
+    def _claimed_later(self, match: IntentMatch | None, core: str, now: datetime, own: Read) -> IntentMatch | None:
+        """What the sentences know of what is for later, whatever the model takes the whole for: "turn it off at ten"
+        for an alarm. What the model claims is what both are."""
+        if match and match.intent in _FOR_LATER:
+            return self._all_later((match,), core, now)
+        found = self._provisos.for_later(core, now.date()) if self._provisos.is_later(core) else None
+        known = own(found[0]) if found else None
+        if not found or not known or known.intent not in _FOR_LATER or self.missing(known):
+            return None
+        return replace(known, slots={**known.slots, **found[1], COMMAND: found[0]})
+
     def _for_a_while(self, match: IntentMatch, core: str, now: datetime) -> IntentMatch | None:
         """What is to be done now and undone later: "turn on the fan for ten minutes"; None where that can't be."""
-        found = self._provisos.for_a_while(core) if match.source == SOURCE and match.intent in _UNDONE_BY else None
+        found = self._provisos.for_a_while(core) if match.source == SOURCE else None
         if found is None:
             return None
         command, undoing, moment = found
