@@ -49,7 +49,15 @@ class OnnxTextModel:
 
     def read(self, words: Sequence[str]) -> TextReading:
         """What the plain words of an utterance mean; of a long one, its beginning. At least one word."""
-        made, word_of_piece = self._run(words)
+        encoding = self._tokenizer.encode(list(words[:_MAX_PIECES]), is_pretokenized=True)
+        pieces = np.array(encoding.ids[:_MAX_PIECES], np.int64)
+        made: Mapping[str, npt.NDArray[Any]] = dict(
+            zip(
+                self._outputs,
+                self._session.run(None, {"pieces": pieces, "places": np.arange(len(pieces), dtype=np.int64)}),
+                strict=True,
+            )
+        )
         logits = made["intent"][0]
         logits[self._outside] += self._offset
         intents = self._calibrated(self._probabilities("intent", logits))
@@ -59,21 +67,8 @@ class OnnxTextModel:
             {self._intents[at]: float(intents[at]) for at in order},
             self._tasks[int(tasks.argmax())],
             float(tasks.max()),
-            self._spans(words, word_of_piece, made["tags"][0]),
+            self._spans(words, encoding.word_ids[: len(pieces)], made["tags"][0]),
         )
-
-    def intents(self, words: Sequence[str]) -> dict[str, float]:
-        """The probability of every intent, as it was learnt: with nothing held against "out of scope", and not
-        calibrated on what is claimed alone. At least one word."""
-        logits = self._run(words)[0]["intent"][0]
-        return dict(zip(self._intents, self._probabilities("intent", logits).tolist(), strict=True))
-
-    def _run(self, words: Sequence[str]) -> tuple[Mapping[str, npt.NDArray[Any]], Sequence[int | None]]:
-        """What the network makes of the words, by output; which word each piece is of."""
-        encoding = self._tokenizer.encode(list(words[:_MAX_PIECES]), is_pretokenized=True)
-        pieces = np.array(encoding.ids[:_MAX_PIECES], np.int64)
-        made = self._session.run(None, {"pieces": pieces, "places": np.arange(len(pieces), dtype=np.int64)})
-        return dict(zip(self._outputs, made, strict=True)), encoding.word_ids[: len(pieces)]
 
     def _probabilities(self, question: str, logits: npt.NDArray[Any]) -> npt.NDArray[np.floating]:
         scaled = logits / self._temperatures[question]

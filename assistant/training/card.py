@@ -32,10 +32,9 @@ An encoder ({layers} layers of all-MiniLM-L6-v2, {megabytes:.1f} MB in 8 bits) t
 intent it has (or that no local intent may claim it), which of its words are values, and what type of task it is. Read
 by `assistant/encoder/text_model.py`; how it goes with the grammar is said in `assistant/nlu/classifier.py`.
 
-Made on {day} by
-`scripts/train-nlu models/nlu --heard {heard_wanted} --epochs {epochs} --rate {rate} --seed {seed}{teachers}`:
+Made on {day} by `scripts/train-nlu models/nlu --heard {heard_wanted} --epochs {epochs} --rate {rate} --seed {seed}`:
 {minutes:.0f} minutes of training on {examples} utterances, {heard} of them as our own speech recognition heard them.
-{taught}
+
 ## Figures
 
 `assistant eval nlu` on the development data, which served neither training nor calibration nor thresholds. "Heard":
@@ -84,10 +83,8 @@ def write_card(  # noqa: PLR0913 - facts, all by name
     facts["sample"] = {**_SAMPLE, "figures": {name: sampled.figures[name] for name in _SAMPLED}}
     (folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
     training = facts["training"]
-    teachers = training.get("teachers", {})
     text = _TEXT.format(
-        **{**training, "layers": len(training["layers"]), "teachers": _named(teachers)},
-        taught=_taught(teachers),
+        **{**training, "layers": len(training["layers"])},
         megabytes=(folder / MODEL).stat().st_size / 1e6,
         day=today.isoformat(),
         heard_wanted=heard_wanted,
@@ -95,25 +92,6 @@ def write_card(  # noqa: PLR0913 - facts, all by name
     )
     (folder / "README.md").write_text(text, "utf-8")
     _plot(reports, folder / "reliability.png")
-
-
-def _named(teachers: Mapping[str, Mapping[str, Any]]) -> str:
-    """The option of the command."""
-    return f" --teachers {' '.join(teachers)}" if teachers else ""
-
-
-def _taught(teachers: Mapping[str, Mapping[str, Any]]) -> str:
-    """Who the teachers are, by the commit whose script made them, which their folders are called by."""
-    lines = (
-        f"* `{name}`: {how['minutes']:.0f} minutes, {how['examples']} utterances, {how['heard']} of them heard, seed "
-        f"{how['seed']}\n"
-        for name, how in teachers.items()
-    )
-    return (
-        f"\nIts teachers, by the commit that made them (`assistant/training/teachers.py`):\n\n{''.join(lines)}"
-        if teachers
-        else ""
-    )
 
 
 def _measure(manifest: Path, config: Config, folder: Path, limit: int | None = None, seed: int = 0) -> Report:

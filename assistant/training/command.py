@@ -3,9 +3,7 @@
     1. examples     data sets, templates (see `data`)
     2. heard        some of them spoken and transcribed by our own speech recognition (kept in --work: the slowest part
                     after training)
-    3. training     MiniLM's layers and new heads, on the examples and some of them with politeness around them; with
-                    --teachers (see `teachers`) on some as they might have been misheard, too (see `misheard`), of
-                    which only teachers know what is left of them
+    3. training     MiniLM's layers and new heads, on the examples and some of them with politeness around them
     4. calibration  one temperature a question, how much to hold against "out of scope", and how far to believe what the
                     model claims alone (see `calibration`), on what was held out
     5. export       8-bit ONNX, the tokenizer with the word pieces that are of use, what the answers mean, the card
@@ -22,7 +20,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -51,14 +49,12 @@ from assistant.training.data import (
 )
 from assistant.training.export import kept_pieces, to_onnx, with_vocabulary
 from assistant.training.heard import hear, teaches, voice_of
-from assistant.training.misheard import Confusions, confusions, misheard
-from assistant.training.teachers import Teachers, made
 from assistant.training.transitions import transitions
 from assistant.values import OUT_OF_SCOPE
 
 ENCODER = "minilm-l6"
 HELD_OUT = 0.04
-AROUND, MISHEARD = 0.2, 0.4
+AROUND = 0.2
 IN_SCOPE_HEARD = 0.75
 COMMON_PIECES = 6000
 HEARD_SET, HEARD_ROWS = "nlu/hwu64_test.jsonl", 300
@@ -80,15 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.work.mkdir(parents=True, exist_ok=True)
         options.folder.mkdir(parents=True, exist_ok=True)
         examples = training_examples(data, options.seed)
-        known = {} if options.calibrate else asyncio.run(_heard(examples, options, config, models, data))
+        heard = [] if options.calibrate else asyncio.run(_heard(examples, options, config, models, data))
     except EdgewiseError as exc:
         console.print(str(exc), markup=False, soft_wrap=True)
         return 1
-    console.print(_sources([*examples, *_as_heard(examples, known)]))
+    console.print(_sources([*examples, *heard]))
     if encoder is None:
         _calibrate(options.folder, [example for example in examples if is_held_out(example, HELD_OUT)])
     else:
-        _train(examples, known, encoder, options, console)
+        _train(examples, heard, encoder, options, console)
     heard_sets = asyncio.run(_write_heard_sets(data, options, config, models))
     today = date.today()  # noqa: DTZ011 - local
     write_card(options.folder, data, config, heard_wanted=options.heard, today=today, heard=heard_sets)
@@ -97,24 +93,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _heard(
     examples: Sequence[Example], options: argparse.Namespace, config: Config, models: Models, data: Path
-) -> dict[str, str]:
-    """What our own speech recognition understood of some of the examples, by their text."""
-    texts = [example.text for example in _to_be_heard(examples, options.heard, options.seed)]
-    known = await hear_all(texts, options.work / "heard.jsonl", config, models, data)
-    return {text: known[text] for text in texts}
-
-
-def _as_heard(examples: Sequence[Example], known: Mapping[str, str]) -> Iterator[Example]:
-    for example in examples:
-        text = known.get(example.text, "")
-        if teaches(example.text, text) and not is_held_out(example, HELD_OUT):
-            yield Example(tuple(text.split()), example.intents, None, example.task, example.label, "heard")
-
-
-def _confusions(examples: Sequence[Example], known: Mapping[str, str]) -> Confusions:
-    fitted = (example.text for example in examples if not is_held_out(example, HELD_OUT))
-    heard = ((text, known[text]) for text in fitted if text in known)
-    return confusions((text.split(), now.split()) for text, now in heard if text == now or teaches(text, now))
+) -> list[Example]:
+    """As our own speech recognition understood some of the examples."""
+    wanted = _to_be_heard(examples, options.heard, options.seed)
+    known = await hear_all([example.text for example in wanted], options.work / "heard.jsonl", config, models, data)
+    return [
+        Example(tuple(known[example.text].split()), example.intents, None, example.task, example.label, "heard")
+        for example in wanted
+        if teaches(example.text, known[example.text]) and not is_held_out(example, HELD_OUT)
+    ]
 
 
 async def hear_all(texts: Sequence[str], file: Path, config: Config, models: Models, data: Path) -> dict[str, str]:
@@ -183,14 +170,12 @@ async def _write_heard_sets(
 
 
 def _train(
-    examples: Sequence[Example], known: Mapping[str, str], encoder: Path, options: argparse.Namespace, console: Console
+    examples: Sequence[Example], heard: Sequence[Example], encoder: Path, options: argparse.Namespace, console: Console
 ) -> None:
-    """`known` is what was heard of some texts."""
     from assistant.training import net as networks  # noqa: PLC0415 - needs torch
     from assistant.training import train as training  # noqa: PLC0415
 
     answers = answers_of(examples)
-    heard, confused = list(_as_heard(examples, known)), _confusions(examples, known)
     held_out = [example for example in examples if is_held_out(example, HELD_OUT)]
     fitted = [*(example for example in examples if not is_held_out(example, HELD_OUT)), *heard]
     content = json.loads((encoder / "tokenizer.json").read_text("utf-8"))
@@ -198,23 +183,13 @@ def _train(
     tokenizer_file = with_vocabulary(content, kept)
     tokenizer = Tokenizer.from_str(tokenizer_file.decode())
     numbers = [content["model"]["vocab"][piece] for piece in kept]
-    teachers = Teachers(options.teachers, answers.intent) if options.teachers else None
     counts = {"intent": len(answers.intent), "label": len(answers.label), "task": len(answers.task)}
     network = networks.load_net(encoder, options.layers, numbers, counts, len(answers.tags))
 
     def of_epoch(epoch: int) -> list[training.Item]:
         pick = random.Random(options.seed * 100 + epoch)  # noqa: S311 - no secret
         chosen = [one for one in fitted for _ in range(_times(one, pick))]
-        varied = [*chosen, *around(chosen, AROUND, pick)]
-        if teachers is None:
-            return [training.item_of(one, tokenizer, answers) for one in varied]
-        varied += misheard(chosen, confused, MISHEARD, pick)
-        taught = [one for one in varied if one.source != "heard"]
-        opinions = teachers.opinions([one.words for one in taught])
-        items = [
-            training.item_of(one, tokenizer, answers, opinion) for one, opinion in zip(taught, opinions, strict=True)
-        ]
-        return items + [training.item_of(one, tokenizer, answers) for one in varied if one.source == "heard"]
+        return [training.item_of(one, tokenizer, answers) for one in [*chosen, *around(chosen, AROUND, pick)]]
 
     began_s = time.monotonic()
     console.print(f"{len(fitted)} examples, {len(kept)} word pieces, {options.epochs} epochs")
@@ -260,7 +235,6 @@ def _train(
             "layers": options.layers,
             "rate": options.rate,
             "seed": options.seed,
-            "teachers": {folder.name: made(folder) for folder in options.teachers},
             "minutes": minutes,
         },
     }
@@ -320,14 +294,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rate", type=float, default=1.2e-4, help="of learning, of MiniLM's weights")
     parser.add_argument("--layers", type=_layers, default=[0, 1, 2, 3], help="of MiniLM")
-    parser.add_argument(
-        "--teachers",
-        type=Path,
-        nargs="+",
-        default=(),
-        metavar="FOLDER",
-        help="models made before, to learn from; the card calls them as their folders are called",
-    )
     parser.add_argument("--calibrate", action="store_true", help="only calibrate the model that is in the folder")
     parser.add_argument("--seed", type=int, default=0)
     return parser

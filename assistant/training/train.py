@@ -24,8 +24,6 @@ from assistant.training.transitions import written
 IGNORED = -100
 _WEIGHTS = {"intent": 1.0, "label": 0.5, "task": 0.3}
 _TAGS_WEIGHT = 0.5
-_TAUGHT = 0.7
-"""How much the teachers' opinion of an intent counts beside its label."""
 _BATCH = 48
 _CHANCE = 0.005
 """Sums of two shares of some hundred that differ by less are alike."""
@@ -45,13 +43,9 @@ class Item:
     task: int
     tags: tuple[int, ...]
     """One a piece, IGNORED where it doesn't count."""
-    opinion: npt.NDArray[np.float32] | None = None
-    """What its teachers think of the intent, if it has any."""
 
 
-def item_of(
-    example: Example, tokenizer: Tokenizer, known: Answers, opinion: npt.NDArray[np.float32] | None = None
-) -> Item:
+def item_of(example: Example, tokenizer: Tokenizer, known: Answers) -> Item:
     """Cut to MAX_PIECES."""
     encoding = tokenizer.encode(list(example.words), is_pretokenized=True)
     pieces = encoding.ids[:MAX_PIECES]
@@ -70,7 +64,6 @@ def item_of(
         known.label.index(example.label) if example.label else IGNORED,
         known.task.index(example.task) if example.task else IGNORED,
         tuple(tags),
-        opinion,
     )
 
 
@@ -167,14 +160,7 @@ def _loss(net: Net, batch: Sequence[Item], rare: Tensor) -> Tensor:
         right = torch.full_like(scores, -math.inf)
         for row, at in enumerate(known):
             right[row, list(batch[at].intents)] = 0.0
-        loss = -torch.logsumexp(scores + right, -1)
-        taught = [(row, opinion) for row, at in enumerate(known) if (opinion := batch[at].opinion) is not None]
-        if taught:
-            rows = [row for row, _ in taught]
-            opinions = torch.from_numpy(np.stack([opinion for _, opinion in taught]))
-            loss = loss.index_add(0, torch.tensor(rows), -_TAUGHT * loss[rows])
-            loss = loss.index_add(0, torch.tensor(rows), -_TAUGHT * (opinions * scores[rows]).sum(-1))
-        total = total + _WEIGHTS["intent"] * loss.mean()
+        total = total - _WEIGHTS["intent"] * torch.logsumexp(scores + right, -1).mean()
     for name in ("label", "task"):
         wanted = torch.tensor([getattr(item, name) for item in batch])
         if (wanted != IGNORED).any():
