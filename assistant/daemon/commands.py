@@ -14,7 +14,7 @@ import structlog
 
 from assistant.dialog import phrases
 from assistant.dialog.turn import TurnRunner
-from assistant.dialog.turn_state import TurnRequest
+from assistant.dialog.turn_state import SCHEDULE, TurnRequest
 from assistant.due.scheduler import Scheduler
 from assistant.errors import EdgewiseError
 from assistant.events import RingStarted, Subscription
@@ -22,7 +22,6 @@ from assistant.nlu.understanding import Understanding
 from assistant.values import Outcome
 
 KIND = "command"
-SOURCE = "schedule"
 _log = structlog.get_logger(__name__)
 
 
@@ -32,7 +31,7 @@ async def do_commands(
     """Do each command that is due, until the events end."""
     async for event in events:
         if isinstance(event, RingStarted) and event.kind == KIND:
-            record = await runner.run(TurnRequest(source=SOURCE, text=event.name))
+            record = await runner.run(TurnRequest(source=SCHEDULE, text=event.name))
             settled = record.outcome is Outcome.ANSWERED
             if not settled:
                 try:

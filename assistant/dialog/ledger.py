@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from assistant.dialog import phrases
 from assistant.dialog.router import Action, Decision, RouterPolicy
+from assistant.dialog.turn_state import SCHEDULE
 from assistant.events import DataLeft, Event, ReplyChunk, TurnAmended, TurnEvent
 from assistant.nlu.understanding import Understanding
 from assistant.records import Aftermath, Candidate, LedgerEntry
@@ -94,12 +95,13 @@ class Ledger:
         link_up: bool,
         private: bool,
         now_s: float,
+        asked: bool = True,
     ) -> None:
-        """A turn was routed; again when it was amended."""
+        """A turn was routed; again when it was amended. One that nobody `asked` for now says nothing of one before."""
         draft = self._draft(turn_id)
         draft.decided_s, draft.first_token_s = now_s, None
         draft.words = tuple(re.findall(r"[^\W_]+", understanding.text.lower()))
-        draft.reaction = self._reaction(turn_id, understanding, draft.words, now_s)
+        draft.reaction = self._reaction(turn_id, understanding, draft.words, now_s) if asked else None
         on_cloud = decision.action is Action.CLOUD
         draft.entry = LedgerEntry(
             turn_id=turn_id,
@@ -141,7 +143,8 @@ class Ledger:
         draft = self._open.pop(record.id, None)
         if draft is None or draft.entry is None:
             return None
-        self._last = _Told(record.id, draft.words, record.intent, record.reason, record.outcome, now_s)
+        if record.source != SCHEDULE:
+            self._last = _Told(record.id, draft.words, record.intent, record.reason, record.outcome, now_s)
         waited_s = 0.0 if draft.first_token_s is None else draft.first_token_s - draft.decided_s
         audio_ms = next((stage.ms for stage in record.stages if stage.stage == "first-audio"), 0.0)
         entry = replace(

@@ -32,7 +32,7 @@ from assistant.dialog.ports import Transcriber, TurnStore
 from assistant.dialog.reply import Answer, Question
 from assistant.dialog.router import Decision, RouterPolicy, route
 from assistant.dialog.speak import Speaker, Spoken
-from assistant.dialog.turn_state import Done, Turn, TurnRequest, Withdrawn
+from assistant.dialog.turn_state import SCHEDULE, Done, Turn, TurnRequest, Withdrawn
 from assistant.errors import EdgewiseError, StoreError
 from assistant.events import (
     Event,
@@ -253,7 +253,10 @@ class TurnRunner:
 
         def decide(local: float | None) -> Decision:
             decision = route(understanding, self._policy, **seen, local=local)
-            self._ledger.noted(turn.request.id, understanding, decision, self._policy, **seen, now_s=self._now())
+            asked = turn.request.source != SCHEDULE
+            self._ledger.noted(
+                turn.request.id, understanding, decision, self._policy, **seen, now_s=self._now(), asked=asked
+            )
             return decision
 
         question = Question(

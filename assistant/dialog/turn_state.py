@@ -13,13 +13,16 @@ from assistant.dialog.router import Decision
 from assistant.dialog.speak import Spoken
 from assistant.values import IntentMatch, StageTime, WakeDetection, new_id
 
+SCHEDULE = "schedule"
+"""The source of a turn that nobody asks for just now."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TurnRequest:
     """What a turn begins with: text, finished audio, or a listening under way."""
 
     source: str
-    """`voice` `wav` `text`; `schedule` for what was to be done now."""
+    """`voice` `wav` `text`; SCHEDULE for what was to be done now."""
     text: str = ""
     audio: Chunk | None = None
     listening: Listening | None = None

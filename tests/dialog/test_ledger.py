@@ -9,6 +9,7 @@ import pytest
 from assistant.dialog import phrases
 from assistant.dialog.ledger import MAX_OPEN, REACTION_S, Ledger, Page
 from assistant.dialog.router import RouterPolicy, route
+from assistant.dialog.turn_state import SCHEDULE
 from assistant.events import DataLeft, ReplyChunk, TurnAmended
 from assistant.nlu.understanding import Understanding
 from assistant.records import Aftermath, Candidate
@@ -67,6 +68,18 @@ def test_the_edge_has_no_deadline_and_candidates_default_to_what_was_understood(
     entry = turn(Ledger(5.0), claimed("HassTurnOn", "turn on the lamp", 0.9)).entry
     assert (entry.deadline_ms, entry.bytes_out) == (0.0, 0)
     assert entry.candidates == (Candidate("HassTurnOn", 0.9, "grammar"),)
+
+
+def test_what_is_done_later_says_nothing_of_the_turn_that_asked_for_it() -> None:
+    ledger = Ledger(5.0)
+    asked = claimed("HassTurnOn", "turn on the lamp")
+    turn(ledger, asked)
+    decision = route(asked, POLICY, link_up=True)
+    ledger.noted("later", asked, decision, POLICY, link_up=True, private=False, now_s=5.0, asked=False)
+    page = ledger.close(replace(TURN, id="later", intent="HassTurnOn", source=SCHEDULE), 5.1)
+    assert page is not None
+    assert page.reaction is None
+    assert turn(ledger, asked, turn_id="three", now_s=6.0).reaction == ("one", Aftermath.REPEATED), "the one before"
 
 
 def test_a_turn_that_was_never_routed_has_none() -> None:
