@@ -69,7 +69,7 @@ def _wanted(match: IntentMatch, level: int) -> int | None:
     slots: Slots = match.slots
     if "volume_level" in slots:
         wanted = round(float(slots["volume_level"]))
-    elif match.intent == "HassSetVolumeRelative":
+    elif match.intent == "HassSetVolumeRelative" and {"direction", "volume_step"} & slots.keys():
         step = float(slots.get("volume_step", _STEP))
         wanted = round(level - abs(step) if slots.get("direction") == "down" or step < 0 else level + step)
     else:
