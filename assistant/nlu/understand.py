@@ -131,13 +131,17 @@ class Understander:
 
     def understand(self, text: str, *, now: datetime) -> Understanding:
         """The best reading of an utterance at the user's local time `now`. Total over `str`; some milliseconds."""
+        return self._read(text, now, at_once=False)
+
+    def _read(self, text: str, now: datetime, *, at_once: bool) -> Understanding:
+        """The same; with `at_once` only what is to be done at once: it is a part of what is for later."""
         whole = plain(text, self._language)
         core = self._wrappers.core(whole)
         layer, asked = self._wrappers.addressed(core)
         if layer is Layer.CLOUD:  # whatever it is: it was said who is to answer
             return Understanding(asked, None, (), open_question=True, unfinished=False, layer=layer)
         if layer:
-            return replace(self.understand(asked, now=now), layer=layer)
+            return replace(self._read(asked, now, at_once=at_once), layer=layer)
         match: IntentMatch | None = None
         also: Sequence[IntentMatch] = ()
         own = self._sentences.at(now)
@@ -151,13 +155,16 @@ class Understander:
         candidates = candidates_of(match, reading)
         if reading and not also:
             match = self._weighed(match, whole, reading, now)
-            if (match is None or match.source == SOURCE) and (later := self._claimed_later(match, core, now, own)):
+            told_when = short and not at_once and (match is None or match.source == SOURCE)
+            if told_when and (later := self._claimed_later(match, core, now, own)):
                 match = later
             elif match and match.source == SOURCE and (begun := self._sentences.begun(text, match.intent, now, own)):
                 (match, *also), unread = begun, True
             elif match and match.source == SOURCE:
                 match, *also = self._in_each_place(match, whole)
-        if match and not also and (passing := self._for_a_while(match, core, now)):
+        if at_once or not short:
+            pass
+        elif match and not also and (passing := self._for_a_while(match, core, now)):
             match = passing
         elif match and also and (later := self._all_later((match, *also), core, now)):
             match, also = later, ()
@@ -165,7 +172,7 @@ class Understander:
         if match and "item" in match.slots:
             item = with_commas(str(match.slots["item"]), text, self._language)
             match = replace(match, slots={**match.slots, "item": item})
-        match = match if also else self._bound(match, core, now)
+        match = match if also else self._bound(match, core, now, at_once=at_once or not short)
         missing = self.missing(match) if match and not also else ()
         is_open = match is None and (
             self._questions.is_open(core, asked=text.rstrip().endswith("?"))
@@ -263,13 +270,13 @@ class Understander:
         query = self._titles.find(str(match.slots["query"]), reading.spans)
         return {"query": query} if query else {}
 
-    def _bound(self, match: IntentMatch | None, core: str, now: datetime) -> IntentMatch | None:
+    def _bound(self, match: IntentMatch | None, core: str, now: datetime, *, at_once: bool) -> IntentMatch | None:
         """What the model claims with what it is bound to that can't be had; and so reminders of what happens."""
         if match is None:
             return None
         if match.source == SOURCE or "query" in match.slots:
             proviso = self._provisos.find(match, core, now.date())
-            if proviso == "later" and (later := self._for_later(core, now)):
+            if proviso == "later" and not at_once and (later := self._for_later(core, now)):
                 return later
         else:
             awaits = match.intent == "SetReminder" and self.missing(match) and self._provisos.awaits(core)
@@ -304,7 +311,7 @@ class Understander:
         if found is None:
             return None
         command, undoing, moment = found
-        done, undone = (self.understand(text, now=now) for text in (command, undoing))
+        done, undone = (self._read(text, now, at_once=True) for text in (command, undoing))
         if not done.match or not undone.match or any(each.missing or each.also for each in (done, undone)):
             return None
         slots = done.match.slots
@@ -319,7 +326,7 @@ class Understander:
         if found is None:
             return None
         command, moment = found
-        read = self.understand(command, now=now)
+        read = self._read(command, now, at_once=True)
         now_or_never = any(each.intent not in _FOR_LATER or PROVISO in each.slots for each in read.requests)
         if read.match is None or read.missing or read.unread or now_or_never:
             return None
