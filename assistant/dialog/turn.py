@@ -139,7 +139,8 @@ class TurnRunner:
         finally:
             if request.listening:
                 self._speaker.drop_prepared()
-            record = self._record(turn)
+            # private mode may have been turned on or off by this very turn
+            record = turn.record(private=turn.private or self._answerer.private)
             self._context.add(record)
             self._publish(TurnEnded(turn_id=request.id, outcome=turn.answer.outcome))
         await self._remember(record)
@@ -408,26 +409,6 @@ class TurnRunner:
 
     def _publish_failure(self, error: EdgewiseError, turn_id: str) -> None:
         self._publish(failure(error, turn_id))
-
-    def _record(self, turn: Turn) -> TurnRecord:
-        decision = turn.decision
-        intent = turn.answer.intent
-        return TurnRecord(
-            id=turn.request.id,
-            conversation_id=turn.conversation_id,
-            started_wall_s=turn.started_wall_s,
-            source=turn.request.source,
-            text=turn.text,
-            reply=turn.spoken.text,
-            intent=intent.intent if intent else "",
-            slots=dict(intent.slots) if intent else {},
-            layer=turn.answer.layer or (decision.layer if decision else Layer.EDGE),
-            reason=decision.reason if decision else "",
-            confidence=decision.confidence if decision else 0.0,
-            outcome=turn.answer.outcome,
-            stages=tuple(turn.stages),
-            private=turn.private or self._answerer.private,  # it may have been turned on or off by this very turn
-        )
 
     def _show(self, turn: Turn, state: State) -> None:
         if turn.request.aloud:

@@ -11,7 +11,7 @@ from assistant.dialog.listen import Listening
 from assistant.dialog.reply import Answer
 from assistant.dialog.router import Decision
 from assistant.dialog.speak import Spoken
-from assistant.values import IntentMatch, StageTime, WakeDetection, new_id
+from assistant.values import IntentMatch, Layer, StageTime, TurnRecord, WakeDetection, new_id
 
 SCHEDULE = "schedule"
 """The source of a turn that nobody asks for just now."""
@@ -50,6 +50,26 @@ class Turn:
     withdrawn: Withdrawn | None = None
     private: bool = False
     """Private mode was on when it began."""
+
+    def record(self, *, private: bool) -> TurnRecord:
+        """What is remembered of it."""
+        intent, decision = self.answer.intent, self.decision
+        return TurnRecord(
+            id=self.request.id,
+            conversation_id=self.conversation_id,
+            started_wall_s=self.started_wall_s,
+            source=self.request.source,
+            text=self.text,
+            reply=self.spoken.text,
+            intent=intent.intent if intent else "",
+            slots=dict(intent.slots) if intent else {},
+            layer=self.answer.layer or (decision.layer if decision else Layer.EDGE),
+            reason=decision.reason if decision else "",
+            confidence=decision.confidence if decision else 0.0,
+            outcome=self.answer.outcome,
+            stages=tuple(self.stages),
+            private=private,
+        )
 
 
 @dataclass(frozen=True, slots=True)
