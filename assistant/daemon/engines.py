@@ -103,13 +103,15 @@ class Starting(Generic[T]):
         return engine
 
 
-def _text_model() -> TextModel | None:
-    """None when it can't be used: then the grammar reads alone, and exact sentences are understood."""
+def text_model_for(language: str) -> TextModel | None:
+    """None when it can't be used, or knows another language: then the grammar reads alone, and exact sentences are
+    understood."""
     try:
-        return OnnxTextModel(packaged_text_model())
+        model = OnnxTextModel(packaged_text_model())
     except UnderstandError as exc:
         log.warning("text model not loaded", code=exc.code)
         return None
+    return model if model.language == language else None
 
 
 class LazyTranscriber:
@@ -205,7 +207,7 @@ class Engines:
         names = [*self._settings.wake.names, *(word.replace("_", " ") for word in self._settings.wake.words)]
         language = self._settings.locale.language
         self._plugins.begin()
-        model = await self._loading.run(_text_model)
+        model = await self._loading.run(text_model_for, language)
         await self._loading.run(prepare, language)
         plugins = await self._plugins.grammars()
         return await self._loading.run(

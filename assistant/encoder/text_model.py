@@ -22,7 +22,7 @@ _HINT = "Install the assistant again: its file models/nlu is missing or damaged.
 
 
 class OnnxTextModel:
-    """The model in `folder`; thread-safe once built.
+    """The model in `folder`, for one `language`; thread-safe once built.
 
     Raises:
         UnderstandError: `nlu-model-bad`.
@@ -33,6 +33,7 @@ class OnnxTextModel:
 
         try:
             facts = json.loads((folder / FACTS).read_bytes())
+            self.language = str(facts["language"])
             self._intents: list[str] = facts["intent"]
             self._tasks: list[str] = facts["task"]
             self._tags: list[str] = facts["tags"]

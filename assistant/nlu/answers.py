@@ -52,6 +52,9 @@ class Answers:
         self._recurring: Mapping[str, str] = language.table("recurring")
         self._nth = Nth(language)
         self._in_place = str(language.words["in_place"])
+        self._ones = frozenset(language.table("home")["ones"])
+        self._tails = language.set("choice_tails")
+        self._unit_names = {name: language.unit(unit_s) for name, unit_s in zip(_DURATION, (3600, 60, 1), strict=True)}
         self._language = language
         self._entities = entities
         self._slots = slots
@@ -160,7 +163,9 @@ class Answers:
 
     def _one(self, text: str) -> str:
         """The words of "the 9 am one" that tell which."""
-        return self._language.bare(text, "name_articles").removeprefix("one ").removesuffix(" one")
+        words = self._language.bare(text, "name_articles").split()
+        words = words[1:] if words and words[0] in self._ones else words
+        return " ".join(words[:-1] if words and words[-1] in self._ones else words)
 
     def correction(self, done: IntentMatch, text: str, now: datetime, home: HomeNames | None) -> Slots | None:
         """The slots of what was done, with the value said instead; None when the text names none, or the same."""
@@ -185,7 +190,7 @@ class Answers:
             changed = {**kept, **amount_slots(_AMOUNTS[done.intent], amount)}
         elif done.intent in _WHICH_DEVICE and home and (target := home.answer(text)):
             changed = retargeted(done.slots, target)
-        elif done.intent in _CHOOSING and text.endswith((" one", " timer")) and (chosen := self._choice(text)):
+        elif done.intent in _CHOOSING and self._without_tail(text) != text and (chosen := self._choice(text)):
             changed = {**parts, **chosen}
         return None if changed == done.slots else changed
 
@@ -195,7 +200,7 @@ class Answers:
         return self._when.in_half(str(done.slots["time"]), text) if waits and "time" in done.slots else None
 
     def _duration(self, text: str, now: datetime) -> Slots | None:  # noqa: ARG002 - all are called alike
-        duration = self._entities.duration(text) or self._minutes(text)
+        duration = self._entities.duration(text) or self._in_unit(text, {})
         return duration.slots() if duration else None
 
     def _amount(self, slot: str, text: str, now: datetime) -> Slots | None:  # noqa: ARG002 - all are called alike
@@ -222,13 +227,16 @@ class Answers:
         return self._entities.amount(text.partition(" ")[2] if self.comes_to(done, text) else text)
 
     def _in_unit(self, text: str, parts: Slots) -> Duration | None:
-        """A bare number is of the unit said before; of several, minutes."""
-        unit = next(iter(parts)) if len(parts) == 1 else "minutes"
+        """A bare number is of the unit said before; of several or none, minutes ("for how long?" "ten")."""
+        unit = self._unit_names[next(iter(parts)) if len(parts) == 1 else "minutes"]
         return self._entities.duration(f"{text} {unit}") if self._entities.is_number(text) else None
 
-    def _minutes(self, text: str) -> Duration | None:
-        """A bare number is taken for minutes: "for how long?" "ten"."""
-        return self._entities.duration(f"{text} minutes") if self._entities.is_number(text) else None
+    def _without_tail(self, text: str) -> str:
+        """Without the words that say that it is one of several."""
+        words = text.split()
+        while words and words[-1] in self._tails:
+            words.pop()
+        return " ".join(words)
 
     def _choice(self, text: str) -> Slots | None:
         """Which timer: by its length ("the ten minute one") or its name ("the pasta one")."""
@@ -237,5 +245,5 @@ class Answers:
         duration = self._entities.duration(text)
         if duration:
             return duration.slots("start_")
-        name = self._slots.name(text.removesuffix(" one").removesuffix(" timer"))
+        name = self._slots.name(self._without_tail(text))
         return {"name": name} if name else None

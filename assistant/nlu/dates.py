@@ -37,6 +37,7 @@ class Dates:
         self._shifts = Phrases(language.table("day_shifts"))
         self._before, self._from = (str(language.words[name]) for name in ("date_before", "date_from"))
         self._articles = language.set("articles")
+        self._before_day = language.set("date_articles")
         self._after = Phrases(language.list("date_after"))
         self._weekdays = {name: number for number, name in enumerate(language.list("weekdays"))}
         self._months = months_of(language)
@@ -117,7 +118,7 @@ class Dates:
 
     def _weekday_of_month(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
         """The second monday of march, the last friday in may: the next one, today included."""
-        start = index + (self._word(tokens, index) == "the")
+        start = index + (self._word(tokens, index) in self._before_day)
         last = self._last.at(tokens, start)
         number = (-1, last[1]) if last else self._ordinal(tokens, start)
         weekday = self._weekdays.get(self._word(tokens, number[1])) if number else None
@@ -161,8 +162,8 @@ class Dates:
     def _named(self, tokens: tuple[Token, ...], index: int, today: date) -> tuple[Day, int] | None:
         """March third, march 3rd, the 3rd of march, third march; with a year behind it."""
         month = self._months.get(self._word(tokens, index))
-        start = index + 1 + (self._word(tokens, index + 1) == "the") if month else index
-        start += not month and self._word(tokens, index) == "the"
+        start = index + 1 if month else index
+        start += self._word(tokens, start) in self._before_day
         found = self._ordinal(tokens, start) or (self._cardinal(tokens, start) if month else None)
         if found is None:
             return None

@@ -98,7 +98,11 @@ class Grammar:
 
 
 def load_grammar(
-    sources: Iterable[Traversable], required: Iterable[str], words: Mapping[str, Iterable[Any]] | None = None
+    sources: Iterable[Traversable],
+    required: Iterable[str],
+    words: Mapping[str, Iterable[Any]] | None = None,
+    *,
+    language: str = "en",
 ) -> Grammar:
     """Our sentence files, merged. `required` names the intents that may occur, `words` are further lists, of
     words or of what is said (`in`) and meant (`out`).
@@ -107,7 +111,7 @@ def load_grammar(
         UnderstandError: `sentences-unreadable`, `sentences-syntax` or `sentences-invalid`, with file and line.
     """
     lists = mark_lists() | {name: {"values": list(values)} for name, values in (words or {}).items()}
-    merged: dict[str, Any] = {"language": "en", "intents": {}, "lists": dict(lists), "expansion_rules": {}}
+    merged: dict[str, Any] = {"language": language, "intents": {}, "lists": dict(lists), "expansion_rules": {}}
     known = frozenset(required)
     parsed: dict[str, Sentence] = {}
     for source in sources:

@@ -24,6 +24,8 @@ try:
 except ImportError:  # PyYAML built without libyaml
     from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
 
+LANGUAGES: Traversable = files("assistant.nlu").joinpath("languages")
+"""A folder for each language."""
 _LISTS = {
     "names", "calls", "leading", "trailing", "fillers", "articles", "point", "more", "clock_marks", "date_after",
     "weekdays", "next", "last", "months", "ordinal_endings", "name_articles", "place_articles", "name_trailing",
@@ -33,7 +35,7 @@ _LISTS = {
     "query_unsaid", "item_openings", "unit_asked", "alone", "item_tails", "value_articles",
     "value_joints", "title_edges", "title_by", "every_other", "without", "day_span", "unkind", "shared_verbs", "set_to",
     "item_removals", "shifting", "note_openings", "note_tails", "note_unsaid", "note_pointing", "plural_pronouns",
-    "nth_last", "nth_things", "reminding",
+    "nth_last", "nth_things", "reminding", "date_articles", "genitive_endings", "choice_tails",
 }  # fmt: skip
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",
@@ -111,7 +113,7 @@ def load_language(code: str) -> Language:
     Raises:
         UnderstandError: `language-unknown`, or what `read_language` raises.
     """
-    folder = files("assistant.nlu").joinpath("languages", code)
+    folder = LANGUAGES.joinpath(code)
     if not folder.is_dir():
         raise UnderstandError("language-unknown", f"there is no language {code!r}", hint="Set locale.language to en.")
     return read_language(code, folder)
@@ -186,12 +188,7 @@ def _check_words(words: dict[str, Any], name: str) -> dict[str, Any]:
     if set(words) != expected:
         odd = sorted(set(words) ^ expected)
         raise _invalid(name, f"missing or unknown: {', '.join(odd)}")
-    for key, value in words.items():
-        kind = list if key in _LISTS else dict if key in _MAPPINGS else str
-        if not isinstance(value, kind):
-            raise _invalid(name, f"{key} must be a {kind.__name__}")
-        if kind is list and not all(isinstance(item, str) for item in value):
-            raise _invalid(name, f"every entry of {key} must be text")
+    _check_kinds(words, name)
     if set(words["arithmetic"]) != _ARITHMETIC:
         raise _invalid(name, f"arithmetic must hold {', '.join(sorted(_ARITHMETIC))}")
     if not all(set(words["answer_by"].get(layer, ())) == {"before", "behind"} for layer in Layer):
@@ -206,3 +203,14 @@ def _check_words(words: dict[str, Any], name: str) -> dict[str, Any]:
         if not all(isinstance(value, int) for value in words[key].values()):
             raise _invalid(name, f"every value of {key} must be a whole number")
     return words
+
+
+def _check_kinds(words: dict[str, Any], name: str) -> None:
+    for key, value in words.items():
+        kind = list if key in _LISTS else dict if key in _MAPPINGS else str
+        if not isinstance(value, kind):
+            raise _invalid(name, f"{key} must be a {kind.__name__}")
+        if kind is list and not all(isinstance(item, str) for item in value):
+            raise _invalid(name, f"every entry of {key} must be text")
+        if kind is dict and not all(isinstance(said, str) for said in value):
+            raise _invalid(name, f'every key of {key} must be text: quote words like "null"')

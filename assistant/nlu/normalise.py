@@ -26,7 +26,7 @@ _COMMAS = re.compile(r"(?<!\d),|,(?!\d)|;")
 def plain(text: str, language: Language) -> str:
     """Lower case, no punctuation but that of numbers and sums, contractions written out, single spaces."""
     text = _VULGAR.sub(r" \g<0>", text[: MAX_CHARS * 2])  # "1½" is 1 1/2, not 11/2
-    text = unicodedata.normalize("NFKC", text).replace("⁄", "/").translate(_QUOTES).casefold()
+    text = unicodedata.normalize("NFKC", text).replace("⁄", "/").translate(_QUOTES).lower()
     text = _DROPPED.sub(" ", text)[:MAX_CHARS]
     text = _STRAY.sub(" ", text)
     text = _STOPS.sub(" ", text)

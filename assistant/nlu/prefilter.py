@@ -91,7 +91,7 @@ class Prefilter:
 
     def hopeful(self, text: str, known: Sequence[str]) -> Intents:
         """The intents with the templates that may fit the text; `known` are the names of the running timers."""
-        words = f"{text} {text.translate(_PUNCTUATION)}".casefold().split()  # hassil takes it out before it compares
+        words = f"{text} {text.translate(_PUNCTUATION)}".lower().split()  # hassil takes it out before it compares
         hopeful = self._by_words(text, known)
         for needed in self._needed:
             hopeful = hopeful and hopeful & needed.met(words)
@@ -201,7 +201,7 @@ class _Spelled:
 
     def _words(self, expression: Expression) -> Iterator[str]:
         if isinstance(expression, TextChunk):
-            yield from expression.text.casefold().split()
+            yield from expression.text.lower().split()
         elif isinstance(expression, Group):
             for item in expression.items:
                 yield from self._words(item)

@@ -71,8 +71,8 @@ class SentenceReader:
 
     def warm_up(self, now: datetime) -> None:
         """Let hassil build what it builds on first use: number lists, patterns."""
-        self._home_assistant.read("set a timer for 5 minutes")
         for text in self._language.examples.values():
+            self._home_assistant.read(text)
             self.read(text, now)
 
     def templates(self) -> Iterator[tuple[str, str]]:
@@ -273,7 +273,8 @@ def _grammars(language: str) -> tuple[Grammar, Grammar]:
     """Ours and Home Assistant's. Packaged files don't change while the process runs, and compiling takes longest."""
     facts = load_language(language)
     units = [{"in": said, "out": unit} for said, unit in facts.table("unit_names").items()]
-    own = load_grammar(facts.sentence_files, facts.required, {"color": facts.list("colors"), "unit": units})
+    words = {"color": facts.list("colors"), "unit": units}
+    own = load_grammar(facts.sentence_files, facts.required, words, language=language)
     return own, home_assistant_grammar(language, facts.required)
 
 

@@ -65,8 +65,14 @@ class HomeNames:
 
     def at(self, tokens: tuple[Token, ...], index: int) -> tuple[Target, int] | None:
         """(target, index behind it) of the longest target that starts at `index`."""
-        if pronoun := self._pronouns.at(tokens, index):
+        found = self._named(tokens, index)
+        pronoun = self._pronouns.at(tokens, index)  # "that"; but "that lamp"
+        if pronoun and (found is None or found[1] <= pronoun[1]):
             return Target({REFERENCE: True}), pronoun[1]
+        return found
+
+    def _named(self, tokens: tuple[Token, ...], index: int) -> tuple[Target, int] | None:
+        """The longest target that starts at `index` and is no pronoun."""
         start, slots = index, dict[str, SlotValue]()
         if every := self._every.at(tokens, index):
             slots["every"], index = True, every[1]
@@ -353,5 +359,5 @@ def _said(tokens: tuple[Token, ...], start: int, end: int) -> str:
 
 
 def _plain(name: str) -> str:
-    tokens = tokenise(name.casefold())
+    tokens = tokenise(name.lower())
     return _said(tokens, 0, len(tokens))

@@ -28,6 +28,7 @@ class Times:
         self._span = Phrases(language.list("day_span"))
         self._joint = {str(language.words["joiner"]), ","}
         self._endings = language.list("word_endings")
+        self._genitive = language.list("genitive_endings")
         self._lengths = language.table("units")
         self._weekdays = {name: number for number, name in enumerate(language.list("weekdays"))}
 
@@ -119,7 +120,7 @@ class Times:
         if word in self._weekdays:
             return self._weekdays[word], False
         bare = next((word.removesuffix(each) for each in self._endings if word.endswith(each)), "")
-        return (self._weekdays[bare], not word.endswith("'s")) if bare in self._weekdays else None
+        return (self._weekdays[bare], not word.endswith(self._genitive)) if bare in self._weekdays else None
 
     def clock_at(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
         """(minute of the day or of half a day, index behind it) of the clock time that starts here."""
@@ -139,7 +140,7 @@ class Times:
         """Quarter to nine, twenty past ten, half past seven, half seven."""
         counted = self._minutes.at(tokens, index) or self._number(tokens, index, _HOUR_MIN)
         if counted is None:
-            return None
+            return self._half_an_hour_on(tokens, index)
         minutes, end = counted
         unit = self._unit.at(tokens, end)
         end = unit[1] if unit else end
@@ -154,13 +155,12 @@ class Times:
         return minute % _DAY_MIN, hour[1]
 
     def _half_an_hour_on(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
-        """Half seven, as it is said in Britain."""
+        """Half seven, as it is said in Britain; in German it is half an hour before."""
         half = self._directly.at(tokens, index)
         hour = self._number(tokens, half[1], _HALF_DAY_H + 1) if half else None
-        behind = tokens[hour[1]].text if hour and hour[1] < len(tokens) else ""
-        if not half or not hour or not hour[0] or behind in self._lengths:
+        if not half or not hour or not hour[0] or self._is_unit(tokens, hour[1]):
             return None
-        return hour[0] * _HOUR_MIN + half[0], hour[1]
+        return (hour[0] * _HOUR_MIN + half[0]) % _DAY_MIN, hour[1]
 
     def _hour(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
         """Seven, seven thirty, 7:30, 730 am, 7.30, five o'clock. A bare number is an hour only up to 24."""
@@ -185,23 +185,30 @@ class Times:
 
     def _in_words(self, tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
         hour = self._number(tokens, index, 25)
-        if hour is None:
-            return None
-        value, end = hour
-        behind = tokens[end].text if end < len(tokens) else ""
-        if behind in self._lengths:
+        if hour is None or self._is_unit(tokens, hour[1]):
             return None  # in twenty minutes
+        minutes = self._minutes_behind(tokens, hour[1])
+        return self._checked(hour[0], *minutes) if minutes else None
+
+    def _minutes_behind(self, tokens: tuple[Token, ...], end: int) -> tuple[int, int] | None:
+        """The minutes behind an hour, none for a full one; None where they are no minutes."""
+        behind = tokens[end].text if end < len(tokens) else ""
         if behind == ":":
-            minutes = self._number(tokens, end + 1, _HOUR_MIN)
-            return self._checked(value, *minutes) if minutes else None
+            return self._number(tokens, end + 1, _HOUR_MIN)
         zero = self._zero.at(tokens, end)  # "seven oh five"
         if zero and (digit := self._number(tokens, zero[1], 10)):
-            return self._checked(value, *digit)
+            return digit
         minutes = self._number(tokens, end, _HOUR_MIN)
         if minutes and (minutes[0] >= 10 or len(behind) == 2):
-            return self._checked(value, *minutes)
+            return minutes
         whole = self._whole.at(tokens, end)
-        return self._checked(value, 0, whole[1] if whole else end)
+        later = self._number(tokens, whole[1], _HOUR_MIN) if whole else None
+        if later and not self._is_unit(tokens, later[1]):  # "7 o'clock 30"
+            return later
+        return 0, whole[1] if whole else end
+
+    def _is_unit(self, tokens: tuple[Token, ...], index: int) -> bool:
+        return index < len(tokens) and tokens[index].text in self._lengths
 
     @staticmethod
     def _checked(hour: int, minute: int, end: int) -> tuple[int, int] | None:

@@ -52,6 +52,7 @@ from assistant.training.heard import hear, teaches, voice_of
 from assistant.training.transitions import transitions
 from assistant.values import OUT_OF_SCOPE
 
+LANGUAGE = "en"
 ENCODER = "minilm-l6"
 HELD_OUT = 0.04
 AROUND = 0.2
@@ -117,7 +118,7 @@ async def hear_all(texts: Sequence[str], file: Path, config: Config, models: Mod
             models.path(stt.model), fast=models.get(stt.model).fast_pass, derived_dir=config.paths.derived
         )
         await whisper.start()
-        scene, language = read_scene(data), load_language("en")
+        scene, language = read_scene(data), load_language(LANGUAGE)
         with file.open("a", encoding="utf-8") as out:
             for text in track(left, "heard", console=Console(stderr=True)):
                 known[text] = await hear(text, speakers, scene, whisper, language)
@@ -153,7 +154,7 @@ async def _write_heard_sets(
     data: Path, options: argparse.Namespace, config: Config, models: Models
 ) -> dict[str, tuple[Path, Path]]:
     """Manifests of rows of a development set, as they were written and as they were heard, by the voice."""
-    language = load_language("en")
+    language = load_language(LANGUAGE)
     lines = (data / HEARD_SET).read_text("utf-8").splitlines()
     pick = random.Random(options.seed)  # noqa: S311 - no secret
     rows = {plain(row["text"], language): row for row in pick.sample([json.loads(line) for line in lines], HEARD_ROWS)}
@@ -221,6 +222,7 @@ def _train(
         weights, layers=len(options.layers), heads=network.shape.heads, questions=("intent", "task"), blockwise=False
     )
     facts = {
+        "language": LANGUAGE,
         "calibration": (1.0, 0.0),
         "intent": answers.intent,
         "task": answers.task,

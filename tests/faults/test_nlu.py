@@ -99,6 +99,7 @@ def test_unreadable_sentence_files(tmp_path: Path, content: bytes | None) -> Non
         ("words.yaml", "  three: 3\n", "  three: many\n", "words-invalid"),
         ("words.yaml", "articles: [a, an]", "articles: [a, 5]", "words-invalid"),
         ("words.yaml", "articles: [a, an]", "articles: an", "words-invalid"),
+        ("words.yaml", "  zero: 0", "  null: 0", "words-invalid"),
         ("words.yaml", "  infix:", "  between:", "words-invalid"),
         ("intents.yaml", "Stop: {", "Stop: {more: 1, ", "words-invalid"),
         ("intents.yaml", "required: [duration]", "required: [length]", "words-invalid"),
