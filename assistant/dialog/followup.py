@@ -67,6 +67,8 @@ def understand_turn(understander: Understander, text: str, before: Before, *, no
     understanding = follow_ups.aimless(follow_ups.resolved(read, None if drops else before.mentioned))
     if before.mentioned and before.mentioned_too and follow_ups.is_for_all(text, read):
         understanding = follow_ups.for_all(read, (*before.mentioned_too, before.mentioned))
+    elif before.mentioned and not before.mentioned_too:
+        understanding = follow_ups.same_thing(understanding, before.mentioned)
     if waiting:
         return _answered(understander, waiting, understanding, text, now)
     if before.undoable and not follow_ups.names_a_place(text) and _takes_back(read, understanding):

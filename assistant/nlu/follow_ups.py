@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from assistant.homes import chosen
 from assistant.nlu.answers import IN_HOME, Answers
 from assistant.nlu.classifier import ADDING, SOURCE, SpanReader
 from assistant.nlu.entities import Entities
@@ -33,6 +34,9 @@ _OPPOSITE = {"up": "down", "down": "up"}
 _RESULT, _LONGEST_SUM = "0 ", 200
 _LONGEST_AMOUNT = 4
 """Words."""
+_SWITCHING = frozenset({"HassTurnOn", "HassTurnOff"})
+_OF_A_KIND = frozenset({"name", "domain", "device_class"})
+"""Slots of a thing that is named by what it is."""
 
 
 class FollowUps:
@@ -121,6 +125,22 @@ class FollowUps:
             return understanding
         match, *also = found
         return replace(understanding, match=match, also=tuple(also), missing=() if also else self._missing(match))
+
+    def same_thing(self, understanding: Understanding, before: IntentMatch) -> Understanding:
+        """With the thing that was talked about, where one of several is named by its kind alone: "turn on the hall
+        lamp", "turn off the lamp". Not for what was done with it already: then another is meant."""
+        match, home = understanding.match, self._home()
+        done = match and match.intent == before.intent and match.intent in _SWITCHING
+        if not match or not home or understanding.also or done or match.intent not in IN_HOME:
+            return understanding
+        named = match.slots.keys() & TARGET_SLOTS
+        about = {slot: value for slot, value in before.slots.items() if slot in TARGET_SLOTS}
+        if "name" not in named or not named <= _OF_A_KIND or not about or COMMAND in match.slots:
+            return understanding
+        meant, may_be = chosen(home.home, about), home.may_be(match.slots)
+        if len(meant) != 1 or meant[0] not in may_be or len(chosen(home.home, match.slots)) == 1:
+            return understanding
+        return replace(understanding, match=replace(match, slots={**match.slots, **about}))
 
     def is_for_all(self, text: str, read: Understanding) -> bool:
         """Whether a request with a pronoun is for all that was asked for before: "turn them off"."""

@@ -196,7 +196,7 @@ def _changed(match: IntentMatch, rest: Slots, about: Slots, *, volume: bool) -> 
     """More or less of what was mentioned, each kind of thing by an intent of its own; of nothing: louder or softer."""
     if about.get("domain") in _AMOUNTS:
         intent, amount = _AMOUNTS[str(about["domain"])]
-    elif "direction" in rest and not about:
+    elif "direction" in rest and not about and match.intent != _AMOUNTS["climate"][0]:
         intent, amount = "HassSetVolumeRelative", "volume_step"
         rest = {amount if slot == "step" else slot: value for slot, value in rest.items()}
     elif volume:

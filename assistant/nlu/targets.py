@@ -52,6 +52,7 @@ class HomeNames:
         self._verbs, self._but = Phrases(words["verbs"]), Phrases(words["but"])
         self._joiner = str(language.words["joiner"])
         self._one, self._many = Phrases(words["kinds"]["one"]), Phrases(words["kinds"]["many"])
+        self._one_of: Mapping[str, str] = words["kinds"]["one"]
         self._many_of: Mapping[str, str] = words["kinds"]["many"]
         self._kinds = tuple(name for kinds in words["kinds"].values() for name in kinds if " " not in name)
         self._areas = Phrases({_plain(name): area.name for area in home.areas for name in area.names})
@@ -155,6 +156,11 @@ class HomeNames:
                 )
         return ()
 
+    def may_be(self, slots: Slots) -> list[Device]:
+        """The devices that may be meant: a lamp, too, by "the light", which is what its kind is called."""
+        plainest = next((name for name, kind in self._one_of.items() if kind == slots.get("domain")), "")
+        return chosen(self._home, {slot: value for slot, value in slots.items() if (slot, value) != ("name", plainest)})
+
     def things(self, domain: str) -> str:
         """What several things of a kind are called: lights."""
         return next((name for name, kind in self._many_of.items() if kind == domain), "")
@@ -167,7 +173,11 @@ class HomeNames:
     def meant(self, slots: Slots) -> Slots:
         """The slots with names as the home has them, where what was said is like one of them."""
         changed: dict[str, SlotValue] = dict(slots)
-        if area := self._home.area_called(str(slots.get("area", ""))) if "area" in slots else None:
+        said = tokenise(str(slots.get("area", "")))
+        if (here := self._here.at(said, 0) if said else None) and here[1] == len(said):
+            own = self._place_here(said, 0)
+            changed = {**{key: value for key, value in changed.items() if key != "area"}, **(own[0] if own else {})}
+        elif area := self._home.area_called(str(slots.get("area", ""))) if "area" in slots else None:
             changed["area"] = area.name
         elif "area" in slots and (target := self._exactly(str(slots["area"]))):
             changed = {**{key: value for key, value in changed.items() if key != "area"}, **target}
