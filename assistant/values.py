@@ -160,9 +160,10 @@ _GIVEN_BY: Mapping[str, frozenset[str]] = {
 
 
 def gives(slots: Slots, required: str) -> bool:
-    """Whether the slots hold what a request requires. What waits and is moved to another day keeps its time."""
-    kept = required == "time" and "moved" in slots and ("date" in slots or "recurrence" in slots)
-    return kept or not _GIVEN_BY.get(required, {required}).isdisjoint(slots)
+    """Whether the slots hold what a request requires. What waits and is moved keeps its message, and its time where
+    only its day is another."""
+    keeps = {"message"} | ({"time"} if "date" in slots or "recurrence" in slots else set())
+    return ("moved" in slots and required in keeps) or not _GIVEN_BY.get(required, {required}).isdisjoint(slots)
 
 
 PROVISO = "proviso"

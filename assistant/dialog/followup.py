@@ -106,7 +106,11 @@ def _went_on(
         return None
     rest = follow_ups.said_instead(text)  # "no wait, remove the milk"
     meant = read(rest) if rest else understanding
-    if before.mentioned and (more := follow_ups.continued(before.mentioned, rest or text, meant)):
+    if before.mentioned and (
+        more := follow_ups.one_more(before.mentioned, text, read)
+        or follow_ups.of_that_kind(before.mentioned, text, read)
+        or follow_ups.continued(before.mentioned, rest or text, meant)
+    ):
         return more
     match = understanding.match
     if before.open and (match is None or match.confidence < _SURE_OF_A_CHANGE):

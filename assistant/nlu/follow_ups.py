@@ -4,7 +4,7 @@ the same for something else, the same in another unit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from assistant.nlu.normalise import Wrappers, plain, with_commas
 from assistant.nlu.nth import Nth
 from assistant.nlu.plugins import PluginGrammar
 from assistant.nlu.questions import Questions
-from assistant.nlu.references import is_about, is_about_a_list, is_of_several, resolved
+from assistant.nlu.references import in_one_topic, is_about, is_about_a_list, is_of_several, resolved
 from assistant.nlu.targets import REFERENCE, TARGET_SLOTS, HomeNames, retargeted
 from assistant.nlu.understanding import Understanding
 from assistant.values import COMMAND, NTH, PROVISO, IntentMatch, Slots
@@ -34,6 +34,13 @@ _OPPOSITE = {"up": "down", "down": "up"}
 _RESULT, _LONGEST_SUM = "0 ", 200
 _LONGEST_AMOUNT = 4
 """Words."""
+_ONE_MORE = {
+    "HassStartTimer": "HassStartTimer",
+    "HassTimerStatus": "HassStartTimer",
+    "SetAlarm": "SetAlarm",
+    "ListAlarms": "SetAlarm",
+}
+"""What sets one more, by what was asked."""
 _SWITCHING = frozenset({"HassTurnOn", "HassTurnOff"})
 _OF_A_KIND = frozenset({"name", "domain", "device_class"})
 """Slots of a thing that is named by what it is."""
@@ -231,6 +238,36 @@ class FollowUps:
         match = replace(mentioned, slots=retargeted(mentioned.slots, target), confidence=PATCHED, confirmed=False)
         return Understanding(core, match, self._missing(match), open_question=False, unfinished=False)
 
+    def one_more(self, mentioned: IntentMatch, text: str, read: Callable[[str], Understanding]) -> Understanding | None:
+        """Another of the kind that was just set: "and another one for the sauce", "and at nine on weekends"; None when
+        the text doesn't ask that. `read` reads a text by itself."""
+        words = self._language.table("shared")
+        core = plain(text, self._language)
+        rest = self._wrappers.continuation(core) or core
+        value = _without(_without(rest, words["each"]), words["leads"])
+        wanted = _ONE_MORE.get(mentioned.intent)
+        if not wanted or value == core or not value:
+            return None
+        found = (read(str(kind["request"]).format(value=value)) for kind in words["kinds"])
+        same = next((each for each in found if each.match and each.match.intent == wanted), None)
+        named = value != rest  # "and the bedroom" is no timer called so
+        return same if same and same.match and same.match.source == GRAMMAR and (named or not same.missing) else None
+
+    def of_that_kind(
+        self, mentioned: IntentMatch, text: str, read: Callable[[str], Understanding]
+    ) -> Understanding | None:
+        """What is asked of one of the kind that was talked about: "cancel the weekend one"; None for no such thing.
+        `read` reads a text by itself."""
+        words, ones = plain(text, self._language).split(), self._language.table("home")["ones"]
+        if not is_of_several(mentioned) or set(ones).isdisjoint(words):
+            return None
+        for noun in self._language.list("kinds_of_several"):
+            found = read(" ".join(noun if word in ones else word for word in words))
+            match = found.match
+            if match and match.source == GRAMMAR and in_one_topic(mentioned, match) and not found.missing:
+                return found
+        return None
+
     def anew(self, mentioned: IntentMatch, text: str) -> Understanding | None:
         """The request `mentioned` before once more: what turns out otherwise each time ("another one", "roll again"),
         a step further or back ("a bit more"), a sum gone on with ("times two"); None when the text isn't that."""
@@ -334,3 +371,9 @@ class FollowUps:
         slots = {slot: value for slot, value in mentioned.slots.items() if slot == "name"}
         match = replace(mentioned, slots={**slots, "item": with_commas(item, text, self._language)}, confidence=PATCHED)
         return Understanding(core, match, (), open_question=False, unfinished=False)
+
+
+def _without(text: str, openings: Iterable[str]) -> str:
+    """A text without the longest of the openings that it begins with."""
+    fitting = [opening for opening in openings if text.startswith(f"{opening} ")]
+    return text[len(max(fitting, key=len, default="")) :].strip()

@@ -35,7 +35,7 @@ _LISTS = {
     "query_unsaid", "item_openings", "unit_asked", "alone", "item_tails", "value_articles",
     "value_joints", "title_edges", "title_by", "every_other", "without", "day_span", "unkind", "shared_verbs", "set_to",
     "item_removals", "shifting", "note_openings", "note_tails", "note_unsaid", "note_pointing", "plural_pronouns",
-    "nth_last", "nth_things", "reminding", "date_articles", "genitive_endings", "choice_tails",
+    "nth_last", "nth_things", "reminding", "date_articles", "genitive_endings", "choice_tails", "kinds_of_several",
 }  # fmt: skip
 _MAPPINGS = {
     "contractions", "numbers", "multipliers", "fractions", "units", "dates", "date_units", "holidays", "ordinals",

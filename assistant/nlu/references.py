@@ -37,6 +37,7 @@ class _Topic:
     """What is asked of "it" -> what that is called here, and its slots."""
 
 
+_MOMENT = frozenset({"time", "date", "ambiguous"})
 _LENGTH = frozenset({"hours", "minutes", "seconds"})
 _TIMER = _Topic(
     frozenset(
@@ -57,6 +58,7 @@ _TIMER = _Topic(
         "HassMediaNext": ("HassCancelTimer", {}),
         "HassIncreaseTimer": ("HassIncreaseTimer", {}),
         "HassCancelAllTimers": ("HassCancelAllTimers", {}),
+        "ListItems": ("HassTimerStatus", {}),
     },
 )  # fmt: skip
 _ALARM = _Topic(
@@ -66,8 +68,10 @@ _ALARM = _Topic(
         "HassNevermind": ("CancelAlarm", {}),
         "HassTurnOff": ("CancelAlarm", {}),
         "HassGetState": ("ListAlarms", {}),
+        "ListItems": ("ListAlarms", {}),
         "HassMediaNext": ("CancelAlarm", {"once": True}),
         "HassCancelAllTimers": ("CancelAlarm", {"every": True}),
+        "SetAlarm": ("SetAlarm", {}),
     },
 )
 _REMINDER = _Topic(
@@ -80,6 +84,7 @@ _REMINDER = _Topic(
         "ListItems": ("ListReminders", {}),
         "HassMediaNext": ("CancelReminder", {"once": True}),
         "HassCancelAllTimers": ("CancelReminder", {"every": True}),
+        "SetAlarm": ("SetReminder", {}),
     },
 )
 _LIST = _Topic(
@@ -116,6 +121,11 @@ def is_about_a_list(match: IntentMatch) -> bool:
 def is_of_several(match: IntentMatch) -> bool:
     """Whether it is for timers, alarms, reminders or what is on lists."""
     return any(match.intent in topic.intents for topic in _TOPICS)
+
+
+def in_one_topic(first: IntentMatch, second: IntentMatch) -> bool:
+    """Whether both are for the same of those kinds."""
+    return any({first.intent, second.intent} <= topic.intents for topic in _TOPICS)
 
 
 def is_about(match: IntentMatch) -> bool:
@@ -179,6 +189,8 @@ def _in_topic(match: IntentMatch, mentioned: IntentMatch, topic: _Topic) -> Inte
         own = {"item": mentioned.slots["item"]} if "item" in mentioned.slots else own
     elif topic is not _LIST:
         own.pop("whole", None)
+    if "moved" in own:
+        about = {f"from_{slot}" if slot in _MOMENT else slot: value for slot, value in about.items()}
     if match.intent == "HassCancelAllTimers":
         about, own = {}, {}
     confidence = max(match.confidence, _RESOLVED) if REFERENCE in match.slots else match.confidence

@@ -31,7 +31,7 @@ SMALLTALK = frozenset({"Greeting", "Thanks", "Affirm", "Farewell"})
 """Never the point of an utterance of several sentences."""
 _ALONE = frozenset({"WhatCanYouDo", "WhoAreYou", "RepeatLast", "HassNevermind", "Deny"})
 """Mean something else beside a sentence we don't understand ("I lost my card. Help me.")."""
-_HOME_ASSISTANT, _OPEN_WORDS, _DOUBTFUL = 0.95, 0.95, 0.60
+_HOME_ASSISTANT, _OPEN_WORDS, _EITHER, _DOUBTFUL = 0.95, 0.95, 0.80, 0.60
 _MAX_CLAUSES = 4
 _MOST_RESPELLED = 12
 """Words of a request whose names are looked for by their sound."""
@@ -258,7 +258,7 @@ class SentenceReader:
                 continue
             slots = {**slots, **until(slots, now)} if reading.intent == "HassStartTimer" else slots
             if best and best[0].intent != reading.intent and REFERENCE not in slots:
-                confidence = _DOUBTFUL
+                confidence = _EITHER
             best = best or (reading, slots)
         return IntentMatch(best[0].intent, best[1], confidence, GRAMMAR) if best else None
 

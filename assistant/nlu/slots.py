@@ -27,6 +27,8 @@ _READ = _AMOUNTS | _MARKED
 _TEXTS = {"item", "message", "query"}
 _SCALES = {"celsius": "degC", "fahrenheit": "degF"}
 """Scales of temperature, and their units."""
+_SHARES = frozenset({"brightness", "position", "percentage", "volume_level", "volume_step"})
+_PERCENT = "percent"
 _PLACE = "place"
 """The `kind` of a verb that is for rooms."""
 _NO_PLACE = ("name", "domain", REFERENCE)
@@ -113,7 +115,7 @@ class SlotReader:
             return self._text(slot, str(value))
         if slot in _AMOUNTS:
             amount = _value(value, view)
-            return amount_slots(slot, amount) if isinstance(amount, Amount) else None
+            return amount_slots(slot, amount) if isinstance(amount, Amount) and _is_of(slot, amount) else None
         return self._marked(slot, value, view) if slot in _MARKED else {slot: value}
 
     def _text(self, slot: str, words: str) -> Slots | None:
@@ -190,6 +192,11 @@ def amount_slots(slot: str, amount: Amount) -> dict[str, SlotValue]:
         return {"quantity": amount.number, "from_unit": _SCALES.get(amount.unit, "degree")}
     unit = amount.unit if slot == "temperature" and amount.unit in _SCALES else ""
     return {slot: amount.number, "temperature_unit": unit} if unit else {slot: amount.number}
+
+
+def _is_of(slot: str, amount: Amount) -> bool:
+    """Whether an amount may be one of that slot: no light has degrees, no warmth percents."""
+    return amount.unit != _PERCENT if slot == "temperature" else slot not in _SHARES or amount.unit in {"", _PERCENT}
 
 
 def _value(index: Any, view: View) -> Any:

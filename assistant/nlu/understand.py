@@ -6,7 +6,8 @@ How sure a match of the grammar is, before the model has read the utterance too 
     0.95   the same by one of Home Assistant's templates, or by a plugin's that leaves words open
     0.90   only without filler words
     0.90   one sentence of several fits and the rest is smalltalk, or says the same
-    0.60   one sentence of several fits, the rest is unknown; or templates of two intents fit equally well
+    0.80   templates of two intents fit equally well
+    0.60   one sentence of several fits, the rest is unknown; or those of two plugins fit
 
 A plugin's intents are asked last: what our own sentences make of the whole, or of all its parts, goes first. The model
 doesn't know them: it claims none, and takes one only where a template left words open and it is surer of one of ours.

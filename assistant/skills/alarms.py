@@ -12,7 +12,7 @@ from assistant.due.calendar import next_after, step_of, weekdays_of
 from assistant.errors import SkillError
 from assistant.names import closest
 from assistant.skills.base import Skill, SkillContext, SkillReply, nth_of
-from assistant.skills.moments import moment_of
+from assistant.skills.moments import AWAKE, moment_of
 from assistant.skills.timers import seconds_of
 from assistant.values import COMMAND, LASTING, DueItem, DueState, IntentMatch, Slots
 
@@ -233,7 +233,7 @@ class Reminders(_Scheduled):
     async def handle(self, match: IntentMatch, context: SkillContext) -> SkillReply:
         match match.intent:
             case "SetReminder":
-                return await self.set(match, context, str(match.slots["message"]), by_day=True)
+                return await self.set(match, context, str(match.slots.get("message", "")), by_day=True)
             case "ListReminders":
                 about = _about(self.waiting(context), match)
                 return await self.list(match, context, about)
@@ -256,15 +256,19 @@ def _about(items: list[DueItem], match: IntentMatch) -> list[DueItem]:
 
 
 def _instead(slots: Slots, old: DueItem, *, by_day: bool) -> Slots:
-    """A new moment for what waits, with what it leaves open as it was: its day or how often, and an
-    alarm's half of the day.
+    """A new moment for what waits, with what it leaves open as it was: its day or how often, and its half of the day;
+    but what is `by_day` isn't moved into the night.
     """
     local = datetime.fromisoformat(old.local)
     moved = {slot: value for slot, value in slots.items() if not slot.startswith("from_")}
     if "time" not in moved and ("date" in moved or "recurrence" in moved):
         moved["time"] = old.local[11:16]
-    elif not by_day and moved.pop("ambiguous", False) and (int(str(moved["time"])[:2]) >= 12) != (local.hour >= 12):
-        moved["time"] = _other(str(moved["time"]))
+    elif "ambiguous" in moved and "time" in moved:
+        said = str(moved["time"])
+        kept = said if (int(said[:2]) >= 12) == (local.hour >= 12) else _other(said)
+        if not by_day or AWAKE[0] <= int(kept[:2]) < AWAKE[1]:
+            moved["time"] = kept
+            del moved["ambiguous"]
     if "recurrence" not in moved and "date" not in moved and not seconds_of(moved):
         moved |= {"recurrence": old.recurrence} if old.recurrence else {"date": local.date().isoformat()}
     return moved

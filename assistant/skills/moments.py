@@ -9,7 +9,7 @@ from assistant.skills.timers import seconds_of
 from assistant.values import Slots
 
 _HALF_DAY = timedelta(hours=12)
-_AWAKE = (7, 22)
+AWAKE = (7, 22)
 """Hours in which one is rather reminded."""
 
 
@@ -61,4 +61,4 @@ def _other_half(local: datetime) -> datetime:
 
 
 def _awake(local: datetime) -> bool:
-    return _AWAKE[0] <= local.hour < _AWAKE[1]
+    return AWAKE[0] <= local.hour < AWAKE[1]
