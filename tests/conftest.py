@@ -24,6 +24,10 @@ REAL_MODELS_DIR = find_paths().models_dir
 settings.register_profile("edgewise", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("edgewise")
 
+# At this level gRPC logs a server while it is freed; a record that is kept, as `caplog` keeps them, then holds freed
+# memory, and the process dies of it.
+logging.getLogger("grpc._cython.cygrpc").setLevel(logging.INFO)
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:

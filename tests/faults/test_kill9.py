@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from assistant.store.migrations import MIGRATIONS
+
 ROOT = Path(__file__).parents[2]
 OPEN = {"running", "paused", "ringing", "missed"}
 OVER = {"done", "cancelled", "missed"}
@@ -171,8 +173,8 @@ def read(database: Path) -> Stored:
         return Stored({}, {})
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        if not connection.execute("PRAGMA user_version").fetchone()[0]:
-            return Stored({}, {})  # killed before the first migration was done
+        if connection.execute("PRAGMA user_version").fetchone()[0] < len(MIGRATIONS):
+            return Stored({}, {})  # killed before it was made: nothing can have been acknowledged yet
         due = connection.execute("SELECT id, state, duration_ms / 1000.0, local, recurrence FROM due").fetchall()
         lists: dict[str, list[list[Any]]] = {name: [] for (name,) in connection.execute("SELECT name FROM lists")}
         for name, text, done in connection.execute("SELECT list, text, done FROM list_items ORDER BY list, place"):
