@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from assistant.nlu.answers import IN_HOME
 from assistant.nlu.classifier import SOURCE
 from assistant.nlu.follow_ups import SURE
 from assistant.nlu.targets import REFERENCE
@@ -96,8 +97,9 @@ def _went_on(
     if before.reply and (carried := follow_ups.carried(text, before.reply, understanding)):
         return carried
     if before.mentioned and (
-        again := follow_ups.anew(before.mentioned, text)
+        again := follow_ups.anew(before.mentioned, text, read)
         or follow_ups.by_place(before.mentioned, text, read)
+        or follow_ups.moved(before.mentioned, text, read)
         or follow_ups.of_another_day(before.mentioned, text, now)
         or follow_ups.elsewhere(before.mentioned, text, read)
     ):
@@ -106,11 +108,12 @@ def _went_on(
         return None
     rest = follow_ups.said_instead(text)  # "no wait, remove the milk"
     meant = read(rest) if rest else understanding
-    if before.mentioned and (
-        more := follow_ups.one_more(before.mentioned, text, read)
+    more = before.mentioned and (
+        follow_ups.one_more(before.mentioned, text, read)
         or follow_ups.of_that_kind(before.mentioned, text, read)
         or follow_ups.continued(before.mentioned, rest or text, meant)
-    ):
+    )
+    if more or (before.done and rest and (more := follow_ups.other_item(before.done, rest, meant))):
         return more
     match = understanding.match
     if before.open and (match is None or match.confidence < _SURE_OF_A_CHANGE):
@@ -137,10 +140,10 @@ def _answered(
 
 def _is_another(waiting: IntentMatch, answered: Understanding, understanding: Understanding) -> bool:
     """Whether an answer of mere words, to a question that words don't answer by themselves, is rather a request of its
-    own: any words name an item, and none a yes."""
+    own: any words name an item, but not a thing of the home, and none a yes."""
     said = answered.match.slots if answered.match else {}
     added = {slot for slot, value in said.items() if waiting.slots.get(slot) != value}
-    if not added or added - _WORDS or waiting.intent == "SetReminder":
+    if not added or added - _WORDS or waiting.intent == "SetReminder" or waiting.intent in IN_HOME:
         return False
     match = understanding.match
     sure = _SURE_OF_NO_CHOICE if waiting.intent in _CHOOSING else SURE

@@ -31,16 +31,19 @@ SURE = 0.85
 _BY_CHANCE = frozenset({"FlipCoin", "RollDice", "RandomNumber"})
 _LENGTHENED = frozenset({"HassIncreaseTimer", "HassDecreaseTimer"})
 _OPPOSITE = {"up": "down", "down": "up"}
-_RESULT, _LONGEST_SUM = "0 ", 200
-_LONGEST_AMOUNT = 4
+_RESULT, _LONGEST_SUM = "0", 200
+_LONGEST_AMOUNT, _LONGEST_ITEM = 4, 3
 """Words."""
 _ONE_MORE = {
     "HassStartTimer": "HassStartTimer",
     "HassTimerStatus": "HassStartTimer",
+    "HassIncreaseTimer": "HassStartTimer",
+    "HassDecreaseTimer": "HassStartTimer",
     "SetAlarm": "SetAlarm",
     "ListAlarms": "SetAlarm",
 }
 """What sets one more, by what was asked."""
+_TOLD = frozenset({"ListAlarms", "ListReminders"})
 _SWITCHING = frozenset({"HassTurnOn", "HassTurnOff"})
 _OF_A_KIND = frozenset({"name", "domain", "device_class"})
 """Slots of a thing that is named by what it is."""
@@ -79,9 +82,10 @@ class FollowUps:
 
         None when the text isn't such an answer. Ask `understand` first: a new request goes before an old question.
         """
-        core = self._wrappers.core(plain(text, self._language))
+        said = plain(text, self._language)
+        core = self._wrappers.core(said)
         pending = replace(pending, slots={slot: value for slot, value in pending.slots.items() if slot != PROVISO})
-        added = self._added(pending, core, now)
+        added = self._added(pending, core, now) or self._added(pending, self._wrappers.continuation(said), now)
         if added and COMMAND in pending.slots:
             added = self._answers.in_command(pending.slots, added)
         if not added:
@@ -248,10 +252,28 @@ class FollowUps:
         wanted = _ONE_MORE.get(mentioned.intent)
         if not wanted or value == core or not value:
             return None
-        found = (read(str(kind["request"]).format(value=value)) for kind in words["kinds"])
-        same = next((each for each in found if each.match and each.match.intent == wanted), None)
+        number, _, name = value.partition(" ")
+        with_unit = [f"{number} {kind['unit']} {name}" for kind in words["kinds"] if name and "unit" in kind]
+        found = [
+            read(str(kind["request"]).format(value=each)) for each in (value, *with_unit) for kind in words["kinds"]
+        ]
+        same = [each for each in found if each.match and each.match.intent == wanted and each.match.source == GRAMMAR]
         named = value != rest  # "and the bedroom" is no timer called so
-        return same if same and same.match and same.match.source == GRAMMAR and (named or not same.missing) else None
+        return next((each for each in same if not each.missing), same[0] if same and named else None)
+
+    def moved(self, mentioned: IntentMatch, text: str, read: Callable[[str], Understanding]) -> Understanding | None:
+        """An alarm, a reminder or a timer that was told, at another time: "make it half past eight"; None for no such
+        thing. `read` reads a text by itself."""
+        core = plain(text, self._language)
+        if mentioned.intent == "HassTimerStatus" and (whole := self._set_to(mentioned, core)):
+            return Understanding(core, whole, (), open_question=False, unfinished=False)
+        opening = next((each for each in self._language.list("set_to") if core.startswith(f"{each} ")), "")
+        if not opening or mentioned.intent not in _TOLD:
+            return None
+        moment = core.removeprefix(opening).strip()
+        found = read(str(self._language.words["moving"]).format(moment=moment))
+        meant = self.resolved(found, mentioned)
+        return meant if found.match and found.match.intent == "SetAlarm" and not meant.missing else None
 
     def of_that_kind(
         self, mentioned: IntentMatch, text: str, read: Callable[[str], Understanding]
@@ -268,14 +290,15 @@ class FollowUps:
                 return found
         return None
 
-    def anew(self, mentioned: IntentMatch, text: str) -> Understanding | None:
+    def anew(self, mentioned: IntentMatch, text: str, read: Callable[[str], Understanding]) -> Understanding | None:
         """The request `mentioned` before once more: what turns out otherwise each time ("another one", "roll again"),
-        a step further or back ("a bit more"), a sum gone on with ("times two"); None when the text isn't that."""
+        a step further or back ("a bit more"), a sum gone on with ("times two", "divide that by three"); None when the
+        text isn't that. `read` reads a text by itself."""
         core = self._wrappers.core(plain(text, self._language))
         if COMMAND in mentioned.slots:
             return None
         if "expression" in mentioned.slots:
-            slots = self._sum(mentioned, core)
+            slots = self._sum(mentioned, core) or self._sum_with(mentioned, core, read)
         else:
             slots = self._converted(mentioned, core) if "to_unit" in mentioned.slots else self._anew(mentioned, core)
         if slots is None:
@@ -306,11 +329,23 @@ class FollowUps:
         """A calculation whose first number is the result before."""
         core = self._language.table("sums").get(core, core)
         for more in (core, self._wrappers.continuation(core)):
-            line = self._entities.expression(f"{_RESULT}{more}") or ""
-            if more and line.startswith(_RESULT) and len(line) < _LONGEST_SUM:
-                before = f"({mentioned.slots['expression']}) "
-                return {"expression": before + line.removeprefix(_RESULT)}
+            line = self._entities.expression(f"{_RESULT} {more}") or ""
+            if more and line.startswith(f"{_RESULT} ") and len(line) < _LONGEST_SUM:
+                return {"expression": f"({mentioned.slots['expression']}){line.removeprefix(_RESULT)}"}
         return None
+
+    def _sum_with(self, mentioned: IntentMatch, core: str, read: Callable[[str], Understanding]) -> Slots | None:
+        """A calculation that a pronoun brings the result before into: "add five to that"."""
+        words = core.split()
+        pronouns = self._language.words["home"]["pronouns"]
+        if sum(word in pronouns for word in words) != 1 or _RESULT in words:
+            return None
+        match = read(" ".join(_RESULT if word in pronouns else word for word in words)).match
+        terms = str(match.slots.get("expression", "")).split() if match and match.source == GRAMMAR else []
+        if terms.count(_RESULT) != 1 or len(terms) < 2 or len(str(mentioned.slots["expression"])) > _LONGEST_SUM:
+            return None
+        before = f"({mentioned.slots['expression']})"
+        return {"expression": " ".join(before if term == _RESULT else term for term in terms)}
 
     def carried(self, text: str, reply: str, otherwise: Understanding) -> Understanding | None:
         """What an amount in the `reply` before, whoever gave it, is in another unit ("and in celsius?"); None when the
@@ -346,6 +381,26 @@ class FollowUps:
         found = read(f"{self._language.words['asks_time']} {place}") if place else None
         asked = found and found.match and found.match.intent == _TIME and "name" in found.match.slots
         return found if asked else None
+
+    def other_item(self, done: IntentMatch, rest: str, meant: Understanding) -> Understanding | None:
+        """The `rest` behind "no" or "i meant", on a list instead of the one thing that was put there; None when it is
+        no mere thing. `meant` is what the rest means by itself."""
+        match, item = meant.match, str(done.slots.get("item", ""))
+        other = match and match.intent not in ADDING and (match.source == GRAMMAR or match.confidence >= SURE)
+        several = not {*item.replace(",", " , ").split()}.isdisjoint({",", str(self._language.words["joiner"])})
+        unsaid = self._language.set("item_unsaid") | self._language.set("corrections")
+        mere = 0 < len(rest.split()) <= _LONGEST_ITEM and unsaid.isdisjoint(rest.split())
+        if (
+            done.intent not in ADDING
+            or not item
+            or other
+            or several
+            or not mere
+            or self._questions.is_open(rest, asked=False)
+        ):
+            return None
+        match = replace(done, slots={**done.slots, "item": rest}, confidence=PATCHED)
+        return Understanding(rest, match, (), open_question=False, unfinished=False, corrects=True)
 
     def _taken_off(self, mentioned: IntentMatch, text: str, otherwise: Understanding) -> Understanding | None:
         """Something taken off the list that was talked about: "and remove the milk"."""

@@ -45,7 +45,7 @@ _MAPPINGS = {
 }  # fmt: skip
 ASKED = frozenset({"duration", "expression", "target", "temperature", "position", "percentage", "time", "message"})
 """The slots that can be asked for: `answers` reads what is answered."""
-_STRINGS = {"joiner", "date_before", "of", "in_place", "date_from", "pronoun", "asks_time"}
+_STRINGS = {"joiner", "date_before", "of", "in_place", "date_from", "pronoun", "asks_time", "moving"}
 _HOME = {"kinds", "every", "everything", "in", "pronouns", "here", "everywhere", "anywhere", "ones", "verbs", "but"}
 _PROVISOS = {
     "lasting", "at", "later", "condition", "exception", "negation", "polite", "awaited", "reckoning", "several",

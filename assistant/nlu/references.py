@@ -107,8 +107,10 @@ _LIST = _Topic(
 _TOPICS = (_TIMER, _ALARM, _REMINDER, _LIST)
 _REMOVING = frozenset({"HassCancelTimer", "HassCancelAllTimers", "CancelAlarm", "CancelReminder", "HassListRemoveItem"})
 _PUTTING = frozenset({"HassListAddItem", "HassShoppingListAddItem", "HassListCompleteItem"})
+_LOUDER = "HassSetVolumeRelative", "volume_step"
 _VOLUME = frozenset({"HassSetVolume", "HassSetVolumeRelative", "HassMediaPlayerMute", "HassMediaPlayerUnmute"})
 _MEDIA = frozenset({"HassMediaSearchAndPlay", "HassMediaUnpause", "HassMediaNext", "HassMediaPrevious"})
+_CLEANING = frozenset({"HassVacuumStart", "HassVacuumCleanArea"})
 _OF_MEDIA = {"HassTurnOff": "HassMediaPause", "HassTurnOn": "HassMediaUnpause"}
 _STOPPING = {"vacuum": "HassVacuumReturnToBase", "cover": "HassStopMoving"}
 """What stopping is called where it isn't switching off, by domain."""
@@ -153,7 +155,8 @@ def _of_home(match: IntentMatch, mentioned: IntentMatch | None, about: Slots) ->
     """The request with a thing of the home, or with the sound."""
     rest = {slot: value for slot, value in match.slots.items() if slot != REFERENCE}
     if match.intent == "Stop":
-        return _stopped(match, about)
+        cleans = mentioned is not None and mentioned.intent in _CLEANING
+        return _stopped(match, {"domain": "vacuum"} if cleans else about)
     if match.intent in {"HassNevermind", "HassMediaNext"}:
         return match
     if mentioned and mentioned.intent in _MEDIA and not about and match.intent in _OF_MEDIA:
@@ -209,10 +212,11 @@ def _changed(match: IntentMatch, rest: Slots, about: Slots, *, volume: bool) -> 
     if about.get("domain") in _AMOUNTS:
         intent, amount = _AMOUNTS[str(about["domain"])]
     elif "direction" in rest and not about and match.intent != _AMOUNTS["climate"][0]:
-        intent, amount = "HassSetVolumeRelative", "volume_step"
+        intent, amount = _LOUDER
         rest = {amount if slot == "step" else slot: value for slot, value in rest.items()}
-    elif volume:
-        intent, amount = "HassSetVolume", "volume_level"
+    elif volume or about.get("domain") == "media_player":
+        intent, amount = _LOUDER if "direction" in rest else ("HassSetVolume", "volume_level")
+        rest = {amount if slot == "step" else slot: value for slot, value in rest.items()}
     else:
         return replace(match, slots={**about, **rest} if about else match.slots)
     rest = {amount if slot == _AMOUNT_OF[match.intent] else slot: value for slot, value in rest.items()}

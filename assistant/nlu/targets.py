@@ -50,6 +50,7 @@ class HomeNames:
             for name in ("every", "everything", "in", "pronouns", "here", "everywhere", "anywhere", "ones")
         )
         self._verbs, self._but = Phrases(words["verbs"]), Phrases(words["but"])
+        self._amounts = Phrases(language.table("amounts"))
         self._joiner = str(language.words["joiner"])
         self._one, self._many = Phrases(words["kinds"]["one"]), Phrases(words["kinds"]["many"])
         self._one_of: Mapping[str, str] = words["kinds"]["one"]
@@ -67,9 +68,18 @@ class HomeNames:
     def at(self, tokens: tuple[Token, ...], index: int) -> tuple[Target, int] | None:
         """(target, index behind it) of the longest target that starts at `index`."""
         found = self._named(tokens, index)
-        pronoun = self._pronouns.at(tokens, index)  # "that"; but "that lamp"
+        pronoun = self._pronoun(tokens, index)  # "that"; but "that lamp"
         if pronoun and (found is None or found[1] <= pronoun[1]):
             return Target({REFERENCE: True}), pronoun[1]
+        return found
+
+    def _pronoun(self, tokens: tuple[Token, ...], index: int) -> tuple[object, int] | None:
+        """The longest pronoun that starts at `index` and leaves an amount whole: "them" of "them all the way"."""
+        found = self._pronouns.at(tokens, index)
+        for at in range(index + 1, found[1] if found else 0):
+            amount = self._amounts.at(tokens, at)
+            if found and amount and amount[1] > found[1]:
+                return self._pronouns.at(tokens[:at], index)
         return found
 
     def _named(self, tokens: tuple[Token, ...], index: int) -> tuple[Target, int] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import ClassVar
 
 from assistant.due.calendar import next_after, step_of, weekdays_of
@@ -40,7 +40,7 @@ class _Scheduled(Skill):
             if len(items) != 1:
                 return self._which(items, context) if items else SkillReply(self._say("none"), ok=False)
             (old,) = items
-            slots, name = _instead(slots, old, by_day=by_day), old.name
+            slots, name = _instead(slots, old, now, by_day=by_day), old.name
         found = _shifted(slots, old) if old and "shift" in slots else moment_of(slots, now, by_day=by_day)
         if found is None:
             return SkillReply(self._replies.say(match.intent, "ask_time"), expects_answer=True)
@@ -255,9 +255,9 @@ def _about(items: list[DueItem], match: IntentMatch) -> list[DueItem]:
     return [item for item in items if words <= set(item.name.split()) or item.name == like]
 
 
-def _instead(slots: Slots, old: DueItem, *, by_day: bool) -> Slots:
+def _instead(slots: Slots, old: DueItem, now: datetime, *, by_day: bool) -> Slots:
     """A new moment for what waits, with what it leaves open as it was: its day or how often, and its half of the day;
-    but what is `by_day` isn't moved into the night.
+    but what is `by_day` isn't moved into the night, and nothing to a time of its day that is over.
     """
     local = datetime.fromisoformat(old.local)
     moved = {slot: value for slot, value in slots.items() if not slot.startswith("from_")}
@@ -270,7 +270,9 @@ def _instead(slots: Slots, old: DueItem, *, by_day: bool) -> Slots:
             moved["time"] = kept
             del moved["ambiguous"]
     if "recurrence" not in moved and "date" not in moved and not seconds_of(moved):
-        moved |= {"recurrence": old.recurrence} if old.recurrence else {"date": local.date().isoformat()}
+        clock = time.fromisoformat(str(moved["time"])) if "time" in moved and "ambiguous" not in moved else time.max
+        day = {} if datetime.combine(local.date(), clock) <= now else {"date": local.date().isoformat()}
+        moved |= {"recurrence": old.recurrence} if old.recurrence else day
     return moved
 
 

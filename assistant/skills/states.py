@@ -10,6 +10,10 @@ from assistant.skills.base import SkillContext, SkillReply
 from assistant.skills.device_skill import LISTED, DeviceSkill, number
 from assistant.values import IntentMatch
 
+_SHARES = ("brightness", "position", "percentage")
+"""Attributes that say how bright, how far open, how fast: 0 to 100."""
+_ACTIVE = frozenset({"on", "open"})
+
 
 class GetState(DeviceSkill):
     """How things stand: "is the front door locked", "which lights are on"."""
@@ -37,6 +41,9 @@ class GetState(DeviceSkill):
         return self.told(match.intent, "some_of" if len(fits) > 1 else "only", names, state=self._state(asked))
 
     def _one(self, intent: str, device: Device, asked: str) -> SkillReply:
+        share = next((device.attributes[each] for each in _SHARES if each in device.attributes), None)
+        if not asked and share is not None and device.state in _ACTIVE:
+            return self.told(intent, "is_at", device.name.lower(), state=self._standing(device), share=share)
         reply = ("yes" if device.state == asked else "no") if asked else "is"
         return self.told(intent, reply, device.name.lower(), state=self._standing(device))
 
