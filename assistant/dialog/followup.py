@@ -12,6 +12,7 @@ from datetime import datetime
 from assistant.nlu.answers import IN_HOME
 from assistant.nlu.classifier import SOURCE
 from assistant.nlu.follow_ups import SURE
+from assistant.nlu.references import BARE, is_removal
 from assistant.nlu.targets import REFERENCE
 from assistant.nlu.understand import Understander
 from assistant.nlu.understanding import Understanding
@@ -72,7 +73,7 @@ def understand_turn(understander: Understander, text: str, before: Before, *, no
         understanding = follow_ups.same_thing(understanding, before.mentioned)
     if waiting:
         return _answered(understander, waiting, understanding, text, now)
-    if before.undoable and not follow_ups.names_a_place(text) and _takes_back(read, understanding):
+    if before.undoable and not follow_ups.names_a_place(text) and _takes_back(read, understanding, before):
         return dataclasses.replace(understanding, match=_UNDONE, missing=(), corrects=True)
     return _went_on(understander, before, understanding, text, now) or understanding
 
@@ -151,10 +152,12 @@ def _is_another(waiting: IntentMatch, answered: Understanding, understanding: Un
     return other or understanding.open_question or waiting.confidence >= 1.0
 
 
-def _takes_back(read: Understanding, resolved: Understanding) -> bool:
+def _takes_back(read: Understanding, resolved: Understanding, before: Before) -> bool:
     """Whether "cancel that" is for what was just done, and for nothing that can be cancelled by itself."""
-    match = resolved.match
-    return bool(read.match and REFERENCE in read.match.slots and match and match.intent == _UNDONE.intent)
+    match, asked = resolved.match, read.match.slots if read.match else {}
+    if BARE in asked and before.done and is_removal(before.done):
+        return False  # "cancel the timer", "cancel"
+    return REFERENCE in asked and match is not None and match.intent == _UNDONE.intent
 
 
 def _is_exact(understanding: Understanding) -> bool:

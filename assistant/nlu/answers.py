@@ -54,6 +54,7 @@ class Answers:
         self._in_place = str(language.words["in_place"])
         self._ones = frozenset(language.table("home")["ones"])
         self._tails = language.set("choice_tails")
+        self._leads: tuple[str, ...] = tuple(language.table("shared")["leads"])
         self._unit_names = {name: language.unit(unit_s) for name, unit_s in zip(_DURATION, (3600, 60, 1), strict=True)}
         self._language = language
         self._entities = entities
@@ -79,7 +80,16 @@ class Answers:
             return target.slots if target else None
         if missing and missing[0] == "message":
             return self._message(pending, text, now)
-        return self._readers[missing[0]](text, now) if missing else self._other(pending, text, now, home)
+        if not missing:
+            return self._other(pending, text, now, home)
+        return self._readers[missing[0]](text, now) or self._timer_name(pending, text)
+
+    def _timer_name(self, pending: IntentMatch, text: str) -> Slots | None:
+        """What a timer whose length is asked for is for: "for the pizza"."""
+        lead = next((each for each in self._leads if text.startswith(f"{each} ")), "")
+        new = pending.intent == "HassStartTimer" and pending.slots.keys().isdisjoint({"name", "moved"})
+        name = self._slots.name(text.removeprefix(lead).strip()) if lead and new else None
+        return {"name": name} if name else None
 
     def _message(self, pending: IntentMatch, text: str, now: datetime) -> Slots:
         """What one is to be reminded of; when, too, as far as that isn't known yet; or nothing but when."""
@@ -193,6 +203,14 @@ class Answers:
         elif done.intent in _CHOOSING and self._without_tail(text) != text and (chosen := self._choice(text)):
             changed = {**parts, **chosen}
         return None if changed == done.slots else changed
+
+    def stands_alone(self, done: IntentMatch, text: str, now: datetime) -> bool:
+        """Whether a text is another value of what was set, without a word like "no" in front: "in the morning",
+        "tomorrow", "to 20"."""
+        if self.half_day(done, text) or self.comes_to(done, text):
+            return True
+        moment = self._when.read(text, now.date()) if done.intent in _MOVED else None
+        return bool(moment and moment.keys() <= {"date", "recurrence"})
 
     def half_day(self, done: IntentMatch, text: str) -> str | None:
         """The time of what was set, in the half of the day that the text is; None for one without, or another text."""

@@ -73,6 +73,7 @@ class FollowUps:
         self._questions = questions
         self._answers = answers
         self._nth = Nth(language)
+        self._units: Mapping[str, str] = language.table("unit_names")
         self._home = home
         self._missing = missing
         self._plugin_of = plugin_of
@@ -105,7 +106,7 @@ class FollowUps:
         core = plain(text, self._language)
         if done.intent in _LENGTHENED and (whole := self._set_to(done, core)):
             return Understanding(core, whole, (), open_question=False, unfinished=False)
-        alone = self._answers.half_day(done, core) or self._answers.comes_to(done, core)
+        alone = self._answers.stands_alone(done, core, now)
         said = self._wrappers.correction(core) or (core if alone else "")
         changed = self._answers.correction(done, said, now, self._home())
         if changed is None:
@@ -321,6 +322,8 @@ class FollowUps:
     def _converted(self, mentioned: IntentMatch, core: str) -> Slots | None:
         """Another amount, in the unit asked for before: "and in two pounds"."""
         more = self._wrappers.continuation(core) or core
+        unit = next((name for name, unit in self._units.items() if unit == mentioned.slots.get("from_unit")), "")
+        more = f"{more} {unit}" if self._entities.is_number(more) else more  # "and 35"
         amount = self._spans.measured(more) if len(more.split()) <= _LONGEST_AMOUNT else {}
         other = amount.get("from_unit", mentioned.slots["to_unit"]) != mentioned.slots["to_unit"]
         return {**amount, "to_unit": mentioned.slots["to_unit"]} if other else None

@@ -105,6 +105,8 @@ _LIST = _Topic(
     },
 )  # fmt: skip
 _TOPICS = (_TIMER, _ALARM, _REMINDER, _LIST)
+BARE = "bare"
+"""Slot: cancelled in one word, which is for what there is, and not for what was cancelled already."""
 _REMOVING = frozenset({"HassCancelTimer", "HassCancelAllTimers", "CancelAlarm", "CancelReminder", "HassListRemoveItem"})
 _PUTTING = frozenset({"HassListAddItem", "HassShoppingListAddItem", "HassListCompleteItem"})
 _LOUDER = "HassSetVolumeRelative", "volume_step"
@@ -128,6 +130,11 @@ def is_of_several(match: IntentMatch) -> bool:
 def in_one_topic(first: IntentMatch, second: IntentMatch) -> bool:
     """Whether both are for the same of those kinds."""
     return any({first.intent, second.intent} <= topic.intents for topic in _TOPICS)
+
+
+def is_removal(match: IntentMatch) -> bool:
+    """Whether it takes a timer, an alarm, a reminder or something on a list away."""
+    return match.intent in _REMOVING
 
 
 def is_about(match: IntentMatch) -> bool:
@@ -158,7 +165,7 @@ def _of_home(match: IntentMatch, mentioned: IntentMatch | None, about: Slots) ->
         cleans = mentioned is not None and mentioned.intent in _CLEANING
         return _stopped(match, {"domain": "vacuum"} if cleans else about)
     if match.intent in {"HassNevermind", "HassMediaNext"}:
-        return match
+        return replace(match, slots={slot: value for slot, value in match.slots.items() if slot != BARE})
     if mentioned and mentioned.intent in _MEDIA and not about and match.intent in _OF_MEDIA:
         return replace(match, intent=_OF_MEDIA[match.intent], slots=rest)
     if match.intent in _AMOUNT_OF and "domain" not in rest:
@@ -187,7 +194,7 @@ def _in_topic(match: IntentMatch, mentioned: IntentMatch, topic: _Topic) -> Inte
         about = {f"start_{slot}": value for slot, value in mentioned.slots.items() if slot in _LENGTH}
     if "Shopping" in mentioned.intent:
         about = {"name": "shopping"}
-    own = {slot: value for slot, value in match.slots.items() if slot != REFERENCE and slot not in TARGET_SLOTS}
+    own = {slot: value for slot, value in match.slots.items() if slot not in {REFERENCE, BARE, *TARGET_SLOTS}}
     if topic is _LIST and own.get("whole") == "delete" and mentioned.intent in _PUTTING:
         own = {"item": mentioned.slots["item"]} if "item" in mentioned.slots else own
     elif topic is not _LIST:
