@@ -153,6 +153,7 @@ NAMED_BY = frozenset({"name", "area", "floor", "domain", "device_class", "every"
 _GIVEN_BY: Mapping[str, frozenset[str]] = {
     "duration": frozenset({"hours", "minutes", "seconds"}),
     "percentage": frozenset({"percentage", "direction"}),
+    "position": frozenset({"position", "direction"}),
     "target": NAMED_BY,
     "time": frozenset({"time", "hours", "minutes", "seconds"}),
 }

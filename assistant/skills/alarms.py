@@ -113,6 +113,10 @@ class _Scheduled(Skill):
         if clock := str(slots.get("time", "")):
             clocks = {clock, _other(clock)} if slots.get("ambiguous") else {clock}
             found = [item for item in found if item.local[11:16] in clocks]
+        if half := slots.get("half"):
+            found = [item for item in found if (item.local[11:13] >= "12") == (half == "pm")]
+        if name := str(slots.get("name", "")):
+            found = [item for item in found if set(name.split()) <= set(item.name.split())]
         return found
 
     async def list(self, match: IntentMatch, context: SkillContext, about: Sequence[DueItem] = ()) -> SkillReply:
@@ -120,7 +124,9 @@ class _Scheduled(Skill):
         found = self.fitting(about or self.waiting(context), match.slots)
         if not found:
             return SkillReply(self._say("none"))
-        reply = "one" if len(found) == 1 else "several"
+        once = "once" in match.slots
+        found = found[:1] if once else found
+        reply = "next" if once else "one" if len(found) == 1 else "several"
         text = self._replies.say(match.intent, reply, count=len(found), items=self.listed(found, context))
         return SkillReply(text)
 
@@ -194,7 +200,8 @@ class Alarms(_Scheduled):
         return await self.cancel(match, context, self.fitting(self.waiting(context), match.slots))
 
     def described(self, item: DueItem, context: SkillContext) -> str:
-        return self.when(item, context)
+        when = self.when(item, context)
+        return self._replies.intents["Alarms"]["described"].format(name=item.name, when=when) if item.name else when
 
     async def _snooze(self, match: IntentMatch, context: SkillContext) -> SkillReply:
         ringing = context.timers.snoozable()

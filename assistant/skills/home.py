@@ -28,7 +28,7 @@ _OFF: Mapping[str, str] = {
 }
 _IS_ON = frozenset({"on", "open", "opening", "locked", "cleaning"})
 _IS_OFF = frozenset({"off", "closed", "closing", "unlocked", "docked", "returning"})
-_BRIGHTNESS_STEP, _SPEED_STEP = 20, 25
+_BRIGHTNESS_STEP, _SPEED_STEP, _POSITION_STEP = 20, 25, 20
 
 
 class Switch(DeviceSkill):
@@ -109,11 +109,25 @@ class SetPosition(DeviceSkill):
         if match.intent == "HassStopMoving":
             await call(context, [("cover.stop_cover", device, {}) for device in devices])
             return self.done(match.intent, "done", what)
-        position = min(100, max(0, round(float(match.slots["position"]))))
-        if position and any(_lets_in(device, on=True) for device in devices):
+        positions = [self._position(match, device) for device in devices]
+        if any(position and _lets_in(device, on=True) for device, position in zip(devices, positions, strict=True)):
             self.confirm(match, "confirm_open", what=self.the(devices, match.slots, context.home.home))
-        await call(context, [("cover.set_cover_position", device, {"position": position}) for device in devices])
-        return self.done(match.intent, "done", what, share=position)
+        wanted = zip(devices, positions, strict=True)
+        await call(context, [("cover.set_cover_position", device, {"position": each}) for device, each in wanted])
+        if len(set(positions)) > 1:
+            return self.done(match.intent, "further" if sign(match.slots) > 0 else "less", what)
+        return self.done(match.intent, "done", what, share=positions[0])
+
+    @staticmethod
+    def _position(match: IntentMatch, device: Device) -> int:
+        """In percent, open; from where it is when only the way was said."""
+        if "position" in match.slots:
+            position = float(match.slots["position"])
+        else:
+            known = device.attributes.get("position")
+            now = float(known) if isinstance(known, int | float) else 100.0 * (device.state in _IS_ON)
+            position = now + float(match.slots.get("step", _POSITION_STEP)) * sign(match.slots)
+        return min(100, max(0, round(position)))
 
 
 class FanSpeed(DeviceSkill):
