@@ -281,8 +281,10 @@ class FollowUps:
     ) -> Understanding | None:
         """What is asked of one of the kind that was talked about: "cancel the weekend one"; None for no such thing.
         `read` reads a text by itself."""
-        words, ones = plain(text, self._language).split(), self._language.table("home")["ones"]
-        if not is_of_several(mentioned) or set(ones).isdisjoint(words):
+        words, ones = plain(text, self._language).split(), set(self._language.table("home")["ones"])
+        if ones.isdisjoint(words):  # "the bob one to two" is written down as "the Bob 1 to 2"
+            ones = {str(self._language.table("numbers").get(one, one)) for one in ones}
+        if not is_of_several(mentioned) or ones.isdisjoint(words):
             return None
         for noun in self._language.list("kinds_of_several"):
             found = read(" ".join(noun if word in ones else word for word in words))

@@ -71,8 +71,13 @@ class ClearVoice:
             if tries[-1][0] == 0:
                 return sound
         _, heard, sound = min(tries, key=lambda each: each[0])
-        self.misheard.append((text, heard))
+        self.heard(text, heard)
         return sound
+
+    def heard(self, said: str, heard: str) -> None:
+        """What was made of it in a turn, where the end is found by voice activity and the passes are others."""
+        if self._wrong(said, heard):
+            self.misheard.append((said, heard))
 
 
 class Household:
@@ -124,7 +129,9 @@ class Household:
                 on_audio=None,
                 on_event=None,
             )
-            where = f"{where}: heard {record.text!r}" if sound else where
+            if self._voice:
+                self._voice.heard(step["say"], record.text)
+                where = f"{where}: heard {record.text!r}"
             found = {"intent": record.intent, "outcome": str(record.outcome), "route": record.reason}
             found |= {"reply": record.reply, "like": record.reply, "not_like": record.reply}
         if "wait" in step:
