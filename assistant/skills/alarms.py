@@ -110,11 +110,11 @@ class _Scheduled(Skill):
             found = [item for item in found if _is_on(item, day)]
         if often := str(slots.get("recurrence", "")):
             found = [item for item in found if item.recurrence == often]
-        if clock := str(slots.get("time", "")):
-            clocks = {clock, _other(clock)} if slots.get("ambiguous") else {clock}
-            found = [item for item in found if item.local[11:16] in clocks]
         if half := slots.get("half"):
             found = [item for item in found if (item.local[11:13] >= "12") == (half == "pm")]
+        elif clock := str(slots.get("time", "")):
+            clocks = {clock, _other(clock)} if slots.get("ambiguous") else {clock}
+            found = [item for item in found if item.local[11:16] in clocks]
         if name := str(slots.get("name", "")):
             found = [item for item in found if set(name.split()) <= set(item.name.split())]
         return found
