@@ -133,7 +133,8 @@ class HomeNames:
         for everything in (self._every.at(tokens, index), self._all.at(tokens, index)):
             if everything and everything[1] == len(tokens):
                 return {"every": True}
-        if before := self._in.at(tokens, index):
+        one_of_them = self._ones.at(tokens, index)  # "the one in the hall"
+        if before := self._in.at(tokens, one_of_them[1] if one_of_them else index):
             index = self._past_articles(tokens, before[1])
         if place := self._place_here(tokens, index):
             one = self._ones.at(tokens, place[1]) or self._one.at(tokens, place[1])
