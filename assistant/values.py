@@ -257,6 +257,10 @@ class KnownDevice:
     aliases: tuple[str, ...]
 
 
+DUE_KINDS = ("timer", "alarm", "reminder", "command")
+"""What a due item may be; `command`: a request that is done when it is time."""
+
+
 class DueState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"

@@ -53,6 +53,7 @@ from assistant.sentences import split_sentences
 from assistant.skills import list_steering
 from assistant.skills.list_book import ListJournal, Lists
 from assistant.values import (
+    DUE_KINDS,
     CloudQuestion,
     DueItem,
     DueState,
@@ -924,8 +925,9 @@ class FakeTarget:
         if self.error:
             raise self.error
         slots: Slots = {"minutes": 10, "name": "päste"}
-        if text == "set a timer":
-            await self.add_timer(600.0, "")
+        kind = (text or "").removeprefix("set a ")
+        if kind in DUE_KINDS:
+            self._keep(replace(await self.add_timer(600.0, ""), kind=kind))
         tell(IntentRecognized(turn_id="turn-1", intent="HassStartTimer", slots=slots, confidence=0.98))
         tell(Routed(turn_id="turn-1", layer=Layer.EDGE, reason="skill", sentence="A skill does it."))
         if speak:  # into the mixer, whether or not a speaker hangs on it

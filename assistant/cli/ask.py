@@ -17,7 +17,7 @@ from assistant.cli.session import Session, open_session
 from assistant.config import Config
 from assistant.control.ports import DeviceStatus
 from assistant.events import Event, Failed, PlaybackStarted, Routed
-from assistant.values import DueState, Outcome, TurnRecord
+from assistant.values import DUE_KINDS, DueState, Outcome, TurnRecord
 
 SOUND_SUFFIXES = (".wav", ".flac")
 
@@ -39,8 +39,8 @@ class Exchange:
     """The reply's sound, when asked for."""
     daemon: bool
     """A running daemon answered, not this process."""
-    timer_waits: bool
-    """A timer was set that only rings once a daemon runs."""
+    waits: bool
+    """Something was set that only comes once a daemon runs."""
 
 
 @app.command()
@@ -82,7 +82,7 @@ async def _ask(config: Config, request: str, *, wants_sound: bool, speak: bool) 
     events: list[Event] = []
     sound: list[Chunk] = []
     async with open_session(config, audio_devices=speak) as (session, daemon):
-        before = await _running_timers(session)
+        before = await _waiting(session)
         record = await session.ask(
             text=None if audio else request,
             audio=audio,
@@ -90,7 +90,7 @@ async def _ask(config: Config, request: str, *, wants_sound: bool, speak: bool) 
             on_audio=sound.append if wants_sound else None,
             on_event=events.append,
         )
-        timer_waits = not daemon and bool(await _running_timers(session) - before)
+        waits = not daemon and bool(await _waiting(session) - before)
         status = await session.status()
     return Exchange(
         record=record,
@@ -100,7 +100,7 @@ async def _ask(config: Config, request: str, *, wants_sound: bool, speak: bool) 
         speaker=status.speaker,
         sound=tuple(sound),
         daemon=daemon,
-        timer_waits=timer_waits,
+        waits=waits,
     )
 
 
@@ -114,14 +114,16 @@ async def _read_sound(request: str) -> Chunk:
     return await asyncio.to_thread(read_audio, Path(request))
 
 
-async def _running_timers(session: Session) -> set[tuple[str, float]]:
-    return {(item.id, item.due_wall_s) for item, _ in await session.timers() if item.state is DueState.RUNNING}
+async def _waiting(session: Session) -> set[tuple[str, float]]:
+    """What is due some time, and when."""
+    kept = [await session.due_items(kind) for kind in DUE_KINDS]
+    return {(item.id, item.due_wall_s) for items in kept for item, _ in items if item.state is DueState.RUNNING}
 
 
 def _notes(exchange: Exchange, out: Path | None, speak: bool) -> list[str]:
     notes = []
-    if exchange.timer_waits:
-        notes.append("no assistant is running: this rings once `assistant run` runs.")
+    if exchange.waits:
+        notes.append("no assistant is running: this comes once `assistant run` runs.")
     if out is not None:
         duration_s = sum(chunk.duration_s for chunk in exchange.sound)
         notes.append(f"wrote {out} ({duration_s:.1f} s)" if exchange.sound else f"no sound was made for {out}.")

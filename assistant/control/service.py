@@ -24,7 +24,6 @@ from assistant.control.unix_socket import place_socket, remove_socket
 from assistant.control.unreadable import refuse_unreadable
 from assistant.control.wire import (
     CHANGES,
-    KINDS,
     LIST_CHANGES,
     MAX_ITEMS,
     MAX_MESSAGE_BYTES,
@@ -41,7 +40,7 @@ from assistant.control.wire import (
 from assistant.errors import AudioError, ControlError, EdgewiseError
 from assistant.events import DueChanged, Event, LinkChanged, StateChanged, Subscription
 from assistant.executor import BoundedExecutor
-from assistant.values import DueItem, TurnRecord
+from assistant.values import DUE_KINDS, DueItem, TurnRecord
 
 log = structlog.get_logger(__name__)
 
@@ -246,8 +245,8 @@ class _Service:
 
     async def ListDue(self, request: Any, context: Any) -> Any:  # noqa: N802
         async with _errors_sent(context):
-            if request.kind not in KINDS:
-                raise _bad_request(f"a kind is one of {', '.join(KINDS)}")
+            if request.kind not in DUE_KINDS:
+                raise _bad_request(f"a kind is one of {', '.join(DUE_KINDS)}")
             reply = pb.ListDueReply()
             for item, remaining_s in self._target.due_items(request.kind):
                 message_from(item, reply.items.add(remaining_s=remaining_s).item)

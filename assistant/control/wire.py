@@ -16,7 +16,6 @@ MAX_ITEMS = 500
 """Items of a list, in one request."""
 MAX_PAGE = 100
 """Lines of a book in one answer: with the longest texts they still fit a message."""
-KINDS = ("timer", "alarm", "reminder", "command")
 MAX_WAV_BYTES = 16 * 2**20
 MAX_MESSAGE_BYTES = MAX_WAV_BYTES + 2**16
 """A little more than the largest request, so that too large a file gets our own answer."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, tzinfo
-from typing import Any
 
 from assistant import __version__
 from assistant.audio import tones
@@ -107,7 +105,6 @@ class Assistant:
         self._problems: list[str] = []
         self._asks = 0
         self._thinking = BoundedExecutor("understanding", max_pending=MAX_ASKS)
-        self._unfinished: set[asyncio.Task[Any]] = set()
         self.bus = EventBus()
         self.engines = engines
 
@@ -146,10 +143,9 @@ class Assistant:
         self._runner = self._build_runner(self._context, self._understand, self._news)
         unasked = self._build_runner(Context(), self._understand_command, lambda: "")
         self._background.run("commands", lambda: do_commands(self._commands, self.due, unasked, self.say))
-        self._silencer = Silencer(self._runner, self.due, self.household.music, self._later)
-        self._panel = start_panel(
-            self._settings, self, self._background, stack, stop=self._silencer.stop_everything, later=self._later
-        )
+        self._silencer = Silencer(self._runner, self.due, self.household.music, self._background.later)
+        stop = self._silencer.stop_everything
+        self._panel = start_panel(self._settings, self, self._background, stack, stop=stop)
         if sound:
             await self._start_sound()
 
@@ -406,17 +402,11 @@ class Assistant:
 
     def _news(self) -> str:
         """What the user must be told before anything else: what nobody heard. Empty for nothing."""
-        missed, late = self.due.missed(), self.deferred.news(self._later)
+        missed, late = self.due.missed(), self.deferred.news(self._background.later)
         if not missed:
             return late
-        self._later(self.due.told([item.id for item in missed]))
+        self._background.later(self.due.told([item.id for item in missed]))
         return f"{phrases.missed([(item.kind, item.name) for item in missed])} {late}".strip()
-
-    def _later(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run work to its end without waiting for it here; the shutdown waits."""
-        task = asyncio.create_task(work)
-        self._unfinished.add(task)
-        task.add_done_callback(self._unfinished.discard)
 
     def _no_speaker(self) -> str:
         """Why nothing said aloud would be heard; empty when it would be."""
@@ -442,8 +432,7 @@ class Assistant:
         return confirmed(await self._understand(text, Before()))
 
     async def _finish(self) -> None:
-        if self._unfinished:
-            await asyncio.wait(self._unfinished, timeout=1.0)
+        await self._background.finish()
         await self.engines.stop()
 
     def _set_state(self, state: State) -> None:

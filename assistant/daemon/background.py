@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
+from typing import Any
 
 import structlog
 
@@ -26,11 +27,23 @@ class Background:
         self._stack = stack
         self._publish = publish
         self.problems: dict[str, str] = {}
+        self._unfinished: set[asyncio.Task[Any]] = set()
 
     def run(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
         """Run a part until it ends by itself or the stack unwinds."""
         task = asyncio.create_task(self._keep_running(name, part), name=name)
         self._stack.push_async_callback(_end, task)
+
+    def later(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run work to its end without waiting for it here; `finish` waits."""
+        task = asyncio.create_task(work)
+        self._unfinished.add(task)
+        task.add_done_callback(self._unfinished.discard)
+
+    async def finish(self) -> None:
+        """Wait a moment for what was begun `later`."""
+        if self._unfinished:
+            await asyncio.wait(self._unfinished, timeout=1.0)
 
     async def _keep_running(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
         loop = asyncio.get_running_loop()

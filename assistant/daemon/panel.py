@@ -157,17 +157,16 @@ class Panel:
         return {what for what, so in now.items() if so}
 
 
-def start_panel(  # noqa: PLR0913 - each is one collaborator
+def start_panel(
     settings: Settings,
     steered: Steered,
     background: Background,
     stack: AsyncExitStack,
     *,
     stop: Callable[[], object],
-    later: Later,
 ) -> Panel:
     """A panel as configured; its parts run for as long as the assistant does."""
-    panel = Panel(settings, steered, stop=stop, later=later)
+    panel = Panel(settings, steered, stop=stop, later=background.later)
     if panel.buttons:
         background.run("buttons", panel.buttons.run)
         background.run("button presses", panel.act)

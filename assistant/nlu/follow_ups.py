@@ -120,8 +120,8 @@ class FollowUps:
 
     def _set_to(self, done: IntentMatch, core: str) -> IntentMatch | None:
         """A timer that was made longer or shorter, set to a length: "make it one hour"."""
-        opening = next((each for each in self._language.list("set_to") if core.startswith(f"{each} ")), "")
-        length = self._answers.length(core.removeprefix(opening).strip(), done.slots) if opening else None
+        said = _without(core, self._language.list("set_to"))
+        length = self._answers.length(said, done.slots) if said != core else None
         which = {slot: value for slot, value in done.slots.items() if slot == "name" or slot.startswith("start_")}
         slots = {**which, **length.slots(), "moved": True} if length else {}
         return replace(done, intent="HassStartTimer", slots=slots, confidence=EXACT) if length else None
@@ -268,10 +268,9 @@ class FollowUps:
         core = plain(text, self._language)
         if mentioned.intent == "HassTimerStatus" and (whole := self._set_to(mentioned, core)):
             return Understanding(core, whole, (), open_question=False, unfinished=False)
-        opening = next((each for each in self._language.list("set_to") if core.startswith(f"{each} ")), "")
-        if not opening or mentioned.intent not in _TOLD:
+        moment = _without(core, self._language.list("set_to"))
+        if moment == core or mentioned.intent not in _TOLD:
             return None
-        moment = core.removeprefix(opening).strip()
         found = read(str(self._language.words["moving"]).format(moment=moment))
         meant = self.resolved(found, mentioned)
         return meant if found.match and found.match.intent == "SetAlarm" and not meant.missing else None
@@ -391,18 +390,12 @@ class FollowUps:
         """The `rest` behind "no" or "i meant", on a list instead of the one thing that was put there; None when it is
         no mere thing. `meant` is what the rest means by itself."""
         match, item = meant.match, str(done.slots.get("item", ""))
+        if done.intent not in ADDING or not item or self._questions.is_open(rest, asked=False):
+            return None
         other = match and match.intent not in ADDING and (match.source == GRAMMAR or match.confidence >= SURE)
-        several = not {*item.replace(",", " , ").split()}.isdisjoint({",", str(self._language.words["joiner"])})
+        several = "," in item or str(self._language.words["joiner"]) in item.split()
         unsaid = self._language.set("item_unsaid") | self._language.set("corrections")
-        mere = 0 < len(rest.split()) <= _LONGEST_ITEM and unsaid.isdisjoint(rest.split())
-        if (
-            done.intent not in ADDING
-            or not item
-            or other
-            or several
-            or not mere
-            or self._questions.is_open(rest, asked=False)
-        ):
+        if other or several or not 0 < len(rest.split()) <= _LONGEST_ITEM or not unsaid.isdisjoint(rest.split()):
             return None
         match = replace(done, slots={**done.slots, "item": rest}, confidence=PATCHED)
         return Understanding(rest, match, (), open_question=False, unfinished=False, corrects=True)
@@ -410,11 +403,10 @@ class FollowUps:
     def _taken_off(self, mentioned: IntentMatch, text: str, otherwise: Understanding) -> Understanding | None:
         """Something taken off the list that was talked about: "and remove the milk"."""
         core = self._wrappers.core(plain(text, self._language))
-        opening = next((each for each in self._language.list("item_removals") if core.startswith(f"{each} ")), "")
+        item = _without(core, self._language.list("item_removals"))
         match = otherwise.match
-        if not opening or (match and match.intent != _REMOVED and match.confidence >= SURE):
+        if item == core or (match and match.intent != _REMOVED and match.confidence >= SURE):
             return None
-        item = core.removeprefix(f"{opening} ")
         name = {slot: value for slot, value in mentioned.slots.items() if slot == "name"}
         slots = {**name, "item": with_commas(item, text, self._language)}
         match = IntentMatch(_REMOVED, slots, PATCHED, GRAMMAR)

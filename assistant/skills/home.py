@@ -110,9 +110,9 @@ class SetPosition(DeviceSkill):
             await call(context, [("cover.stop_cover", device, {}) for device in devices])
             return self.done(match.intent, "done", what)
         positions = [self._position(match, device) for device in devices]
-        if any(position and _lets_in(device, on=True) for device, position in zip(devices, positions, strict=True)):
+        wanted = list(zip(devices, positions, strict=True))
+        if any(position and _lets_in(device, on=True) for device, position in wanted):
             self.confirm(match, "confirm_open", what=self.the(devices, match.slots, context.home.home))
-        wanted = zip(devices, positions, strict=True)
         await call(context, [("cover.set_cover_position", device, {"position": each}) for device, each in wanted])
         if len(set(positions)) > 1:
             return self.done(match.intent, "further" if sign(match.slots) > 0 else "less", what)

@@ -17,6 +17,7 @@ from assistant.audio.format import Chunk
 from assistant.config import Config
 from assistant.control.ports import DeviceStatus
 from assistant.errors import SpeechError
+from assistant.values import DUE_KINDS
 from tests.cli.calling import call, call_json, error_code
 from tests.fakes import FakeTarget
 
@@ -170,8 +171,9 @@ def test_without_a_daemon_the_command_answers_itself(own: FakeTarget) -> None:
     assert own.asked == [("how long?", None, "text", True)]
 
 
-def test_a_timer_set_without_a_daemon_says_when_it_will_ring(own: FakeTarget) -> None:
-    assert "once `assistant run` runs" in call("ask", "set a timer").stderr
+@pytest.mark.parametrize("kind", DUE_KINDS)
+def test_what_is_due_without_a_daemon_says_when_it_comes(own: FakeTarget, kind: str) -> None:
+    assert "once `assistant run` runs" in call("ask", f"set a {kind}").stderr
     assert "once `assistant run` runs" not in call("ask", "how long?").stderr
 
 
